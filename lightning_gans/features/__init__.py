@@ -1,1 +1,25 @@
-"""features"""
+"""Feature extractors: uint8 images in, features for distances and logits for classes out.
+
+One contract, :class:`Extractor`. Small classifiers come with the package (:class:`DigitsFeatures`,
+:class:`MNISTFeatures`) or are made for a user's own data by :mod:`lightning_gans.features.train` and read by
+:class:`ClassifierFeatures`; points are their own features (:class:`IdentityFeatures`); any module of the user's is
+wrapped by :class:`ModuleFeatures`.
+"""
+
+from lightning_gans.features.classifier import Classifier, load_classifier, save_classifier
+from lightning_gans.features.extractor import Extractor, Features
+from lightning_gans.features.generic import IdentityFeatures, ModuleFeatures
+from lightning_gans.features.shipped import ClassifierFeatures, DigitsFeatures, MNISTFeatures
+
+__all__ = [
+    "Classifier",
+    "ClassifierFeatures",
+    "DigitsFeatures",
+    "Extractor",
+    "Features",
+    "IdentityFeatures",
+    "MNISTFeatures",
+    "ModuleFeatures",
+    "load_classifier",
+    "save_classifier",
+]

@@ -1,0 +1,184 @@
+"""The contract of every feature extractor: uint8 images in, features and class logits out."""
+
+import hashlib
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from itertools import chain
+from typing import Any, NamedTuple, Self
+
+import torch
+from torch import Tensor, nn
+
+from lightning_gans.errors import SettingError
+from lightning_gans.features.precision import full_precision
+
+INCEPTION = "inception"  # the extractor that papers mean when they name none
+
+
+class Features(NamedTuple):
+    """What an extractor says about N images.
+
+    Attributes:
+        features: ``(N, D)`` floats; distances, densities and moments are taken here.
+        logits: ``(N, K)`` class logits, or None where the extractor knows no classes.
+    """
+
+    features: Tensor
+    logits: Tensor | None = None
+
+
+class Extractor(nn.Module, ABC):
+    """Maps uint8 images to features; a fixed function, whatever the program around it does.
+
+    It is always in eval mode, records no gradients, draws no random numbers and computes in full float32:
+    ``train()``, ``half()``, autocast and TF32 of a surrounding model do not reach it. One call per batch gives
+    features and logits together, so no image is ever run twice. Features of an image do not depend on the other
+    images of its batch, up to float32 rounding (about 1e-6 relative, since kernels sum in another order).
+
+    A subclass sets ``preprocessing`` and writes :meth:`extract`; it calls :meth:`freeze` once its weights are there.
+
+    Args:
+        name: Used in metric names (``metrics/fid_<name>``): letters, digits, ``_`` and ``-``.
+        image_shape: ``(C, H, W)`` of the images it takes, or None for any.
+        num_classes: K, the number of logits, or None where there are none.
+
+    Raises:
+        SettingError: The name has other characters.
+
+    Example:
+        >>> class MeanColor(Extractor):
+        ...     preprocessing = "uint8 to float in [0, 255], version 1"
+        ...
+        ...     def extract(self, images: Tensor) -> Features:
+        ...         return Features(images.float().mean(dim=(2, 3)))
+        >>> extractor = MeanColor("mean_color")
+        >>> extractor(torch.full((2, 3, 4, 4), 7, dtype=torch.uint8)).features
+        tensor([[7., 7., 7.],
+                [7., 7., 7.]])
+        >>> extractor.metric_suffix, len(extractor.fingerprint)
+        ('_mean_color', 64)
+    """
+
+    preprocessing: str
+    """What happens to the pixels before the first layer, with a version; part of the fingerprint."""
+
+    __call__: Callable[[Tensor], Features]
+
+    def __init__(
+        self, name: str, *, image_shape: tuple[int, int, int] | None = None, num_classes: int | None = None
+    ) -> None:
+        super().__init__()
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+            raise SettingError("name", name, "becomes part of metric names; use letters, digits, '_' and '-' only")
+        self.name = name
+        self.image_shape = image_shape
+        self.num_classes = num_classes
+        self._hashed: tuple[object, str] | None = None
+
+    @abstractmethod
+    def extract(self, images: Tensor) -> Features:
+        """Compute features of checked images, on the extractor's device, under :meth:`forward`'s guarantees.
+
+        Args:
+            images: ``(N, C, H, W)`` uint8 in [0, 255].
+
+        Returns:
+            ``(N, D)`` features and ``(N, K)`` logits or None.
+        """
+
+    def check(self, images: Tensor) -> None:
+        """Refuse what is not a batch of images that this extractor takes.
+
+        Args:
+            images: Any tensor.
+
+        Raises:
+            SettingError: Not uint8, not 4-dimensional, or not of ``image_shape``.
+        """
+        given = describe(images)
+        if images.dtype != torch.uint8:
+            remedy = "pass uint8 in [0, 255]; lightning_gans.images.to_uint8 converts floats in [-1, 1]"
+            raise SettingError("images", given, f"features {self.name!r} take uint8 images; {remedy}")
+        if images.ndim != 4:
+            raise SettingError("images", given, f"features {self.name!r} take a batch (N, C, H, W)")
+        if self.image_shape is not None and tuple(images.shape[1:]) != tuple(self.image_shape):
+            wanted = ", ".join(str(size) for size in self.image_shape)
+            remedy = "resize or convert the images, or choose features made for their shape"
+            raise SettingError("images", given, f"features {self.name!r} take images of shape (N, {wanted}); {remedy}")
+
+    def forward(self, images: Tensor) -> Features:
+        """Features and logits of a batch; images are moved to the extractor's device first.
+
+        Args:
+            images: ``(N, C, H, W)`` uint8 in [0, 255]. N may be 0 where the network's layers allow it.
+
+        Returns:
+            Features ``(N, D)`` and logits ``(N, K)`` or None, without gradient.
+
+        Raises:
+            SettingError: The images have the wrong type, number of dimensions, channels or size.
+        """
+        self.check(images)
+        images = images.to(self.device(default=images.device))
+        with torch.no_grad(), full_precision(), torch.autocast(images.device.type, enabled=False):
+            return self.extract(images)
+
+    @property
+    def fingerprint(self) -> str:
+        """Sha256 (hex) over class, preprocessing and every weight: equal fingerprints compute equal features.
+
+        Cached; an in-place change of a weight is noticed through PyTorch's version counter of that tensor.
+        """
+        seen = tuple((key, value.data_ptr(), value._version) for key, value in self.state_dict(keep_vars=True).items())
+        if self._hashed is None or self._hashed[0] != seen:
+            self._hashed = seen, self._hash()
+        return self._hashed[1]
+
+    @property
+    def metric_suffix(self) -> str:
+        """What follows a metric's name: ``"_digits"``, and nothing for Inception-v3, which papers mean by FID."""
+        return "" if self.name == INCEPTION else f"_{self.name}"
+
+    def device(self, default: torch.device) -> torch.device:
+        """The device of the weights, or ``default`` where there are none."""
+        return next((tensor.device for tensor in chain(self.parameters(), self.buffers())), default)
+
+    def freeze(self) -> Self:
+        """Switch off training behavior and gradients of all submodules; called at the end of ``__init__``."""
+        return self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """Stay in eval mode, even when a surrounding model switches to training."""
+        return super().train(False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Follow a surrounding model to another device, but keep float32 when it changes its precision."""
+
+        def keeping_dtype(tensor: Tensor) -> Tensor:
+            moved = fn(tensor)
+            return moved if moved.dtype == tensor.dtype else tensor.to(moved.device)
+
+        follow: Callable[..., Self] = super()._apply
+        return follow(keeping_dtype, recurse)
+
+    def _hash(self) -> str:
+        kind = type(self)
+        digest = hashlib.sha256(f"{kind.__module__}.{kind.__qualname__}\n{self.preprocessing}\n".encode())
+        for key, value in sorted(self.state_dict().items()):
+            digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_hashed": None}  # addresses of tensors mean nothing in a copy
+
+
+def describe(tensor: Tensor) -> str:
+    """Type and shape of a tensor, as error messages show it.
+
+    Example:
+        >>> describe(torch.zeros(4, 3, 8, 8))
+        'float32 (4, 3, 8, 8)'
+    """
+    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"

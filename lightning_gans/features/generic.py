@@ -1,0 +1,101 @@
+"""Extractors without weights of ours: points as they are, and any module of the user's."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from lightning_gans.errors import SettingError
+from lightning_gans.features.extractor import Extractor, Features, describe
+
+
+class IdentityFeatures(Extractor):
+    """Points are their own features: for mixtures in the plane, or vectors that were extracted elsewhere.
+
+    Args:
+        name: Name in metrics.
+
+    Example:
+        >>> IdentityFeatures()(torch.tensor([[0.0, 1.0]]))
+        Features(features=tensor([[0., 1.]]), logits=None)
+    """
+
+    preprocessing = "float points (N, d) as they are; version 1"
+
+    def __init__(self, name: str = "identity") -> None:
+        super().__init__(name)
+
+    def check(self, images: Tensor) -> None:
+        """Refuse what is not a batch of points.
+
+        Args:
+            images: ``(N, d)`` floats.
+
+        Raises:
+            SettingError: Not floating point, or not 2-dimensional.
+        """
+        if not images.is_floating_point() or images.ndim != 2:
+            raise SettingError("points", describe(images), "identity features take float points (N, d)")
+
+    def extract(self, images: Tensor) -> Features:
+        """``(N, d)`` points to the same points; half precision becomes float32, float64 stays."""
+        return Features(images.to(torch.promote_types(images.dtype, torch.float32)))
+
+
+class ModuleFeatures(Extractor):
+    """Any module that maps uint8 images to features; it does its own preprocessing.
+
+    The module is copied and frozen: further training, or another mode, of the original changes no metric. The
+    fingerprint covers the copy's weights and its printed structure, but not the code of its ``forward``.
+
+    Args:
+        module: Maps ``(N, C, H, W)`` uint8 images to features ``(N, D)``, or to a pair (features, logits ``(N, K)``).
+        name: Name in metrics (``metrics/fid_<name>``).
+        image_shape: ``(C, H, W)`` that it takes, or None for any.
+        num_classes: K; needed where the module gives logits.
+        version: Part of the fingerprint; raise it when the code of the module changes.
+
+    Example:
+        >>> class Pixels(nn.Module):
+        ...     def forward(self, images):
+        ...         return images.flatten(1).float()
+        >>> ModuleFeatures(Pixels(), name="pixels")(torch.zeros(2, 1, 8, 8, dtype=torch.uint8)).features.shape
+        torch.Size([2, 64])
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        name: str,
+        image_shape: tuple[int, int, int] | None = None,
+        num_classes: int | None = None,
+        version: int = 1,
+    ) -> None:
+        super().__init__(name, image_shape=image_shape, num_classes=num_classes)
+        self.preprocessing = f"the module's own, version {version}: {type(module).__qualname__} {module!r}"
+        self.module = copy.deepcopy(module)
+        self.freeze()
+
+    def extract(self, images: Tensor) -> Features:
+        """``(N, C, H, W)`` uint8 to float features ``(N, D)`` and logits ``(N, K)`` or None.
+
+        Raises:
+            SettingError: The module returns something else.
+        """
+        output = self.module(images)
+        features, logits = (output, None) if isinstance(output, Tensor) else output
+        self._check_output("features", features, len(images), None)
+        if logits is None:
+            return Features(features.float())
+        if self.num_classes is None:
+            raise SettingError("num_classes", None, f"the module returns logits {describe(logits)}; name their count")
+        self._check_output("logits", logits, len(images), self.num_classes)
+        return Features(features.float(), logits.float())
+
+    def _check_output(self, kind: str, output: Tensor, count: int, width: int | None) -> None:
+        right = output.is_floating_point() and output.ndim == 2 and len(output) == count
+        if not right or (width is not None and output.shape[1] != width):
+            wanted = f"float ({count}, {'D' if width is None else width})"
+            remedy = f"returned {kind} {describe(output)} where {wanted} is needed; flatten or convert it in forward"
+            raise SettingError("module", type(self.module).__name__, remedy)

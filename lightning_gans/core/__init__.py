@@ -1,1 +1,8 @@
-"""core"""
+"""The game engine: players, rounds, randomness, averaging, gradient exchange."""
+
+from lightning_gans.core.game import Game, NonFiniteLossError, log_values
+from lightning_gans.core.gan import GAN, ConditionalGAN
+from lightning_gans.core.player import Player
+from lightning_gans.core.randomness import Normal, Prior, Uniform
+
+__all__ = ["GAN", "ConditionalGAN", "Game", "NonFiniteLossError", "Normal", "Player", "Prior", "Uniform", "log_values"]

@@ -1,1 +1,1 @@
-"""losses"""
+"""Objectives, divergences and kernels: pure functions of tensors."""

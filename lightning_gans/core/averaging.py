@@ -1,0 +1,104 @@
+"""Exponential moving averages of weights, as samples, metrics and grids use them."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from lightning_gans.errors import SettingError
+
+
+class _Decay:
+    """One step of the average; an object because a closure would not pickle (``ddp_spawn`` pickles the model)."""
+
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
+
+    @torch.no_grad()
+    def __call__(self, averaged: Sequence[Tensor], current: Sequence[Tensor], num_averaged: Tensor | int) -> None:
+        torch._foreach_lerp_(averaged, current, 1 - self.decay)
+
+
+class EMA(nn.Module):
+    """Exponential moving average of some modules: w_ema <- decay * w_ema + (1 - decay) * w after each move.
+
+    Batch norm's running statistics belong to the weights that produced them, so averaged weights need their own:
+    :meth:`calibrate` re-estimates them, and is due after every update.
+
+    Args:
+        modules: What to average, by name; copied, never changed.
+        decay: Weight of the past per move of the owner, in [0, 1).
+
+    Raises:
+        SettingError: ``decay`` outside [0, 1).
+    """
+
+    def __init__(self, modules: dict[str, nn.Module], decay: float) -> None:
+        super().__init__()
+        if not 0 <= decay < 1:
+            raise SettingError("ema_decay", decay, "must lie in [0, 1); 0 turns averaging off")
+        self._sources = dict(modules)  # in a dict, so that the sources do not become our submodules
+        self.averages = nn.ModuleDict()
+        for name, module in modules.items():
+            self.averages[name] = AveragedModel(module, multi_avg_fn=_Decay(decay)).requires_grad_(False)
+        self.calibrated = False
+
+    def __getitem__(self, name: str) -> nn.Module:
+        """The averaged copy of a module."""
+        average = self.averages[name]
+        assert isinstance(average, AveragedModel)
+        return average.module
+
+    def update(self) -> None:
+        """Take one step towards the current weights."""
+        for name, source in self._sources.items():
+            average = self.averages[name]
+            assert isinstance(average, AveragedModel)
+            average.update_parameters(source)
+        self.calibrated = False
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Eval mode for a while; every submodule gets back the mode that it had."""
+    modes = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+
+
+def has_batch_statistics(module: nn.Module) -> bool:
+    """Whether a module keeps running statistics of its batches (batch norm)."""
+    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats for m in module.modules())
+
+
+@torch.no_grad()
+def calibrate(module: nn.Module, forward: Callable[[int], object], batches: Iterable[int]) -> None:
+    """Re-estimate batch norm's running statistics under a module's present weights, as equal-weight averages.
+
+    Inherited or averaged statistics are not enough: they belong to other weights. Only batch norm is in training mode
+    meanwhile: dropout stays off, the weights stay as they are.
+
+    Args:
+        module: The module whose batch norm layers are re-estimated.
+        forward: Runs batch i through the module.
+        batches: The batch numbers.
+    """
+    layers = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
+    momenta = [layer.momentum for layer in layers]
+    with evaluating(module):
+        for layer in layers:
+            layer.reset_running_stats()
+            layer.momentum = None  # torch's sign for a cumulative average
+            layer.train()
+        try:
+            for index in batches:
+                forward(index)
+        finally:
+            for layer, momentum in zip(layers, momenta, strict=True):
+                layer.momentum = momentum

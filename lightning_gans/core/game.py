@@ -1,0 +1,339 @@
+"""The engine: who moves when, with which gradients, noise and bookkeeping. What differs between papers is not here."""
+
+import inspect
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Self
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.core.mixins import HyperparametersMixin
+from lightning.pytorch.core.optimizer import LightningOptimizer, do_nothing_closure
+from lightning.pytorch.utilities.parsing import collect_init_args
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lightning_gans.core.averaging import EMA
+from lightning_gans.core.batch import chunks_of, images_of
+from lightning_gans.core.exchange import average_gradients, local_backward
+from lightning_gans.core.player import Player, build
+from lightning_gans.core.randomness import Draw, Randomness
+from lightning_gans.errors import SettingError
+
+
+class Game(LightningModule):
+    """A game of named players; each round, every player that is due descends its own loss while the others stand still.
+
+    One batch is one round is one ``training_step``: ``trainer.global_step`` advances by exactly one whatever the
+    number of players. A variant says who plays (:meth:`players`) and what each minimizes; the order of moves,
+    freezing, gradient exchange, clipping, accumulation, precision, averaging, randomness and logging are here.
+
+    Args:
+        ema_decay: Weight of the past in the moving average of :meth:`averaged`, per move of its owner; 0 is off.
+        accumulate: Number of equal chunks in which each batch is processed; the gradients are averaged. Equal to the
+            undivided batch for losses that are means over samples and networks without batch statistics.
+
+    Raises:
+        SettingError: A setting is out of its range.
+    """
+
+    def __init__(self, *, ema_decay: float = 0.0, accumulate: int = 1) -> None:
+        super().__init__()
+        self._remember_arguments(inspect.currentframe())
+        self.automatic_optimization = False
+        if accumulate < 1:
+            raise SettingError("accumulate", accumulate, "must be a number of chunks, 1 or more")
+        if not 0 <= ema_decay < 1:
+            raise SettingError("ema_decay", ema_decay, "must lie in [0, 1); 0 turns averaging off")
+        self.ema_decay, self.accumulate = ema_decay, accumulate
+        self.ema: EMA | None = None
+        self.round = 0
+        self.seed: int | None = None
+        self._randomness = Randomness(seed=0)
+        self._players: list[Player] = []
+        self._moving: Player | None = None
+        self._losses: dict[str, Tensor] = {}
+        self._notes: dict[str, Tensor] = {}
+        self._due = False
+
+    # What a variant says.
+
+    def players(self) -> list[Player]:
+        """Who plays, in the order of their moves. Called once, when the optimizers are built."""
+        raise NotImplementedError(f"{type(self).__name__} must say who plays: override players()")
+
+    def averaged(self) -> dict[str, nn.Module]:
+        """The modules that the moving average covers, by name: what generates, never what judges."""
+        return {}
+
+    # What a loss may use.
+
+    def rand(self, draw: Draw, n: int, *shape: int) -> Tensor:
+        """Random numbers (n, *shape), a function of (seed, round, move, draw): the one source of noise in a loss.
+
+        Args:
+            draw: ``torch.randn``, ``torch.rand`` or a prior.
+            n: Number of rows: samples of the present batch or chunk.
+            shape: Shape of a row.
+        """
+        return self._randomness.rand(draw, n, *shape, device=self.device)
+
+    def note(self, name: str, value: Tensor | float) -> None:
+        """Log the mean of a value under a name, when logging is due; costs nothing when it is not."""
+        if self._due:
+            self._notes[name] = torch.as_tensor(value, device=self.device).detach().float().mean()
+
+    @property
+    def noting(self) -> bool:
+        """Whether this round is logged; guards what is computed for the log alone."""
+        return self._due
+
+    # The round.
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401, ARG002 - Lightning's signature
+        """Play one round on one batch."""
+        every = self.trainer.log_every_n_steps
+        self._due = every > 0 and (self.trainer.global_step + 1) % every == 0
+        self._notes = {}
+        self._randomness.reseed_global(self.round, self.device)
+        optimizers = self.optimizers()
+        optimizers = optimizers if isinstance(optimizers, list) else [optimizers]
+        moved: list[Player] = []
+        with _counted_once(optimizers):
+            for index, player in enumerate(self._players):
+                if player.moves_in(self.round):
+                    self._move(index, player, optimizers[index], batch)
+                    moved.append(player)
+        if self.ema is not None and any(player.name in self._averaging for player in moved):
+            self.ema.update()
+        self.round += 1
+        self._images_seen += len(images_of(batch)) * self.trainer.world_size
+        if self._due:
+            self._log_round()
+
+    def _move(self, index: int, player: Player, optimizer: LightningOptimizer, batch: Any) -> None:  # noqa: ANN401
+        """One move: the others frozen, gradients of all chunks and processes averaged, one optimizer step."""
+        self._moving = player
+        total = torch.zeros((), device=self.device)
+        with self._alone(index):
+            for chunk_index, chunk in enumerate(chunks_of(batch, self.accumulate)):
+                self._randomness.seek(self.round, index, chunk_index)
+                loss = player.loss(chunk) / self.accumulate
+                with local_backward(self.trainer.strategy):
+                    self.manual_backward(loss)
+                total = total + loss.detach()
+            average_gradients(self._own[index])
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        if player.constraint is not None:
+            with torch.no_grad():
+                player.constraint()
+        if (scheduler := self._schedulers[index]) is not None:
+            scheduler.step()
+        self._losses[player.name] = total
+
+    @contextmanager
+    def _alone(self, index: int) -> Iterator[None]:
+        """Freeze what the moving player does not own. Cached lists: ten times as fast as ``toggle_optimizer``."""
+        try:
+            for p in self._others[index]:
+                p.requires_grad = False
+            yield
+        finally:
+            for p in self._others[index]:
+                p.requires_grad = True
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:  # noqa: ARG002 - Lightning's signature
+        """Measure and clip the moving player's gradient: here it is unscaled, in every precision."""
+        player = self._moving
+        if player is None or not (self._due or player.clip is not None):
+            return
+        grads = [p.grad for p in self._own[self._players.index(player)] if p.grad is not None]
+        norm = nn.utils.get_total_norm(grads)
+        self.note(f"grad_norm/{player.name}", norm)
+        if player.clip is not None:
+            owned = self._own[self._players.index(player)]
+            nn.utils.clip_grads_with_norm_(owned, player.clip, norm)
+
+    # What Lightning asks for.
+
+    def configure_model(self) -> None:
+        """Create the moving average, once; Lightning calls this before training and before loading weights."""
+        if self.ema is None and self.ema_decay > 0 and (modules := self.averaged()):
+            self.ema = EMA(modules, self.ema_decay)
+
+    def configure_optimizers(self) -> list[dict[str, Any]]:
+        """One optimizer a player, in the order of :meth:`players`; with its scheduler, if it has one."""
+        self._players = self.players()
+        names = [player.name for player in self._players]
+        if not names or len(set(names)) < len(names):
+            raise SettingError("players", names, "a game needs at least one player, and each a name of its own")
+        self._own = [player.parameters() for player in self._players]
+        every_one = {id(p): p for own in self._own for p in own}
+        self._others = []
+        for own, player in zip(self._own, self._players, strict=True):
+            if not own:
+                raise SettingError(f"{player.name}", "no parameters", "owns nothing that could learn")
+            mine = {id(p) for p in own}
+            self._others.append([p for key, p in every_one.items() if key not in mine])
+        covered = {id(module) for module in self.averaged().values()}
+        self._averaging = {player.name for player in self._players if covered & {id(m) for m in player.modules}}
+        optimizers = [build(player.optimizer, own) for player, own in zip(self._players, self._own, strict=True)]
+        self._schedulers = [
+            None if player.scheduler is None else build(player.scheduler, optimizer)
+            for player, optimizer in zip(self._players, optimizers, strict=True)
+        ]
+        configured: list[dict[str, Any]] = []
+        for player, optimizer, scheduler in zip(self._players, optimizers, self._schedulers, strict=True):
+            config = {"scheduler": scheduler, "name": f"lr/{player.name}"}
+            configured.append({"optimizer": optimizer} | ({} if scheduler is None else {"lr_scheduler": config}))
+        return configured
+
+    def on_fit_start(self) -> None:
+        """Agree on the seed: the run's, the same on all processes; a resumed run keeps the one it began with."""
+        if self.seed is None:
+            self.seed = int(self.trainer.strategy.broadcast(torch.initial_seed()))
+        trainer = self.trainer
+        self._randomness = Randomness(self.seed, trainer.global_rank, trainer.world_size, self.accumulate)
+        self._images_seen, self._clock = 0, time.perf_counter()
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
+        """Nothing per batch: a game is judged by what it generates (see the metrics callback)."""
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
+        """Nothing per batch, as in validation."""
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the game's counters; refuse to write weights that are not numbers over the last good ones."""
+        self._require_finite({name: float(loss) for name, loss in self._losses.items()})
+        for name, module in self.named_children():
+            if not all(bool(torch.isfinite(p).all()) for p in module.parameters()):
+                raise SettingError(name, "non-finite weights", "not saved; go back to the last checkpoint")
+        kind = f"{type(self).__module__}.{type(self).__qualname__}"
+        checkpoint["game"] = {"class": kind, "round": self.round, "seed": self.seed, "objects": self._objects}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take back the game's counters."""
+        if "game" not in checkpoint:
+            raise SettingError("checkpoint", "no game in it", "it was not written by lightning_gans")
+        self.round, self.seed = checkpoint["game"]["round"], checkpoint["game"]["seed"]
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> Self:  # noqa: ANN401
+        """Load a game from its checkpoint, as Lightning does.
+
+        What the command line wrote describes itself. A game that was built in Python needs the objects it was built
+        from again (``generator=..., discriminator=...``): code is not stored in checkpoints.
+
+        Args:
+            checkpoint_path: The file.
+            args: Passed on to Lightning.
+            kwargs: Arguments of the class that replace or complete those in the checkpoint.
+
+        Raises:
+            SettingError: It was not written by this package, or objects that it needs were not given.
+        """
+        content = torch.load(checkpoint_path, map_location="cpu", weights_only=True)
+        if "game" not in content:
+            raise SettingError("checkpoint_path", str(checkpoint_path), "it was not written by lightning_gans")
+        if missing := [name for name in content["game"]["objects"] if name not in kwargs]:
+            given = ", ".join(f"{name}=..." for name in missing)
+            raise SettingError(
+                "checkpoint_path", str(checkpoint_path), f"built in Python: pass what it was built from again ({given})"
+            )
+        loaded: Self = super().load_from_checkpoint(checkpoint_path, *args, **kwargs)
+        return loaded
+
+    # Bookkeeping.
+
+    def _remember_arguments(self, frame: FrameType | None) -> None:
+        """Keep the constructor's plain arguments as hyperparameters, and the names of the others.
+
+        Modules, callables and other objects would break ``weights_only`` loading, or be dropped in silence; the
+        command line replaces them by their plain description (``class_path``, ``init_args``).
+        """
+        assert frame is not None
+        arguments: dict[str, Any] = {}
+        for local in collect_init_args(frame, [], classes=(HyperparametersMixin,)):
+            arguments.update(local)
+        objects = [name for name, value in arguments.items() if not _is_plain(value)]
+        self.save_hyperparameters(ignore=objects, frame=frame)
+        described = "_instantiator" in self.hparams
+        self._objects = [] if described else objects
+
+    def _log_round(self) -> None:
+        """Log what was noted; one exchange between processes, one wait for the device, only when due."""
+        values = {f"loss/{name}": loss for name, loss in self._losses.items()} | self._notes
+        stacked = torch.stack([value.float() for value in values.values()])
+        means = dict(zip(values, self.trainer.strategy.reduce(stacked, reduce_op="mean").tolist(), strict=True))
+        self._require_finite({name: means[f"loss/{name}"] for name in self._losses})
+        now = time.perf_counter()
+        means["images_per_second"] = self._images_seen / (now - self._clock)
+        self._images_seen, self._clock = 0, now
+        log_values(self.trainer, means, on_bar=[*(f"loss/{name}" for name in self._losses), "images_per_second"])
+
+    def _require_finite(self, losses: dict[str, float]) -> None:
+        for name, loss in losses.items():
+            if not math.isfinite(loss):
+                raise NonFiniteLossError(name, loss, self.round)
+
+
+class NonFiniteLossError(SettingError):
+    """A player's loss is not a number: training stops, and the last good checkpoint stays.
+
+    Args:
+        player: Name of the player.
+        loss: Its loss.
+        round_: Number of rounds played.
+    """
+
+    def __init__(self, player: str, loss: float, round_: int) -> None:
+        remedy = f"stopped after {round_} rounds; lower the {player}'s learning rate or resume from the last checkpoint"
+        super().__init__(f"loss/{player}", loss, remedy)
+
+
+def log_values(trainer: Trainer, values: dict[str, float], on_bar: Sequence[str] = ()) -> None:
+    """Log values at ``trainer.global_step``: to the loggers, to callbacks at once, and some to the progress bar.
+
+    ``self.log`` would label the point with a counter of its own, one behind ``global_step``, and drop what a callback
+    logs in a round that is not due; then losses and metrics of one moment stand at different places.
+
+    Args:
+        trainer: The trainer of the run.
+        values: What to log.
+        on_bar: The names that the progress bar shows.
+    """
+    tensors = {name: torch.tensor(value) for name, value in values.items()}
+    trainer.callback_metrics.update(tensors)
+    trainer.logged_metrics.update(tensors)
+    trainer.progress_bar_metrics.update({name: values[name] for name in on_bar})
+    for logger in trainer.loggers:
+        logger.log_metrics({**values, "epoch": trainer.current_epoch}, step=trainer.global_step)
+        logger.save()
+
+
+@contextmanager
+def _counted_once(optimizers: Sequence[LightningOptimizer]) -> Iterator[None]:
+    """Let all moves of a round count as one step.
+
+    Lightning counts every optimizer step by the hooks that it sets on each optimizer for the time of a batch; here
+    they are muted, and called once.
+    """
+    before, after = optimizers[0]._on_before_step, optimizers[0]._on_after_step
+    for optimizer in optimizers:
+        optimizer._on_before_step = optimizer._on_after_step = do_nothing_closure  # type: ignore[method-assign]
+    yield
+    before()
+    after()
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value consists of primitives, lists and dicts, so that a checkpoint may hold it."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or type(value) in (bool, int, float, str)

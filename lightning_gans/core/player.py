@@ -1,0 +1,91 @@
+"""A player: what it owns, what it minimizes, how it moves."""
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from lightning_gans.errors import SettingError
+
+OptimizerSpec = Callable[[Iterable[nn.Parameter]], Optimizer] | Mapping[str, Any]
+"""A function from parameters to an optimizer, or ``{"class_path": ..., "init_args": {...}}``."""
+
+SchedulerSpec = Callable[[Optimizer], LRScheduler] | Mapping[str, Any]
+"""A function from an optimizer to a scheduler, or ``{"class_path": ..., "init_args": {...}}``."""
+
+
+@dataclass(frozen=True)
+class Player:
+    """One player of a game: descends its own loss over its own modules while the others stand still.
+
+    Args:
+        name: Names the player in logs (``loss/<name>``) and in errors.
+        loss: From a batch to the scalar that the player minimizes.
+        modules: What its optimizer moves. A module may have two owners (the encoder of an adversarial autoencoder).
+        optimizer: Builds its optimizer; see :data:`OptimizerSpec`.
+        every: It moves in every n-th round: in round n, 2n, ... counted from 1.
+        clip: Largest 2-norm that its gradient may have, None for no clipping.
+        scheduler: Builds its learning rate scheduler, stepped once per own move; None for a constant rate.
+        constraint: Called after each own move: projects the modules back into the set that the paper allows.
+    """
+
+    name: str
+    loss: Callable[[Any], Tensor]
+    modules: Sequence[nn.Module]
+    optimizer: OptimizerSpec
+    every: int = 1
+    clip: float | None = None
+    scheduler: SchedulerSpec | None = None
+    constraint: Callable[[], None] | None = None
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise SettingError(f"{self.name}.every", self.every, "a player moves in every n-th round, n = 1, 2, ...")
+        if self.clip is not None and self.clip <= 0:
+            raise SettingError(f"{self.name}_clip", self.clip, "the largest gradient norm must be positive")
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The trainable parameters that it owns, each once, in a fixed order."""
+        owned = {id(p): p for module in self.modules for p in module.parameters() if p.requires_grad}
+        return list(owned.values())
+
+    def moves_in(self, round_: int) -> bool:
+        """Whether it moves in a round, counted from 0.
+
+        Example:
+            >>> critic_five = Player("generator", loss=sum, modules=[], optimizer={}, every=5)
+            >>> [r for r in range(12) if critic_five.moves_in(r)]
+            [4, 9]
+        """
+        return (round_ + 1) % self.every == 0
+
+
+def build(spec: Callable[[Any], Any] | Mapping[str, Any], argument: object) -> Any:  # noqa: ANN401 - what it builds
+    """Build an optimizer or a scheduler from its specification.
+
+    Args:
+        spec: A callable of one argument, or a plain dict with ``class_path`` and ``init_args``: the form that
+            round-trips through YAML and through checkpoints.
+        argument: The parameters of an optimizer, or the optimizer of a scheduler.
+
+    Raises:
+        SettingError: ``class_path`` names nothing that can be imported.
+
+    Example:
+        >>> import torch
+        >>> spec = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1}}
+        >>> type(build(spec, [torch.nn.Parameter(torch.zeros(1))])).__name__
+        'SGD'
+    """
+    if callable(spec):
+        return spec(argument)
+    module, _, name = spec["class_path"].rpartition(".")
+    try:
+        factory = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise SettingError("class_path", spec["class_path"], f"cannot be imported ({error})") from error
+    return factory(argument, **spec.get("init_args", {}))

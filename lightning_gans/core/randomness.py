@@ -1,0 +1,197 @@
+"""Randomness as a function of seed and round: the same on any number of processes, and after a resume.
+
+Each draw has a coordinate (seed, round, move, draw). Its generator is seeded from a hash of that coordinate, draws
+for the *global* batch, and each process keeps its own rows. So N processes train on exactly the noise that one
+process would use, and a resumed run continues with the noise that an uninterrupted one would have seen.
+"""
+
+import hashlib
+import struct
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from lightning_gans.errors import SettingError
+
+
+class Draw(Protocol):
+    """A distribution to draw from: called like ``torch.randn`` or ``torch.rand``."""
+
+    def __call__(self, *size: int, generator: torch.Generator, device: torch.device) -> Tensor:
+        """A tensor of that size with independent entries."""
+        ...
+
+
+class Prior(ABC):
+    """The distribution of the latents; an object, so that a recipe can name it."""
+
+    @abstractmethod
+    def __call__(self, *size: int, generator: torch.Generator, device: torch.device) -> Tensor:
+        """Draw latents of that size."""
+
+    @abstractmethod
+    def truncate(self, bound: float) -> "Prior":
+        """The same distribution, conditioned on every entry lying within ``bound`` of the center."""
+
+
+class Normal(Prior):
+    """Standard normal latents, z ~ N(0, I); optionally each entry conditioned on |z| <= bound.
+
+    Truncation trades diversity for quality (the truncation trick, Brock et al. 2019, arXiv:1809.11096, section 3.1).
+
+    Args:
+        bound: Largest absolute value of an entry, in standard deviations; None for no truncation.
+
+    Example:
+        >>> z = Normal(bound=0.5)(1000, 2, generator=torch.Generator().manual_seed(0), device=torch.device("cpu"))
+        >>> z.shape, bool(z.abs().max() <= 0.5)
+        (torch.Size([1000, 2]), True)
+    """
+
+    def __init__(self, bound: float | None = None) -> None:
+        if bound is not None and bound <= 0:
+            raise SettingError("truncation", bound, "must be positive (in standard deviations)")
+        self.bound = bound
+
+    def __call__(self, *size: int, generator: torch.Generator, device: torch.device) -> Tensor:
+        """Draw latents of that size."""
+        if self.bound is None:
+            return torch.randn(*size, generator=generator, device=device)
+        # By the inverse of the distribution function: one uniform per entry, whatever the bound.
+        mass = torch.erf(torch.tensor(self.bound / 2**0.5, device=device))
+        uniform = torch.rand(*size, generator=generator, device=device) * 2 - 1
+        return (torch.erfinv(uniform * mass) * 2**0.5).clamp(-self.bound, self.bound)
+
+    def truncate(self, bound: float) -> "Normal":
+        """The same, each entry conditioned on |z| <= bound."""
+        return Normal(bound)
+
+
+class Uniform(Prior):
+    """Latents uniform on [low, high), as in DCGAN (Radford et al. 2016, arXiv:1511.06434).
+
+    Args:
+        low: Lower end of the range.
+        high: Upper end of the range.
+
+    Example:
+        >>> z = Uniform()(1000, 2, generator=torch.Generator().manual_seed(0), device=torch.device("cpu"))
+        >>> bool(z.min() >= -1), bool(z.max() < 1)
+        (True, True)
+    """
+
+    def __init__(self, low: float = -1.0, high: float = 1.0) -> None:
+        if low >= high:
+            raise SettingError("prior.low", low, f"must lie below prior.high={high!r}")
+        self.low, self.high = low, high
+
+    def __call__(self, *size: int, generator: torch.Generator, device: torch.device) -> Tensor:
+        """Draw latents of that size."""
+        return torch.rand(*size, generator=generator, device=device) * (self.high - self.low) + self.low
+
+    def truncate(self, bound: float) -> "Uniform":
+        """The same, conditioned on lying within ``bound`` of the center of the range."""
+        center, half = (self.low + self.high) / 2, (self.high - self.low) / 2
+        if not 0 < bound:
+            raise SettingError("truncation", bound, "must be positive")
+        return Uniform(center - min(bound, half), center + min(bound, half))
+
+
+def mix(*coordinates: int) -> int:
+    """Hash integers to one seed: neighbors give unrelated streams, and the result is the same on every platform.
+
+    Example:
+        >>> mix(0, 1) == mix(0, 1), mix(0, 1) == mix(1, 0)
+        (True, False)
+    """
+    packed = struct.pack(f"<{len(coordinates)}q", *((c + 2**63) % 2**64 - 2**63 for c in coordinates))
+    return int.from_bytes(hashlib.blake2b(packed, digest_size=8).digest(), "little") >> 1
+
+
+@dataclass
+class Randomness:
+    """The random numbers of a game: one stream per (seed, round, move, draw), shared by all processes.
+
+    Args:
+        seed: The run's seed.
+        rank: Index of this process.
+        world_size: Number of processes.
+        chunks: Number of equal chunks in which a batch is processed (gradient accumulation).
+    """
+
+    seed: int
+    rank: int = 0
+    world_size: int = 1
+    chunks: int = 1
+    _position: tuple[int, int, int] = field(default=(0, 0, 0), init=False)
+    _draws: int = field(default=0, init=False)
+
+    def seek(self, round_: int, move: int, chunk: int = 0) -> None:
+        """Go to the first draw of a chunk of a move of a round."""
+        self._position = (round_, move, chunk)
+        self._draws = 0
+
+    def rand(self, draw: Draw, n: int, *shape: int, device: torch.device) -> Tensor:
+        """This process's rows of the next draw.
+
+        Row j of process r is row ``j * world_size + r`` of the global batch, as a distributed sampler deals samples.
+
+        Args:
+            draw: The distribution.
+            n: Number of rows for the current chunk of this process.
+            shape: Shape of a row.
+            device: Where to draw.
+
+        Returns:
+            A tensor (n, *shape).
+        """
+        round_, move, chunk = self._position
+        generator = torch.Generator(device).manual_seed(mix(self.seed, round_, move, self._draws))
+        self._draws += 1
+        rows = draw(n * self.chunks * self.world_size, *shape, generator=generator, device=device)
+        return rows[self.rank :: self.world_size][chunk * n : (chunk + 1) * n]
+
+    def reseed_global(self, round_: int, device: torch.device) -> None:
+        """Seed torch's own generators for a round, so that dropout and augmentation resume too; ranks differ."""
+        seed = mix(self.seed, round_, -1 - self.rank)
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+        elif device.type == "mps":
+            torch.mps.manual_seed(seed)
+
+
+_BLOCK = 64  # rows drawn from one generator; part of the definition: changing it changes every sample
+
+
+def indexed_draw(draw: Draw, seed: int, start: int, stop: int, *shape: int) -> Tensor:
+    """Rows ``start`` to ``stop`` of an endless table of random rows: row i depends on (seed, i) alone.
+
+    So any split of the rows over batches or processes gives the same rows. Drawn on the CPU: the same everywhere.
+
+    Args:
+        draw: The distribution.
+        seed: Selects the table.
+        start: First row.
+        stop: One past the last row.
+        shape: Shape of a row.
+
+    Returns:
+        A tensor (stop - start, *shape) on the CPU.
+
+    Example:
+        >>> whole = indexed_draw(torch.randn, 0, 0, 200, 3)
+        >>> torch.equal(whole[90:130], indexed_draw(torch.randn, 0, 90, 130, 3))
+        True
+    """
+    if stop <= start:
+        return torch.empty(0, *shape)
+    first, cpu = start // _BLOCK, torch.device("cpu")
+    blocks = [
+        draw(_BLOCK, *shape, generator=torch.Generator().manual_seed(mix(seed, block)), device=cpu)
+        for block in range(first, -(-stop // _BLOCK))
+    ]
+    return torch.cat(blocks)[start - first * _BLOCK : stop - first * _BLOCK]

@@ -1,0 +1,109 @@
+"""Strided convolutional networks in the manner of DCGAN, for square images of 8 to 128 pixels.
+
+Radford et al. 2016, arXiv:1511.06434, section 3 and figure 1: no pooling, no hidden fully connected layers, batch norm in
+both networks except at the generator's output and the discriminator's input, ReLU in the generator, leaky ReLU of slope
+0.2 in the discriminator, weights from N(0, 0.02). Kernels are 4 x 4, as in the authors' published code, so that every
+pixel is covered equally often.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from lightning_gans.networks.shapes import halvings, image_size, positive
+
+
+class DCGANGenerator(nn.Module):
+    """DCGAN's generator: a projection to a small map, then transposed convolutions that double it.
+
+    Args:
+        latent_dim: Z.
+        image_shape: (C, H, W), square, 8 <= H <= 128.
+        width: Channels of the last hidden map; each smaller map has twice as many.
+
+    Raises:
+        SettingError: An impossible shape or size.
+
+    Example:
+        >>> import torch
+        >>> DCGANGenerator(16, (1, 28, 28), width=8)(torch.zeros(2, 16)).shape
+        torch.Size([2, 1, 28, 28])
+    """
+
+    def __init__(self, latent_dim: int = 100, image_shape: Sequence[int] | None = None, width: int = 64) -> None:
+        super().__init__()
+        positive(latent_dim=latent_dim, width=width)
+        channels, side = image_size(image_shape)
+        sides = halvings(side)[::-1]  # smallest first
+        widths = [width * 2**i for i in reversed(range(len(sides) - 1))]
+        self.latent_dim = latent_dim
+        self.project = nn.ConvTranspose2d(latent_dim, widths[0], sides[0], bias=False)  # 1 x 1 -> smallest map
+        layers: list[nn.Module] = [nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)]
+        for before, after, small, large in zip(widths, widths[1:], sides, sides[1:], strict=False):
+            layers += [_up(before, after, small, large, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
+        self.up = nn.Sequential(*layers, _up(widths[-1], channels, sides[-2], sides[-1], bias=True), nn.Tanh())
+        self.apply(_initialize)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Images (N, C, H, W) in [-1, 1] from latents (N, Z)."""
+        images: Tensor = self.up(self.project(z[:, :, None, None]))
+        return images
+
+
+class DCGANDiscriminator(nn.Module):
+    """DCGAN's discriminator: strided convolutions down to a small map, then one logit.
+
+    Args:
+        image_shape: (C, H, W), square, 8 <= H <= 128.
+        width: Channels of the largest hidden map; each smaller map has twice as many.
+        batch_norm: Whether hidden maps are batch normalized, as in the paper; not with gradient penalties, which are
+            defined sample by sample.
+
+    Raises:
+        SettingError: An impossible shape or size.
+
+    Example:
+        >>> import torch
+        >>> DCGANDiscriminator((3, 32, 32), width=8)(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 1])
+    """
+
+    def __init__(self, image_shape: Sequence[int] | None = None, width: int = 64, batch_norm: bool = True) -> None:
+        super().__init__()
+        positive(width=width)
+        channels, side = image_size(image_shape)
+        sides = halvings(side)
+        widths = [channels, *(width * 2**i for i in range(len(sides) - 1))]
+        layers: list[nn.Module] = []
+        for depth, (before, after) in enumerate(zip(widths, widths[1:], strict=False)):
+            normalized = batch_norm and depth > 0  # not at the input
+            layers.append(nn.Conv2d(before, after, 4, stride=2, padding=1, bias=not normalized))
+            layers += [nn.BatchNorm2d(after)] if normalized else []
+            layers.append(nn.LeakyReLU(0.2, inplace=True))
+        self.down = nn.Sequential(*layers)
+        self.out = nn.Conv2d(widths[-1], 1, sides[-1])  # smallest map -> 1 x 1
+        self.apply(_initialize)
+
+    def features(self, images: Tensor) -> Tensor:
+        """The last hidden map, flattened: (N, D)."""
+        hidden: Tensor = self.down(images).flatten(1)
+        return hidden
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, 1) from images (N, C, H, W)."""
+        logits: Tensor = self.out(self.down(images)).flatten(1)
+        return logits
+
+
+def _up(before: int, after: int, small: int, large: int, *, bias: bool) -> nn.Module:
+    """A transposed convolution from side ``small`` to side ``large``, the double or one more."""
+    extra = large - 2 * small
+    return nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, output_padding=extra, bias=bias)
+
+
+def _initialize(module: nn.Module) -> None:
+    """Weights from N(0, 0.02), batch norm's scale from N(1, 0.02): section 4 of the paper."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)

@@ -1,0 +1,53 @@
+"""What the shape of an image asks of a network."""
+
+from collections.abc import Sequence
+
+from lightning_gans.errors import SettingError
+
+
+def image_size(image_shape: Sequence[int] | None, smallest: int = 8, largest: int = 128) -> tuple[int, int]:
+    """Channels and side of a square image shape.
+
+    Args:
+        image_shape: (C, H, W).
+        smallest: Smallest side that the network can handle.
+        largest: Largest side.
+
+    Raises:
+        SettingError: Not given, not square, or out of range.
+
+    Example:
+        >>> image_size((3, 32, 32))
+        (3, 32)
+    """
+    if image_shape is None:
+        raise SettingError("image_shape", None, "give (channels, height, width); the command line takes it from the data")
+    shape = tuple(image_shape)
+    if len(shape) != 3 or shape[1] != shape[2] or shape[0] < 1 or not smallest <= shape[1] <= largest:
+        rule = f"must be (channels, side, side) with a side from {smallest} to {largest}; resize the images"
+        raise SettingError("image_shape", shape, rule)
+    return shape[0], shape[1]
+
+
+def halvings(side: int) -> list[int]:
+    """The sides of the feature maps of a strided network, largest first: halved until under 8, at least twice.
+
+    Example:
+        >>> halvings(64), halvings(28), halvings(8)
+        ([64, 32, 16, 8, 4], [28, 14, 7], [8, 4, 2])
+    """
+    sides = [side]
+    while sides[-1] >= 8 or len(sides) < 3:
+        sides.append(sides[-1] // 2)
+    return sides
+
+
+def positive(**settings: int) -> None:
+    """Check that sizes of a network are positive.
+
+    Raises:
+        SettingError: One is not; names it.
+    """
+    for name, value in settings.items():
+        if value < 1:
+            raise SettingError(name, value, "must be positive")

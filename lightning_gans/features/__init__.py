@@ -3,12 +3,13 @@
 One contract, :class:`Extractor`. Small classifiers come with the package (:class:`DigitsFeatures`,
 :class:`MNISTFeatures`) or are made for a user's own data by :mod:`lightning_gans.features.train` and read by
 :class:`ClassifierFeatures`; points are their own features (:class:`IdentityFeatures`); any module of the user's is
-wrapped by :class:`ModuleFeatures`.
+wrapped by :class:`ModuleFeatures`; :class:`InceptionFeatures` are the ones that papers use.
 """
 
 from lightning_gans.features.classifier import Classifier, load_classifier, save_classifier
 from lightning_gans.features.extractor import Extractor, Features
 from lightning_gans.features.generic import IdentityFeatures, ModuleFeatures
+from lightning_gans.features.inception import InceptionFeatures
 from lightning_gans.features.shipped import ClassifierFeatures, DigitsFeatures, MNISTFeatures
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Extractor",
     "Features",
     "IdentityFeatures",
+    "InceptionFeatures",
     "MNISTFeatures",
     "ModuleFeatures",
     "load_classifier",

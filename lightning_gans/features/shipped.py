@@ -16,7 +16,10 @@ class ClassifierFeatures(Extractor):
 
     Args:
         weights: The safetensors file.
-        name: Name in metrics; by default the one stored in the file.
+        name: Name in metrics; by default the one stored in the file, else the file's.
+
+    Attributes:
+        facts: What the file says about itself: data, seed, epochs, test accuracy, sizes.
 
     Raises:
         SettingError: The file is missing, or is not a classifier of this package.
@@ -27,7 +30,7 @@ class ClassifierFeatures(Extractor):
     def __init__(self, weights: str | Path, *, name: str | None = None) -> None:
         classifier, facts = load_classifier(weights)
         super().__init__(
-            facts["name"] if name is None else name,
+            facts.get("name", Path(weights).stem) if name is None else name,
             image_shape=classifier.image_shape,
             num_classes=classifier.num_classes,
         )

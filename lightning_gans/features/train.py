@@ -66,6 +66,7 @@ def train_classifier(
     augmentation: Augmentation | None = None,
     width: int = 24,
     num_features: int = 64,
+    device: torch.device | str = "cpu",
     on_epoch: Callable[[int, float], None] = lambda epoch, loss: None,
 ) -> Classifier:
     """Train a :class:`Classifier` with AdamW and a cosine learning rate after a short warm-up.
@@ -84,10 +85,11 @@ def train_classifier(
         augmentation: Changes each batch of float images in [-1, 1]; :class:`RandomAffine` by default.
         width: Channels of the first convolution.
         num_features: D, the length of the feature vectors.
+        device: Where to train; what is drawn is the same on all, what is summed is not to the last bit.
         on_epoch: Called with the epoch (from 1) and its mean loss.
 
     Returns:
-        The classifier in eval mode.
+        The classifier in eval mode, on the CPU.
 
     Raises:
         SettingError: Images and labels do not fit together, or there are too few.
@@ -99,7 +101,7 @@ def train_classifier(
         torch.manual_seed(seed)
         channels, height, pixels_wide = images.shape[1:]
         shape, classes = (channels, height, pixels_wide), int(labels.max()) + 1
-        classifier = Classifier(shape, classes, width=width, num_features=num_features).train()
+        classifier = Classifier(shape, classes, width=width, num_features=num_features).to(device).train()
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=learning_rate, weight_decay=weight_decay)
     batches = len(images) // batch_size
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_cosine(epochs * batches))
@@ -107,15 +109,15 @@ def train_classifier(
         order = torch.randperm(len(images), generator=generator)[: batches * batch_size].view(batches, batch_size)
         total = 0.0
         for rows in order:
-            logits = classifier(augment(from_uint8(images[rows]), generator)).logits
-            loss = nn.functional.cross_entropy(logits, labels[rows])
+            batch = augment(from_uint8(images[rows]), generator)
+            loss = nn.functional.cross_entropy(classifier(batch.to(device)).logits, labels[rows].to(device))
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
             total += loss.item()
         on_epoch(epoch, total / batches)
-    return classifier.eval()
+    return classifier.cpu().eval()
 
 
 def stratified_split(labels: Tensor, *, test_part: float = 0.2, seed: int = 0) -> tuple[Tensor, Tensor]:

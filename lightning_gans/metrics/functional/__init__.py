@@ -1,1 +1,35 @@
-"""metrics/functional"""
+"""Metrics as pure functions of features: float64 results on the CPU, bounded memory, no global random generator."""
+
+from lightning_gans.metrics.functional.comparison import Comparison
+from lightning_gans.metrics.functional.frechet import (
+    frechet_distance,
+    frechet_distance_from_moments,
+    frechet_distance_infinity,
+)
+from lightning_gans.metrics.functional.inception import inception_score
+from lightning_gans.metrics.functional.manifold import density_coverage, precision_recall
+from lightning_gans.metrics.functional.mmd import (
+    maximum_mean_discrepancy,
+    maximum_mean_discrepancy_subsets,
+    mmd_permutation_test,
+)
+from lightning_gans.metrics.functional.sides import RealSide, Side
+from lightning_gans.metrics.functional.two_sample import authenticity, nearest_real_distance, two_sample_accuracy
+
+__all__ = [
+    "Comparison",
+    "RealSide",
+    "Side",
+    "authenticity",
+    "density_coverage",
+    "frechet_distance",
+    "frechet_distance_from_moments",
+    "frechet_distance_infinity",
+    "inception_score",
+    "maximum_mean_discrepancy",
+    "maximum_mean_discrepancy_subsets",
+    "mmd_permutation_test",
+    "nearest_real_distance",
+    "precision_recall",
+    "two_sample_accuracy",
+]

@@ -1,0 +1,126 @@
+"""Means and covariances in float64, and the trace of the root of a product of two covariances."""
+
+import torch
+from torch import Tensor
+
+CHUNK = 2**22  # elements converted to float64 at a time: 32 MiB
+TOLERANCE = 1e-10  # accepted error of the trace of the root, relative to the larger trace
+
+
+def chunks(rows: int, dim: int) -> list[slice]:
+    """Slices over the rows of a matrix, each of at most 2^22 elements."""
+    step = max(1, CHUNK // dim)
+    return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
+
+
+def feature_mean(features: Tensor) -> Tensor:
+    """Mean of the rows of ``features`` (N, D), in float64 whatever their type.
+
+    Example:
+        >>> feature_mean(torch.tensor([[1.0], [2.0]]))
+        tensor([1.5000], dtype=torch.float64)
+    """
+    first = features[0].double()  # subtracted, so that a common offset costs no digits
+    total = torch.zeros_like(first)
+    for rows in chunks(*features.shape):
+        total += (features[rows].double() - first).sum(0)
+    return first + total / len(features)
+
+
+def feature_covariance(features: Tensor, mean: Tensor) -> Tensor:
+    """Sample covariance (ddof = 1) in float64.
+
+    Args:
+        features: Features, shape (N, D) with N at least 2.
+        mean: Their mean, float64, shape (D,).
+
+    Returns:
+        Covariance, shape (D, D).
+
+    Example:
+        >>> x = torch.tensor([[0.0], [2.0]])
+        >>> feature_covariance(x, feature_mean(x))
+        tensor([[2.]], dtype=torch.float64)
+    """
+    dim = len(mean)
+    scatter = mean.new_zeros(dim, dim)
+    edges = [slice(start, min(start + 512, dim)) for start in range(0, dim, 512)]
+    for rows in chunks(*features.shape):
+        centred = (features[rows].double() - mean).T.contiguous()  # (D, n)
+        for edge in edges:  # the blocks on and above the diagonal: half the work
+            scatter[edge, edge.start :].addmm_(centred[edge], centred[edge.start :].T)
+    return (scatter.triu() + scatter.triu(1).T) / (len(features) - 1)
+
+
+def covariance_root(covariance: Tensor) -> Tensor:
+    """``R`` (r, D) with ``R' R`` = covariance, one row for each eigenvalue that is not rounding error.
+
+    Args:
+        covariance: Symmetric, positive semi-definite, shape (D, D).
+
+    Returns:
+        Root, shape (r, D), r the numerical rank.
+
+    Example:
+        >>> covariance_root(torch.tensor([[4.0, 0.0], [0.0, 0.0]], dtype=torch.float64)).abs()
+        tensor([[2., 0.]], dtype=torch.float64)
+    """
+    values, vectors = torch.linalg.eigh(covariance)
+    keep = values > len(values) * torch.finfo(values.dtype).eps * values[-1]
+    root: Tensor = values[keep].sqrt()[:, None] * vectors[:, keep].T
+    return root
+
+
+def sample_root(features: Tensor, mean: Tensor) -> Tensor:
+    """``R`` (N - 1, D) with ``R' R`` = sample covariance, for samples no more than dimensions.
+
+    The N centred samples sum to zero, so a reflection that maps (1, ..., 1) to an axis turns one row to zero; that
+    row is left out, which spares a singular value that is nothing but rounding error.
+
+    Args:
+        features: Features, shape (N, D) with N at least 2.
+        mean: Their mean, float64, shape (D,).
+
+    Returns:
+        Root, shape (N - 1, D).
+    """
+    count = len(features)
+    centred = features.double() - mean
+    normal = torch.full((count, 1), count**-0.5, dtype=torch.float64, device=mean.device)
+    normal[0] += 1.0
+    normal /= normal.norm()
+    reflected = centred - 2 * normal * (normal.T @ centred)
+    root: Tensor = reflected[1:] * (count - 1) ** -0.5
+    return root
+
+
+def trace_root_product(root: Tensor, other: Tensor, other_is_root: bool) -> Tensor:
+    r"""``Tr (S1 S2)^{1/2}``, the sum of the singular values of ``R1 R2'`` where ``S = R' R``.
+
+    They are the roots of the eigenvalues of ``R1 S2 R1'``, which takes a tenth of the time of the singular values but
+    loses half the digits of the small ones. The loss is bounded by eps |S| / (2 sqrt(eigenvalue)) each; where the sum
+    of these bounds is not negligible, the singular values are computed.
+
+    Args:
+        root: R1, shape (r, D).
+        other: R2, shape (s, D), or S2, shape (D, D).
+        other_is_root: Which of the two ``other`` is.
+
+    Returns:
+        The trace, float64 scalar.
+    """
+    if other_is_root:
+        product = root @ other.T  # (r, s)
+        gram = product @ product.T if len(root) <= len(other) else product.T @ product
+    else:
+        gram = root @ other @ root.T
+    if 0 in gram.shape:
+        return gram.new_zeros(())
+    values: Tensor = torch.linalg.eigvalsh((gram + gram.T) / 2).clamp_min(0)
+    error = 4 * torch.finfo(values.dtype).eps * values[-1]
+    bound = torch.minimum(error / (2 * values.sqrt()).clamp_min(1e-300), error.sqrt()).sum()
+    if bound <= TOLERANCE * values.sqrt().sum():
+        return values.sqrt().sum()
+    other_root = other if other_is_root else covariance_root(other)
+    singular: Tensor = torch.linalg.svdvals(root @ other_root.T)
+    return singular.sum()

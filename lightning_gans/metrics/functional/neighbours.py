@@ -1,0 +1,153 @@
+"""Nearest neighbours and ball membership, with the distances of float64 at the price of float32."""
+
+import torch
+from torch import Tensor
+
+from lightning_gans.metrics.functional.tiles import Points, Tile, exact_pairs, rounding, sweep
+
+SPARE = 3  # candidates kept beyond k, so that rounding rarely hides a true neighbour
+CROWD = 64  # a tile with more than 1 unsure comparison in 64 is computed again in float64
+
+
+class Nearest:
+    """Visitor that finds, for each point of one set, its k nearest points in the other (itself left out).
+
+    Tiles give k + 3 candidates for each point; :meth:`result` computes their distances exactly. Where rounding could
+    have hidden a true neighbour among the rest, the point is searched again in float64.
+
+    Args:
+        points: The points whose neighbours are wanted.
+        others: Where the neighbours are; ``points`` itself for neighbours within one set.
+        k: Number of neighbours, less than the number of others.
+    """
+
+    def __init__(self, points: Points, others: Points, k: int) -> None:
+        self.points, self.others, self.k = points, others, k
+        shape = (len(points), min(k + SPARE, len(others)))
+        self.squared = torch.full(shape, torch.inf, dtype=points.dtype, device=points.features.device)
+        self.index = torch.zeros(shape, dtype=torch.int64, device=points.features.device)
+
+    def visit(self, tile: Tile) -> None:
+        """See :class:`Visitor`."""
+        if tile.left is self.points and tile.right is self.others:
+            self._merge(tile.rows, tile.cols, tile.squared)
+        if tile.left is self.others and tile.right is self.points and not tile.on_diagonal:
+            self._merge(tile.cols, tile.rows, tile.squared.T)
+
+    def _merge(self, rows: slice, cols: slice, squared: Tensor) -> None:
+        width = self.squared.shape[1]
+        values, index = squared.topk(min(width, squared.shape[1]), largest=False)
+        values = torch.cat([self.squared[rows], values], 1)
+        index = torch.cat([self.index[rows], index + cols.start], 1)
+        self.squared[rows], order = values.topk(width, largest=False)
+        self.index[rows] = index.gather(1, order)
+
+    @torch.no_grad()
+    def result(self) -> tuple[Tensor, Tensor]:
+        """Squared distances (N, k), float64, ascending, in the units of the features; and which others, (N, k)."""
+        squared, index = self._exact(torch.arange(len(self.points), device=self.index.device), self.index)
+        doubtful = self._doubtful(squared)
+        if len(doubtful):
+            squared[doubtful], index[doubtful] = self._search(doubtful)
+        return squared[:, : self.k], index[:, : self.k]
+
+    def _exact(self, rows: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        """The candidates ``index`` (n, w) of the points ``rows`` (n,) in the order of their exact distances."""
+        pairs = exact_pairs(
+            self.points.features, self.others.features, rows.repeat_interleave(index.shape[1]), index.reshape(-1)
+        ).view(index.shape)
+        if self.points is self.others:
+            pairs.masked_fill_(index == rows[:, None], torch.inf)
+        pairs, order = pairs.sort(dim=1, stable=True)
+        return pairs, index.gather(1, order)
+
+    def _doubtful(self, squared: Tensor) -> Tensor:
+        """Points of which a neighbour may not be among the candidates, shape (n,)."""
+        if self.squared.shape[1] >= len(self.others) - (self.points is self.others):
+            return torch.empty(0, dtype=torch.int64, device=squared.device)  # every other point is a candidate
+        error, floor = rounding(self.points, self.others, self.points.dtype)
+        farthest = self.squared[:, -1].double()
+        # |y|^2 <= 2 |x|^2 + 2 d^2, and any y that is not a candidate has a computed distance of at least `farthest`
+        kth = squared[:, self.k - 1] * self.points.frame.scale**2
+        margin = error * (3 * self.points.squared + 2 * kth) + floor
+        return ((kth > 0) & (kth + margin > farthest)).nonzero().squeeze(1)
+
+    def _search(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """The candidates of the points ``rows`` (n,) from tiles in float64."""
+        subset = Points(self.points.features[rows], self.points.frame, torch.float64)
+        within = _Within(subset, self.others, self.k, rows if self.points is self.others else None)
+        sweep(subset, self.others, [within])
+        return self._exact(rows, within.index)
+
+
+class _Within(Nearest):
+    """Nearest neighbours of some points of a set within that set."""
+
+    def __init__(self, points: Points, others: Points, k: int, own: Tensor | None) -> None:
+        super().__init__(points, others, k)
+        self.own = own
+
+    def visit(self, tile: Tile) -> None:
+        if self.own is not None:
+            column = self.own[tile.rows] - tile.cols.start  # (n,)
+            inside = ((column >= 0) & (column < tile.squared.shape[1])).nonzero().squeeze(1)
+            tile.squared[inside, column[inside]] = torch.inf
+        super().visit(tile)
+
+
+class Balls:
+    """Visitor that counts which points lie in the balls around the points of another set.
+
+    Args:
+        centres: Centres of the balls.
+        points: The points asked about.
+        squared_radii: Squared radii in the units of the features, shape (N, K): K balls around each centre.
+
+    Attributes:
+        open_counts: In how many open balls (d < r) each point lies, shape (M, K).
+        closed_counts: In how many closed balls (d <= r) each point lies, shape (M, K).
+        open_hits: Whether each open ball has any point inside, shape (N, K).
+        closed_hits: Whether each closed ball has any point inside, shape (N, K).
+    """
+
+    def __init__(self, centres: Points, points: Points, squared_radii: Tensor) -> None:
+        self.centres, self.points = centres, points
+        self.squared_radii = squared_radii.to(centres.features.device) * centres.frame.scale**2
+        width, device = squared_radii.shape[1], centres.features.device
+        self.open_counts = torch.zeros(len(points), width, dtype=torch.int64, device=device)
+        self.closed_counts = torch.zeros_like(self.open_counts)
+        self.open_hits = torch.zeros(len(centres), width, dtype=torch.bool, device=device)
+        self.closed_hits = torch.zeros_like(self.open_hits)
+
+    def visit(self, tile: Tile) -> None:
+        """See :class:`Visitor`."""
+        mirrored = tile.left is not self.centres
+        inner, outer = (tile.cols, tile.rows) if mirrored else (tile.rows, tile.cols)
+        squared = tile.squared.T if mirrored else tile.squared  # (centres, points)
+        radii = self.squared_radii[inner]
+        error, floor = rounding(tile.left, tile.right, tile.inner.dtype)
+        slack = error * (self.centres.squared[inner] + self.points.squared[outer].max()) + floor
+        limit = ((radii.amax(1) + slack) * (1 + 2**-20)).to(squared.dtype)
+        centre, point = (squared <= limit[:, None]).nonzero(as_tuple=True)
+        distance = squared[centre, point].double()[:, None]
+        margin = (error * (self.centres.squared[inner][centre] + self.points.squared[outer][point]) + floor)[:, None]
+        radius = radii[centre]  # (hits, K)
+        unsure = (distance - radius).abs() <= margin
+        if tile.inner.dtype != torch.float64 and int(unsure.any(1).sum()) * CROWD > squared.numel() + 64 * CROWD:
+            return self.visit(tile.refined())
+        centre, point = centre + inner.start, point + outer.start
+        opened, closed = distance < radius, distance <= radius
+        again = unsure.any(1).nonzero().squeeze(1)
+        exact = exact_pairs(self.centres.features, self.points.features, centre[again], point[again])[:, None]
+        exact = exact * self.centres.frame.scale**2
+        opened[again] = torch.where(unsure[again], exact < radius[again], opened[again])
+        closed[again] = torch.where(unsure[again], exact <= radius[again], closed[again])
+        self._count(opened, centre, point, self.open_counts, self.open_hits)
+        self._count(closed, centre, point, self.closed_counts, self.closed_hits)
+        return None
+
+    @staticmethod
+    def _count(inside: Tensor, centre: Tensor, point: Tensor, counts: Tensor, hits: Tensor) -> None:
+        counts.index_add_(0, point, inside.to(torch.int64))
+        for column in range(inside.shape[1]):
+            hits[centre[inside[:, column]], column] = True

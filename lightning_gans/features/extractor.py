@@ -61,7 +61,10 @@ class Extractor(nn.Module, ABC):
     """
 
     preprocessing: str
-    """What happens to the pixels before the first layer, with a version; part of the fingerprint."""
+    """What happens to the pixels before the first layer, with a version; part of the fingerprint, shown in reports."""
+
+    structure: str = ""
+    """What else the function depends on, beyond class and weights; part of the fingerprint."""
 
     __call__: Callable[[Tensor], Features]
 
@@ -130,7 +133,7 @@ class Extractor(nn.Module, ABC):
 
         Cached; an in-place change of a weight is noticed through PyTorch's version counter of that tensor.
         """
-        seen = tuple((key, value.data_ptr(), value._version) for key, value in self.state_dict(keep_vars=True).items())
+        seen = [(key, value.data_ptr(), value._version) for key, value in self._weights()]
         if self._hashed is None or self._hashed[0] != seen:
             self._hashed = seen, self._hash()
         return self._hashed[1]
@@ -162,10 +165,13 @@ class Extractor(nn.Module, ABC):
         follow: Callable[..., Self] = super()._apply
         return follow(keeping_dtype, recurse)
 
+    def _weights(self) -> list[tuple[str, Tensor]]:
+        """Parameters and buffers, also those that a state dict leaves out, by name."""
+        return sorted(chain(self.named_parameters(), self.named_buffers()), key=lambda item: item[0])
+
     def _hash(self) -> str:
-        kind = type(self)
-        digest = hashlib.sha256(f"{kind.__module__}.{kind.__qualname__}\n{self.preprocessing}\n".encode())
-        for key, value in sorted(self.state_dict().items()):
+        digest = hashlib.sha256(f"{type(self).__qualname__}\n{self.preprocessing}\n{self.structure}\n".encode())
+        for key, value in self._weights():
             digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
             digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
         return digest.hexdigest()

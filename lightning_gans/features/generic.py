@@ -1,6 +1,7 @@
 """Extractors without weights of ours: points as they are, and any module of the user's."""
 
 import copy
+import re
 
 import torch
 from torch import Tensor, nn
@@ -73,7 +74,8 @@ class ModuleFeatures(Extractor):
         version: int = 1,
     ) -> None:
         super().__init__(name, image_shape=image_shape, num_classes=num_classes)
-        self.preprocessing = f"the module's own, version {version}: {type(module).__qualname__} {module!r}"
+        self.preprocessing = f"{type(module).__qualname__}'s own, version {version}"
+        self.structure = re.sub(r" at 0x[0-9a-f]+", "", repr(module))  # addresses differ from process to process
         self.module = copy.deepcopy(module)
         self.freeze()
 

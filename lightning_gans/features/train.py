@@ -231,6 +231,60 @@ SOURCES = {
 }
 
 
+def write_classifier(
+    data: Labeled,
+    output: Path,
+    *,
+    name: str,
+    description: str,
+    seed: int = 0,
+    epochs: int = 60,
+    batch_size: int = 64,
+    device: torch.device | str = "cpu",
+    on_epoch: Callable[[int, float], None] = lambda epoch, loss: None,
+) -> dict[str, Any]:
+    """Train on one part of the data, test on the other, write weights and facts to a file.
+
+    Args:
+        data: Images and labels.
+        output: The safetensors file, for :class:`~lightning_gans.features.ClassifierFeatures`.
+        name: Of the features in metrics.
+        description: Of the data, for the file's header.
+        seed: Of :func:`train_classifier`, as are the further settings.
+        epochs: Passes over the training images.
+        batch_size: Images a step.
+        device: Where to train.
+        on_epoch: Called with the epoch and its mean loss.
+
+    Returns:
+        The facts written: name, data, seed, epochs, batch size, test accuracy and the number of test images.
+
+    Raises:
+        SettingError: The data do not fit together.
+    """
+    classifier = train_classifier(
+        data.train_images,
+        data.train_labels,
+        seed=seed,
+        epochs=epochs,
+        batch_size=batch_size,
+        device=device,
+        on_epoch=on_epoch,
+    )
+    right = accuracy(classifier, data.test_images, data.test_labels)
+    facts = {
+        "name": name,
+        "data": description,
+        "seed": seed,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "test_accuracy": round(right, 6),
+        "test_images": len(data.test_labels),
+    }
+    save_classifier(classifier, output, facts)
+    return facts
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Train a classifier on a named data set, test it, write the file with its test accuracy inside."""
     parser = argparse.ArgumentParser(prog="python -m lightning_gans.features.train", description=main.__doc__)
@@ -247,23 +301,16 @@ def main(arguments: list[str] | None = None) -> None:
     except SettingError as error:
         parser.error(str(error))  # one line on stderr, exit code 2
     torch.set_num_threads(1)  # the order of float sums, hence the last bit of a weight, depends on the thread count
-    classifier = train_classifier(
-        data.train_images,
-        data.train_labels,
+    facts = write_classifier(
+        data,
+        options.output,
+        name=options.data,
+        description=source.description,
         seed=options.seed,
         epochs=epochs,
         batch_size=source.batch_size,
         on_epoch=lambda epoch, loss: print(f"epoch {epoch}/{epochs}  loss {loss:.4f}", flush=True),
     )
-    facts: dict[str, Any] = {
-        "name": options.data,
-        "data": source.description,
-        "seed": options.seed,
-        "epochs": epochs,
-        "test_accuracy": round(accuracy(classifier, data.test_images, data.test_labels), 6),
-        "test_images": len(data.test_labels),
-    }
-    save_classifier(classifier, options.output, facts)
     print(f"test accuracy {facts['test_accuracy']:.4f} on {facts['test_images']} images; wrote {options.output}")
 
 
@@ -273,8 +320,9 @@ def _check(images: Tensor, labels: Tensor, batch_size: int) -> None:
     if labels.shape != images.shape[:1] or labels.dtype != torch.int64 or int(labels.min()) < 0:
         remedy = f"training takes one int64 label from 0 up for each of the {len(images)} images"
         raise SettingError("labels", describe(labels), remedy)
-    if batch_size > len(images):
-        raise SettingError("batch_size", batch_size, f"there are {len(images)} images; choose a smaller one")
+    if not 2 <= batch_size <= len(images):
+        remedy = f"there are {len(images)} images, and batch normalization needs two or more at a time"
+        raise SettingError("batch_size", batch_size, remedy)
 
 
 def _warm_cosine(steps: int) -> Callable[[int], float]:

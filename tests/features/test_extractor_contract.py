@@ -19,6 +19,7 @@ from lightning_gans.features import (
     IdentityFeatures,
     MNISTFeatures,
     ModuleFeatures,
+    precision,
 )
 
 
@@ -96,6 +97,21 @@ def test_reduced_matmul_precision_does_not_reach_it(extractor):
         torch.set_float32_matmul_precision("highest")
 
 
+@pytest.mark.parametrize("exact", [precision._exact_by_operator, precision._exact_by_flag])
+def test_both_ways_to_full_precision_restore_the_settings(exact):
+    def settings():
+        return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+
+    for matmul in ("highest", "high", "medium"):
+        torch.set_float32_matmul_precision(matmul)
+        before = settings()
+        with exact():
+            assert torch.backends.cuda.matmul.fp32_precision in ("none", "ieee")
+            assert torch.backends.cudnn.conv.fp32_precision in ("none", "ieee")
+        assert settings() == before
+    torch.set_float32_matmul_precision("highest")
+
+
 @pytest.mark.parametrize("kind", ["digits", "mnist", "module"])
 def test_global_random_state_is_untouched(kind):
     torch.manual_seed(3)
@@ -150,6 +166,24 @@ def test_fingerprint_of_a_module_sees_version_and_structure():
     assert fingerprint(pool) == fingerprint(nn.AvgPool2d(2))
     assert fingerprint(pool) != fingerprint(pool, version=2)
     assert fingerprint(pool) != fingerprint(nn.AvgPool2d(4))
+
+
+class Scaled(nn.Module):
+    def __init__(self, scale):
+        super().__init__()
+        self.register_buffer("scale", torch.tensor(scale), persistent=False)
+
+
+def test_fingerprint_sees_what_a_state_dict_leaves_out():
+    assert ModuleFeatures(Scaled(1.0), name="m").fingerprint != ModuleFeatures(Scaled(2.0), name="m").fingerprint
+
+
+def test_fingerprint_of_a_module_ignores_addresses():
+    class Named(nn.Module):
+        def extra_repr(self):
+            return repr(object())
+
+    assert ModuleFeatures(Named(), name="m").fingerprint == ModuleFeatures(Named(), name="m").fingerprint
 
 
 def in_new_process(code):

@@ -1,5 +1,6 @@
 """The engine: who moves when, with which gradients, noise and bookkeeping. What differs between papers is not here."""
 
+import importlib
 import inspect
 import math
 import time
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lightning_gans.core.averaging import EMA
-from lightning_gans.core.batch import chunks_of, images_of
+from lightning_gans.batch import chunks_of, images_of
 from lightning_gans.core.exchange import average_gradients, local_backward
 from lightning_gans.core.player import Player, build
 from lightning_gans.core.randomness import Draw, Randomness
@@ -244,7 +245,8 @@ class Game(LightningModule):
             raise SettingError(
                 "checkpoint_path", str(checkpoint_path), f"built in Python: pass what it was built from again ({given})"
             )
-        loaded: Self = super().load_from_checkpoint(checkpoint_path, *args, **kwargs)
+        kind = _class_named(content["hyper_parameters"].get("_class_path"), cls)
+        loaded: Self = super(Game, kind).load_from_checkpoint(checkpoint_path, *args, **kwargs)
         return loaded
 
     # Bookkeeping.
@@ -328,6 +330,21 @@ def _counted_once(optimizers: Sequence[LightningOptimizer]) -> Iterator[None]:
     yield
     before()
     after()
+
+
+def _class_named(path: str | None, base: type[Game]) -> type[Game]:
+    """The class that a checkpoint names, if it is the base or a subclass; Lightning would build the base itself."""
+    if path is None:
+        return base
+    module, _, name = path.rpartition(".")
+    try:
+        kind = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise SettingError("checkpoint", path, f"its class cannot be imported here ({error})") from error
+    if not issubclass(kind, base):
+        raise SettingError("checkpoint", path, f"holds another model than {base.__name__}; load it by its own class")
+    named: type[Game] = kind
+    return named
 
 
 def _is_plain(value: object) -> bool:

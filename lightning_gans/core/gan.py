@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lightning_gans.core.averaging import calibrate, evaluating, has_batch_statistics
-from lightning_gans.core.batch import images_of, labels_of
+from lightning_gans.batch import images_of, labels_of
 from lightning_gans.core.game import Game
 from lightning_gans.core.player import Player
 from lightning_gans.core.randomness import Normal, Prior, indexed_draw, mix
@@ -147,7 +147,7 @@ class GAN(Game):
     # What comes out.
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Images (N, C, H, W) in [-1, 1] from latents (N, Z): averaged weights, eval mode."""
+        """Images (N, C, H, W) in [-1, 1] from what the generator takes: averaged weights, eval mode."""
         generator = self._generator(ema=True)
         with evaluating(generator):
             images: Tensor = generator(*inputs)

@@ -126,13 +126,15 @@ class ImageData(LightningDataModule):
         order = SeededOrder(len(self.train_set), self.seed)
         return self._loader(self.train_set, sampler=order, drop_last=True)
 
-    def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
-        """The reference images in order."""
+    def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]] | list[DataLoader[tuple[Tensor, Tensor]]]:
+        """The reference images in order; none inside ``fit``, where rounds decide when the generator is judged."""
+        if self.trainer is not None and self.trainer.state.fn == "fit":
+            return []
         return self._loader(self.reference(), sampler=None, drop_last=False)
 
     def test_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         """The reference images in order."""
-        return self.val_dataloader()
+        return self._loader(self.reference(), sampler=None, drop_last=False)
 
     def _loader(
         self, dataset: ImageDataset, sampler: Sampler[int] | None, drop_last: bool

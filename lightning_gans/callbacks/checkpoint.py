@@ -1,0 +1,157 @@
+"""Keeps the best and the last state of a game."""
+
+import signal
+import time
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from torch import Tensor
+
+from lightning_gans.errors import SettingError
+
+
+class GameCheckpoint(ModelCheckpoint):
+    """Saves ``best.ckpt`` when the monitored metric improves, and ``last.ckpt`` by rounds, by time and at the end.
+
+    A metric belongs to the round in which it was measured: the best is saved in that round or not at all. Ctrl-C and
+    SIGTERM finish the present round, save the last state and leave; a second Ctrl-C leaves at once. Lightning's own
+    callback does not save by time under manual optimization.
+
+    Args:
+        monitor: The metric that decides what is best; None keeps the last state only.
+        mode: ``"min"`` or ``"max"``.
+        every_n_rounds: Rounds between saves of the last state.
+        every: Time between saves of the last state; None for rounds only.
+        dirpath: Folder; by default ``checkpoints`` in the run's folder.
+        filename: Name of the best one; may hold ``{step}`` and metrics, as Lightning's.
+        save_top_k: How many of the best to keep.
+
+    Raises:
+        SettingError: ``every_n_rounds`` is not positive.
+    """
+
+    def __init__(
+        self,
+        monitor: str | None = None,
+        mode: str = "min",
+        every_n_rounds: int = 1000,
+        every: timedelta | None = None,
+        dirpath: str | None = None,
+        filename: str = "best",
+        save_top_k: int = 1,
+    ) -> None:
+        if every_n_rounds < 1:
+            raise SettingError("checkpoint.every_n_rounds", every_n_rounds, "must be 1 or more")
+        super().__init__(
+            dirpath=dirpath,
+            filename=filename,
+            monitor=monitor,
+            mode=mode,
+            save_top_k=save_top_k if monitor is not None else 0,
+            save_last=True,
+            every_n_train_steps=every_n_rounds,
+            enable_version_counter=False,  # a rerun in the same folder replaces its own files
+        )
+        self.interval = every
+        self.wandb_id: str | None = None
+        self._seen: Tensor | None = None
+        self._interrupted = False
+        self._previous_handler: Any = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Settle the folder: that of the run, whatever the logger."""
+        if self.dirpath is None:
+            folder = Path(trainer.log_dir or trainer.default_root_dir) / "checkpoints"
+            self.dirpath = str(trainer.strategy.broadcast(str(folder)))
+        super().setup(trainer, pl_module, stage)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remember what was measured before the first round; catch Ctrl-C from here on."""
+        super().on_train_start(trainer, pl_module)
+        self._seen = self._monitored(trainer)
+        self._interrupted = False
+        ids = [logger.version for logger in trainer.loggers if isinstance(logger, WandbLogger)]
+        self.wandb_id = ids[0] if ids else None
+        self._catch_interrupts()
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:  # noqa: ANN401, ARG002
+        """Leave between two rounds when Ctrl-C was pressed; the terminal sends it to every process."""
+        if self._interrupted:
+            raise KeyboardInterrupt
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:  # noqa: ANN401
+        """Save what is due: the best if its metric was measured in this round, the last by rounds or by time."""
+        self._save_best(trainer)
+        by_rounds = trainer.global_step % self._every_n_train_steps == 0
+        if by_rounds or self._time_is_up(trainer):
+            self._save_last(trainer)
+
+    def on_train_end(self, trainer: Trainer, *_: Any) -> None:  # noqa: ANN401
+        """Save the final state."""
+        self._save_best(trainer)
+        self._save_last(trainer)
+        self._release_interrupts()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
+        """Save the last state when somebody asked to stop; after an error the last good one stays."""
+        self._release_interrupts()
+        if isinstance(exception, KeyboardInterrupt | SIGTERMException) and trainer.training and not trainer.fast_dev_run:
+            self._save_last(trainer)
+            rank_zero_info(f"Saved {self.last_model_path}; go on from there with --ckpt_path {self.last_model_path}")
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Nothing: rounds and time decide, epochs do not."""
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Nothing, likewise."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The paths and scores, and the id of the W&B run, which a resumed run continues."""
+        return super().state_dict() | {"wandb_id": self.wandb_id}
+
+    def _save_best(self, trainer: Trainer) -> None:
+        measured = self._monitored(trainer)
+        if measured is None or measured is self._seen or trainer.fast_dev_run:
+            return
+        self._seen = measured
+        self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
+
+    def _save_last(self, trainer: Trainer) -> None:
+        if trainer.fast_dev_run:
+            return
+        self._last_time_checked = time.monotonic()
+        self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+
+    def _monitored(self, trainer: Trainer) -> Tensor | None:
+        return None if self.monitor is None else trainer.callback_metrics.get(self.monitor)
+
+    def _time_is_up(self, trainer: Trainer) -> bool:
+        if self.interval is None or self._last_time_checked is None:
+            return False
+        up = time.monotonic() - self._last_time_checked >= self.interval.total_seconds()
+        return bool(trainer.strategy.broadcast(up))  # clocks differ between processes; saving is collective
+
+    def _catch_interrupts(self) -> None:
+        """Turn the first Ctrl-C into a note; Python allows this on the main thread only, elsewhere it stays as it is."""
+
+        def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+            if self._interrupted:
+                raise KeyboardInterrupt
+            self._interrupted = True
+
+        try:
+            self._previous_handler = signal.signal(signal.SIGINT, interrupt)
+        except ValueError:  # not the main thread
+            self._previous_handler = None
+
+    def _release_interrupts(self) -> None:
+        if self._previous_handler is not None:
+            signal.signal(signal.SIGINT, self._previous_handler)
+            self._previous_handler = None

@@ -1,0 +1,144 @@
+"""Judges the generator while it trains."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import WandbLogger
+from torch.utils.data import Dataset
+
+from lightning_gans.core import Game, log_values
+from lightning_gans.errors import SettingError
+from lightning_gans.evaluation import HIGHER_IS_BETTER, Evaluator, Report
+from lightning_gans.features import Extractor
+
+_SMOKE_SAMPLES = 64  # under fast_dev_run
+
+
+class MetricsCallback(Callback):
+    """Logs FID, Inception Score, MMD and k-NN precision and recall of averaged samples.
+
+    In ``fit``: before the first round (the untrained generator), every ``every_n_rounds`` rounds and at the end; the
+    values stand in ``trainer.callback_metrics`` before ``ModelCheckpoint`` and ``EarlyStopping`` look. In ``validate``
+    and ``test``: once, as that loop's result. Names are ``metrics/fid_<features>`` and so on; Inception-v3 features,
+    which papers mean by FID, go without the suffix.
+
+    Args:
+        features: The extractor: ``DigitsFeatures()`` for the embedded digits.
+        every_n_rounds: Rounds between evaluations.
+        num_samples: Samples generated for an evaluation.
+        seed: Selects their latents: the same in every evaluation, so that curves are smooth.
+        ema: Judge the averaged weights, or the raw ones.
+        batch_size: Images per call of generator and extractor.
+        real: The real images; by default the datamodule's ``reference()``, or else the training loader's data set.
+
+    Raises:
+        SettingError: A setting is out of its range, or there are no real images.
+    """
+
+    def __init__(
+        self,
+        features: Extractor,
+        every_n_rounds: int = 1000,
+        num_samples: int = 2000,
+        seed: int = 0,
+        ema: bool = True,
+        batch_size: int = 256,
+        real: Dataset[Any] | None = None,
+    ) -> None:
+        if every_n_rounds < 1:
+            raise SettingError("metrics.every_n_rounds", every_n_rounds, "must be 1 or more")
+        self.evaluator = Evaluator(features, num_samples, seed, batch_size)
+        self.every_n_rounds, self.ema, self.real = every_n_rounds, ema, real
+        self.report: Report | None = None
+        self._evaluated_at = -1
+        self._last: dict[str, float] = {}
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:  # noqa: ARG002
+        """Move the extractor to the device; it is no part of the model, so Lightning would not."""
+        self.evaluator.features.to(pl_module.device)
+        if trainer.fast_dev_run:
+            self.evaluator.num_samples = _SMOKE_SAMPLES
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Judge the untrained generator; a resumed run already knows its last values."""
+        self.evaluator.features.to(pl_module.device)
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger) and trainer.is_global_zero:
+                self._define_summaries(logger)
+        if self._last:
+            trainer.callback_metrics.update({name: torch.tensor(value) for name, value in self._last.items()})
+        else:
+            self._evaluate_and_log(trainer, pl_module)
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:  # noqa: ANN401
+        """Judge when a multiple of ``every_n_rounds`` is reached."""
+        if trainer.global_step % self.every_n_rounds == 0:
+            self._evaluate_and_log(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Judge the final generator, unless that was just done."""
+        if self._evaluated_at != trainer.global_step:
+            self._evaluate_and_log(trainer, pl_module)
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """In ``validate``: judge, as the loop's result. Inside ``fit`` the rounds decide."""
+        if trainer.state.fn == "validate":
+            self._report_as_result(trainer, pl_module)
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Judge, as the loop's result."""
+        self._report_as_result(trainer, pl_module)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The last values and their round, so that a resumed run can go on monitoring them."""
+        return {"last": self._last, "evaluated_at": self._evaluated_at}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take back the last values."""
+        self._last, self._evaluated_at = state_dict["last"], state_dict["evaluated_at"]
+
+    def names(self) -> dict[str, bool]:
+        """The logged names, and whether higher values of each are better."""
+        suffix = self.evaluator.features.metric_suffix
+        return {f"metrics/{name}{suffix}": higher for name, higher in HIGHER_IS_BETTER.items()}
+
+    def _evaluate(self, trainer: Trainer, pl_module: LightningModule) -> Report:
+        if not isinstance(pl_module, Game) or not hasattr(pl_module, "sample"):
+            kind = type(pl_module).__name__
+            raise SettingError("metrics", kind, "needs a model with sample(n, seed=..., start=...), as GAN has")
+        self.report = self.evaluator.evaluate(pl_module, self._real_images(trainer), ema=self.ema)
+        return self.report
+
+    def _evaluate_and_log(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._last = self._evaluate(trainer, pl_module).logged()
+        self._evaluated_at = trainer.global_step
+        shown = [name for name in self._last if name.startswith("metrics/fid")]
+        log_values(trainer, self._last, on_bar=shown)
+
+    def _report_as_result(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.log_dict(self._evaluate(trainer, pl_module).logged())
+
+    def _real_images(self, trainer: Trainer) -> Dataset[Any]:
+        if self.real is None:
+            datamodule = getattr(trainer, "datamodule", None)
+            if hasattr(datamodule, "reference"):
+                self.real = datamodule.reference()
+            else:
+                loader = trainer.train_dataloader if trainer.training else _first(trainer)
+                self.real = getattr(loader, "dataset", None)
+        if self.real is None:
+            raise SettingError("metrics.real", None, "pass the data set of real images: MetricsCallback(real=...)")
+        return self.real
+
+    def _define_summaries(self, logger: WandbLogger) -> None:
+        """Let W&B keep each metric's best value beside its last."""
+        for name, higher in self.names().items():
+            best = "max" if higher else "min"
+            logger.experiment.define_metric(name, step_metric="trainer/global_step", summary=f"{best},last")
+
+
+def _first(trainer: Trainer) -> Any:  # noqa: ANN401 - a loader of the user's
+    """The first loader of the running validation or test loop."""
+    loaders = trainer.val_dataloaders if trainer.validating else trainer.test_dataloaders
+    return loaders[0] if isinstance(loaders, list) else loaders

@@ -1,0 +1,49 @@
+"""One bar for the whole run."""
+
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import TQDMProgressBar
+
+
+class RoundsBar(TQDMProgressBar):
+    """Counts rounds over the whole run, with both losses, the last FID and images per second.
+
+    Lightning's bar starts anew in each epoch, which for a small data set means several times a second.
+
+    Args:
+        refresh_rate: Rounds between redraws.
+    """
+
+    def __init__(self, refresh_rate: int = 50) -> None:
+        super().__init__(refresh_rate=refresh_rate)
+
+    def on_train_start(self, trainer: Trainer, *_: Any) -> None:  # noqa: ANN401
+        """Open the bar; its total is the number of rounds that are planned."""
+        super().on_train_start(trainer)
+        planned = trainer.estimated_stepping_batches
+        self.train_progress_bar.reset(total=None if planned == float("inf") else int(planned))
+        self.train_progress_bar.set_description("rounds")
+
+    def on_train_epoch_start(self, trainer: Trainer, *_: Any) -> None:  # noqa: ANN401
+        """Nothing: the bar spans epochs."""
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Nothing, likewise."""
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:  # noqa: ANN401
+        """Redraw when due."""
+        bar = self.train_progress_bar
+        if not bar.disable and (trainer.global_step % self.refresh_rate == 0 or trainer.global_step == bar.total):
+            bar.set_postfix(self.get_metrics(trainer, pl_module), refresh=False)
+            bar.n = trainer.global_step
+            bar.refresh()
+
+    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, int | str | float | dict[str, float]]:
+        """Shown values under short names, without the version number that Lightning adds."""
+        shown = super().get_metrics(trainer, pl_module)
+        shown.pop("v_num", None)
+        return {
+            name.removeprefix("loss/").removeprefix("metrics/").replace("images_per_second", "images/s"): value
+            for name, value in shown.items()
+        }

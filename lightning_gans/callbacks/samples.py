@@ -1,0 +1,171 @@
+"""Pictures of what the generator makes."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import Dataset
+from torchvision.utils import make_grid
+
+from lightning_gans.batch import images_of
+from lightning_gans.core import GAN
+from lightning_gans.core.randomness import mix
+from lightning_gans.errors import SettingError
+from lightning_gans.images import to_uint8
+
+_SMALLEST_SIDE = 32  # smaller images are enlarged by a whole factor, so that a grid of them can be seen
+
+
+class SampleGrid(Callback):
+    """Saves and logs a picture: samples from fixed latents, an interpolation below them, real images beside them.
+
+    The file is ``samples/round_<n>.png`` in the run's folder; loggers that hold images get it as ``samples/grid``.
+
+    Args:
+        every_n_rounds: Rounds between pictures; there is one at the end too.
+        num: Number of samples, arranged in a square: 64 gives 8 x 8.
+        seed: Selects their latents, the same in every picture.
+        real: Real images for comparison; by default the datamodule's reference, or the training loader's data set.
+
+    Raises:
+        SettingError: A setting is out of its range.
+    """
+
+    def __init__(self, every_n_rounds: int = 1000, num: int = 64, seed: int = 0, real: Dataset[Any] | None = None) -> None:
+        if every_n_rounds < 1:
+            raise SettingError("samples.every_n_rounds", every_n_rounds, "must be 1 or more")
+        if num < 1:
+            raise SettingError("samples.num", num, "must be 1 or more")
+        self.every_n_rounds, self.num, self.seed, self.real = every_n_rounds, num, seed, real
+        self.path: Path | None = None
+        self._drawn_at = -1
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:  # noqa: ANN401
+        """Draw when a multiple of ``every_n_rounds`` is reached."""
+        if trainer.global_step % self.every_n_rounds == 0:
+            self._draw(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the final generator, unless that was just done."""
+        if self._drawn_at != trainer.global_step:
+            self._draw(trainer, pl_module)
+
+    def _draw(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._drawn_at = trainer.global_step
+        if not isinstance(pl_module, GAN):
+            kind = type(pl_module).__name__
+            raise SettingError("samples", kind, "needs a model with sample(n, seed=...), as GAN has")
+        fake = pl_module.sample(self.num, seed=self.seed)
+        row = interpolation(pl_module, columns(self.num), seed=self.seed)
+        folder = Path(trainer.log_dir or trainer.default_root_dir)  # asks all processes
+        if not trainer.is_global_zero or trainer.fast_dev_run:
+            return
+        picture = compose(fake, row, self._real_images(trainer))
+        self.path = folder / "samples" / f"round_{trainer.global_step:09d}.png"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(self.path)
+        log_picture(trainer, "samples/grid", picture)
+
+    def _real_images(self, trainer: Trainer) -> Tensor | None:
+        if self.real is None:
+            datamodule = getattr(trainer, "datamodule", None)
+            found = datamodule.reference() if hasattr(datamodule, "reference") else trainer.train_dataloader
+            self.real = getattr(found, "dataset", found)
+        if self.real is None or not hasattr(self.real, "__getitem__"):
+            return None  # an iterable data set shows no images twice
+        count = min(self.num, len(self.real))  # type: ignore[arg-type]
+        spread = torch.linspace(0, len(self.real) - 1, count).long().tolist()  # type: ignore[arg-type]
+        return torch.stack([images_of(self.real[index]) for index in spread])
+
+
+def interpolation(model: GAN, steps: int, seed: int = 0) -> Tensor:
+    """Images along a line between two latents: a generator that has learned turns one into the other smoothly.
+
+    Normal latents are joined along the great circle through them (White 2016, arXiv:1609.04468): a straight line
+    would pass through latents shorter than any that training showed.
+
+    Args:
+        model: The model.
+        steps: Number of images, both ends included.
+        seed: Selects the two ends.
+
+    Returns:
+        Images (steps, C, H, W).
+    """
+    inputs = model.sampling_inputs(0, 2, mix(seed, 2), model.prior)
+    start, end = inputs[0][0], inputs[0][1]
+    t = torch.linspace(0, 1, steps, device=start.device, dtype=start.dtype)[:, None]  # (steps, 1)
+    rest = [part[:1].expand(steps, *part.shape[1:]) for part in inputs[1:]]  # labels: those of the start
+    with torch.no_grad():
+        images: Tensor = model(slerp(start, end, t), *rest)
+    return images
+
+
+def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+    """Spherical interpolation between vectors (Shoemake 1985), with their lengths joined along.
+
+    Args:
+        start: (Z,).
+        end: (Z,).
+        t: Positions (steps, 1), in [0, 1].
+
+    Example:
+        >>> slerp(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), torch.tensor([[0.5]]))
+        tensor([[0.7071, 0.7071]])
+    """
+    cosine = F.cosine_similarity(start, end, dim=0).clamp(-1, 1)
+    angle = torch.arccos(cosine)
+    if angle < 1e-4:
+        return torch.lerp(start, end, t)
+    return (torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end) / torch.sin(angle)
+
+
+def compose(fake: Tensor, row: Tensor, real: Tensor | None) -> Image.Image:
+    """Arrange samples, their interpolation below and real images to the right.
+
+    Args:
+        fake: Samples (N, C, H, W) in [-1, 1].
+        row: Interpolated samples (M, C, H, W).
+        real: Real images (K, C, H, W), or None.
+    """
+    width = columns(len(fake))
+    left = torch.cat([grid(fake, width), grid(row, width)], 1)
+    panels = [left]
+    if real is not None:
+        right = grid(real.to(fake.device), width)
+        panels.append(F.pad(right, (16, 0, 0, left.shape[1] - right.shape[1]), value=255))
+    return Image.fromarray(torch.cat(panels, 2).permute(1, 2, 0).cpu().numpy())
+
+
+def grid(images: Tensor, width: int) -> Tensor:
+    """Images as one RGB picture (3, height, width), uint8, small ones enlarged; other channel counts show the first."""
+    shown = images if images.shape[1] in (1, 3) else images[:, :1]
+    factor = max(1, -(-_SMALLEST_SIDE // shown.shape[-1]))
+    enlarged = shown.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+    return make_grid(to_uint8(enlarged), nrow=width, padding=2, pad_value=255)
+
+
+def columns(num: int) -> int:
+    """Columns of the squarest grid.
+
+    Example:
+        >>> columns(64), columns(10)
+        (8, 4)
+    """
+    return int(-(-(num**0.5) // 1))
+
+
+def log_picture(trainer: Trainer, name: str, picture: Image.Image) -> None:
+    """Give a picture to every logger that holds images."""
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger):
+            logger.log_image(name, [picture], step=trainer.global_step)
+        elif isinstance(logger, TensorBoardLogger):
+            from torchvision.transforms.functional import pil_to_tensor
+
+            logger.experiment.add_image(name, pil_to_tensor(picture), trainer.global_step)

@@ -7,9 +7,9 @@ CHUNK = 2**22  # elements converted to float64 at a time: 32 MiB
 TOLERANCE = 1e-10  # accepted error of the trace of the root, relative to the larger trace
 
 
-def chunks(rows: int, dim: int) -> list[slice]:
-    """Slices over the rows of a matrix, each of at most 2^22 elements."""
-    step = max(1, CHUNK // dim)
+def chunks(rows: int, dim: int, size: int = CHUNK) -> list[slice]:
+    """Slices over the rows of a matrix, each of at most ``size`` elements."""
+    step = max(1, size // dim)
     return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from lightning_gans.metrics.functional.moments import chunks
 
 TILE_SIZE = 1024
+PAIRS = 2**15  # elements of pairs taken at a time: they stay in the cache, and below what torch splits among threads
 
 
 @dataclass(frozen=True)
@@ -184,5 +185,8 @@ def exact_squared(left: Tensor, right: Tensor) -> Tensor:
 
 def exact_pairs(left: Tensor, right: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
     """Squared distances of ``left[rows]`` to ``right[cols]`` in bounded memory; both index tensors have shape (P,)."""
-    parts = [exact_squared(left[rows[part]], right[cols[part]]) for part in chunks(len(rows), left.shape[1])]
+    parts = [
+        exact_squared(left.index_select(0, rows[part]), right.index_select(0, cols[part]))
+        for part in chunks(len(rows), left.shape[1], PAIRS)
+    ]
     return torch.cat(parts) if parts else torch.empty(0, dtype=torch.float64, device=left.device)

@@ -4,6 +4,8 @@ import importlib
 import inspect
 import math
 import time
+import warnings
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -23,6 +25,13 @@ from lightning_gans.core.exchange import average_gradients, local_backward
 from lightning_gans.core.player import Player, build
 from lightning_gans.core.randomness import Draw, Randomness
 from lightning_gans.errors import SettingError
+
+_REMEMBERED_LOSSES = 10_000  # when logging is never due, the oldest are forgotten
+
+# Two warnings of Lightning that are no news here: a game has a validation_step for `validate` and needs no validation
+# loader for `fit`; and a checkpoint that holds the state after a whole round holds what it should.
+warnings.filterwarnings("ignore", message="You defined a `validation_step` but have no `val_dataloader`")
+warnings.filterwarnings("ignore", message="Using ModelCheckpoint with manual optimization")
 
 
 class Game(LightningModule):
@@ -56,7 +65,7 @@ class Game(LightningModule):
         self._randomness = Randomness(seed=0)
         self._players: list[Player] = []
         self._moving: Player | None = None
-        self._losses: dict[str, Tensor] = {}
+        self._losses: deque[tuple[str, Tensor]] = deque(maxlen=_REMEMBERED_LOSSES)  # of the moves since the last log
         self._notes: dict[str, Tensor] = {}
         self._due = False
 
@@ -134,7 +143,7 @@ class Game(LightningModule):
                 player.constraint()
         if (scheduler := self._schedulers[index]) is not None:
             scheduler.step()
-        self._losses[player.name] = total
+        self._losses.append((player.name, total))
 
     @contextmanager
     def _alone(self, index: int) -> Iterator[None]:
@@ -209,7 +218,7 @@ class Game(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the game's counters; refuse to write weights that are not numbers over the last good ones."""
-        self._require_finite({name: float(loss) for name, loss in self._losses.items()})
+        self._checked_losses()
         for name, module in self.named_children():
             if not all(bool(torch.isfinite(p).all()) for p in module.parameters()):
                 raise SettingError(name, "non-finite weights", "not saved; go back to the last checkpoint")
@@ -268,19 +277,35 @@ class Game(LightningModule):
 
     def _log_round(self) -> None:
         """Log what was noted; one exchange between processes, one wait for the device, only when due."""
-        values = {f"loss/{name}": loss for name, loss in self._losses.items()} | self._notes
-        stacked = torch.stack([value.float() for value in values.values()])
-        means = dict(zip(values, self.trainer.strategy.reduce(stacked, reduce_op="mean").tolist(), strict=True))
-        self._require_finite({name: means[f"loss/{name}"] for name in self._losses})
+        values = {f"loss/{name}": loss for name, loss in self._checked_losses().items()}
+        shown = [*values, "images_per_second"]
+        if self._notes:
+            values |= dict(zip(self._notes, self._mean_over_processes(list(self._notes.values())), strict=True))
         now = time.perf_counter()
-        means["images_per_second"] = self._images_seen / (now - self._clock)
+        values["images_per_second"] = self._images_seen / (now - self._clock)
         self._images_seen, self._clock = 0, now
-        log_values(self.trainer, means, on_bar=[*(f"loss/{name}" for name in self._losses), "images_per_second"])
+        log_values(self.trainer, values, on_bar=shown)
 
-    def _require_finite(self, losses: dict[str, float]) -> None:
-        for name, loss in losses.items():
+    def _checked_losses(self) -> dict[str, float]:
+        """The last loss of each player that moved since the last check.
+
+        Raises:
+            NonFiniteLossError: One of them was not a number; names the player that lost it first.
+        """
+        if not self._losses:
+            return {}
+        names, losses = zip(*self._losses, strict=True)
+        self._losses.clear()
+        means = self._mean_over_processes(losses)
+        for name, loss in zip(names, means, strict=True):
             if not math.isfinite(loss):
                 raise NonFiniteLossError(name, loss, self.round)
+        return dict(zip(names, means, strict=True))
+
+    def _mean_over_processes(self, values: Sequence[Tensor]) -> list[float]:
+        stacked = torch.stack([value.float() for value in values])
+        means: list[float] = self.trainer.strategy.reduce(stacked, reduce_op="mean").tolist()
+        return means
 
 
 class NonFiniteLossError(SettingError):

@@ -180,6 +180,8 @@ class GAN(Game):
         Raises:
             SettingError: Labels for a model without classes, or not one per sample; truncation out of range.
         """
+        if labels is not None and len(labels) != n:
+            raise SettingError("labels", f"{len(labels)} labels", f"one per sample is needed: {n}")
         generator = self._generator(ema=ema)
         prior = self.prior if truncation is None else self.prior.truncate(truncation)
         parts = []
@@ -249,8 +251,6 @@ class ConditionalGAN(GAN):
         if labels is None:
             uniform = indexed_draw(torch.rand, mix(seed, 1), first, last)
             labels = (uniform * self.num_classes).long()
-        elif len(labels) != last - first:
-            raise SettingError("labels", f"{len(labels)} labels", f"one per sample is needed: {last - first}")
         return *super().sampling_inputs(first, last, seed, prior), labels.to(self.device)
 
 

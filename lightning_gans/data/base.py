@@ -2,12 +2,12 @@
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler
 
 from lightning_gans.errors import SettingError
 from lightning_gans.images import from_uint8
@@ -41,29 +41,6 @@ class ImageDataset(Dataset[tuple[Tensor, Tensor]]):
 def as_batched(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     """The collate function for a data set that returns whole batches: nothing left to do."""
     return batch
-
-
-class SeededOrder(Sampler[int]):
-    """A shuffled order that is a function of (seed, epoch), so that a run can be repeated and resumed.
-
-    Args:
-        size: Number of samples.
-        seed: The order's seed.
-    """
-
-    def __init__(self, size: int, seed: int) -> None:
-        self.size, self.seed, self.epoch = size, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this at the start of each epoch."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.size
-
-    def __iter__(self) -> Iterator[int]:
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        return iter(torch.randperm(self.size, generator=generator).tolist())
 
 
 class ImageData(LightningDataModule):
@@ -122,8 +99,13 @@ class ImageData(LightningDataModule):
         return digest.hexdigest()
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
-        """Shuffled batches of equal size; the last, smaller one of an epoch is left out."""
-        order = SeededOrder(len(self.train_set), self.seed)
+        """Shuffled batches of equal size; the last, smaller one of an epoch is left out.
+
+        The order is a function of (seed, epoch), and the processes deal it out row by row: together they see the
+        batches that one process would see.
+        """
+        world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer is not None else (1, 0)
+        order = DistributedSampler(self.train_set, world, rank, shuffle=True, seed=self.seed, drop_last=True)
         return self._loader(self.train_set, sampler=order, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]] | list[DataLoader[tuple[Tensor, Tensor]]]:

@@ -1,0 +1,57 @@
+import torch
+from lightning.pytorch import Trainer
+from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
+
+from lightning_gans import GAN
+from lightning_gans.networks import MLPDiscriminator, MLPGenerator
+
+SGD = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.05}}
+
+
+def points(n=512, dim=2, seed=0):
+    return torch.randn(n, dim, generator=torch.Generator().manual_seed(seed)) * 0.5 + 1
+
+
+def loader(data=None, batch_size=32):
+    return DataLoader(TensorDataset(points() if data is None else data), batch_size=batch_size, drop_last=True)
+
+
+def dealt_loader(data, batch_size):
+    """The order in which Lightning deals samples to several processes, for one process."""
+    dataset = TensorDataset(data)
+    return DataLoader(dataset, batch_size=batch_size, sampler=DistributedSampler(dataset, 1, 0, shuffle=True))
+
+
+def networks(seed=0, dim=2, hidden=(16,)):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return MLPGenerator(3, (dim,), hidden, bounded=False), MLPDiscriminator((dim,), hidden)
+
+
+def gan(cls=GAN, **kwargs):
+    generator, discriminator = networks()
+    return cls(generator, discriminator, **kwargs)
+
+
+def train(model, rounds, *, data=None, batch_size=32, loader=loader, ckpt_path=None, **kwargs):
+    settings = {
+        "accelerator": "cpu",
+        "max_epochs": -1,
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "log_every_n_steps": 5,
+    }
+    torch.manual_seed(7)  # the seed of the run
+    trainer = Trainer(max_steps=rounds, **{**settings, **kwargs})
+    trainer.fit(model, loader(data, batch_size), ckpt_path=ckpt_path)
+    return trainer
+
+
+def state(module):
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def same(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)

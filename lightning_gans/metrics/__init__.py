@@ -1,1 +1,21 @@
 """Metrics of generative models: pure functions in :mod:`functional`, and the torchmetrics classes that keep state."""
+
+from lightning_gans.metrics.features import (
+    DensityCoverage,
+    FrechetDistance,
+    MaximumMeanDiscrepancy,
+    ModeCoverage,
+    PrecisionRecall,
+    TwoSampleAccuracy,
+)
+from lightning_gans.metrics.inception import InceptionScore
+
+__all__ = [
+    "DensityCoverage",
+    "FrechetDistance",
+    "InceptionScore",
+    "MaximumMeanDiscrepancy",
+    "ModeCoverage",
+    "PrecisionRecall",
+    "TwoSampleAccuracy",
+]

@@ -13,14 +13,17 @@ from lightning_gans.metrics.functional.mmd import (
     maximum_mean_discrepancy_subsets,
     mmd_permutation_test,
 )
+from lightning_gans.metrics.functional.modes import class_coverage, mode_coverage
 from lightning_gans.metrics.functional.sides import RealSide, Side
 from lightning_gans.metrics.functional.two_sample import authenticity, nearest_real_distance, two_sample_accuracy
+from lightning_gans.metrics.functional.vendi import vendi_score
 
 __all__ = [
     "Comparison",
     "RealSide",
     "Side",
     "authenticity",
+    "class_coverage",
     "density_coverage",
     "frechet_distance",
     "frechet_distance_from_moments",
@@ -29,7 +32,9 @@ __all__ = [
     "maximum_mean_discrepancy",
     "maximum_mean_discrepancy_subsets",
     "mmd_permutation_test",
+    "mode_coverage",
     "nearest_real_distance",
     "precision_recall",
     "two_sample_accuracy",
+    "vendi_score",
 ]

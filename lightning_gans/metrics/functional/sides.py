@@ -126,6 +126,11 @@ class Side:
             self._points = Points(self.features, self.frame, dtype)
         return self._points
 
+    def release(self) -> Self:
+        """Drop the copy of the features that sweeps use; what has been worked out stays."""
+        self._points = None
+        return self
+
     def prepare(self, k: int = 0, kernels: Sequence[Kernel] = ()) -> Self:
         """Work out k nearest neighbours and kernel sums within this side in one sweep, unless they are known.
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lightning_gans.errors import SettingError
 from lightning_gans.losses.kernels import Kernel
 from lightning_gans.metrics.functional.checks import check_neighbours
 from lightning_gans.metrics.functional.neighbours import Balls, Nearest
@@ -143,6 +144,8 @@ class Comparison:
         cross = self._sums.totals[list(self._fitted).index(kernel)] / (len(self.real) * len(self.fake))
         within = torch.zeros_like(cross)
         for side in (self.real, self.fake):
+            if not biased and len(side) < 2:
+                raise SettingError(side.name, len(side), "the unbiased MMD needs two samples a side; give more")
             total, diagonal = side.kernel_sums(fitted)
             within += (total + diagonal) / len(side) ** 2 if biased else total / (len(side) * (len(side) - 1))
         return (within - 2 * cross).cpu()

@@ -6,6 +6,7 @@ from torch import Tensor
 from lightning_gans.metrics.functional.tiles import Points, Tile, exact_pairs, rounding, sweep
 
 SPARE = 3  # candidates kept beyond k, so that rounding rarely hides a true neighbour
+TIE = 1e-9  # relative difference of squared distances below which two candidates are as good as tied
 CROWD = 64  # a tile with more than 1 unsure comparison in 64 is computed again in float64
 
 
@@ -45,39 +46,44 @@ class Nearest:
     @torch.no_grad()
     def result(self) -> tuple[Tensor, Tensor]:
         """Squared distances (N, k), float64, ascending, in the units of the features; and which others, (N, k)."""
-        squared, index = self._exact(torch.arange(len(self.points), device=self.index.device), self.index)
-        doubtful = self._doubtful(squared)
+        rows = torch.arange(len(self.points), device=self.index.device)
+        squared, index = self._exact(rows, self.index)
+        doubtful = self._doubtful(self, squared, 0.0)
         if len(doubtful):
             squared[doubtful], index[doubtful] = self._search(doubtful)
         return squared[:, : self.k], index[:, : self.k]
 
     def _exact(self, rows: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
         """The candidates ``index`` (n, w) of the points ``rows`` (n,) in the order of their exact distances."""
-        pairs = exact_pairs(
-            self.points.features, self.others.features, rows.repeat_interleave(index.shape[1]), index.reshape(-1)
-        ).view(index.shape)
+        repeated = rows.repeat_interleave(index.shape[1])
+        pairs = exact_pairs(self.points.features, self.others.features, repeated, index.reshape(-1)).view(index.shape)
         if self.points is self.others:
             pairs.masked_fill_(index == rows[:, None], torch.inf)
         pairs, order = pairs.sort(dim=1, stable=True)
         return pairs, index.gather(1, order)
 
-    def _doubtful(self, squared: Tensor) -> Tensor:
-        """Points of which a neighbour may not be among the candidates, shape (n,)."""
-        if self.squared.shape[1] >= len(self.others) - (self.points is self.others):
+    def _doubtful(self, found: "Nearest", squared: Tensor, tolerance: float) -> Tensor:
+        """Which rows of ``found`` may lack a true neighbour whose distance differs by more than the tolerance, (n,)."""
+        if found.squared.shape[1] >= len(self.others):
             return torch.empty(0, dtype=torch.int64, device=squared.device)  # every other point is a candidate
-        error, floor = rounding(self.points, self.others, self.points.dtype)
-        farthest = self.squared[:, -1].double()
-        # |y|^2 <= 2 |x|^2 + 2 d^2, and any y that is not a candidate has a computed distance of at least `farthest`
+        error, floor = rounding(found.points, self.others, found.points.dtype)
+        # |y|^2 <= 2 |x|^2 + 2 d^2, and any y that is not a candidate has a computed distance of at least the last one's
         kth = squared[:, self.k - 1] * self.points.frame.scale**2
-        margin = error * (3 * self.points.squared + 2 * kth) + floor
-        return ((kth > 0) & (kth + margin > farthest)).nonzero().squeeze(1)
+        margin = error * (3 * found.points.squared + 2 * kth) + floor
+        unsure = (kth > 0) & (kth + margin > found.squared[:, -1].double()) & (margin > tolerance * kth)
+        return unsure.nonzero().squeeze(1)
 
     def _search(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """The candidates of the points ``rows`` (n,) from tiles in float64."""
+        """The neighbours of the points ``rows`` (n,) from tiles in float64, and without tiles where that fails too."""
         subset = Points(self.points.features[rows], self.points.frame, torch.float64)
         within = _Within(subset, self.others, self.k, rows if self.points is self.others else None)
         sweep(subset, self.others, [within])
-        return self._exact(rows, within.index)
+        squared, index = self._exact(rows, within.index)
+        everyone = torch.arange(len(self.others), device=rows.device)[None]
+        for row in self._doubtful(within, squared, TIE).tolist():
+            every, order = self._exact(rows[row : row + 1], everyone)
+            squared[row], index[row] = every[0, : squared.shape[1]], order[0, : squared.shape[1]]
+        return squared, index
 
 
 class _Within(Nearest):

@@ -26,7 +26,9 @@ def images_of(batch: Any) -> Tensor:  # noqa: ANN401 - any batch of any loader
         found = batch[0] if isinstance(batch, tuple | list) and batch else batch
     if isinstance(found, Tensor):
         return found
-    raise SettingError("batch", _shape(batch), "expected a tensor, (images, labels, ...) or {'image': ..., 'label': ...}")
+    raise SettingError(
+        "batch", _shape(batch), "expected a tensor, (images, labels, ...) or {'image': ..., 'label': ...}"
+    )
 
 
 def labels_of(batch: Any) -> Tensor:  # noqa: ANN401 - any batch of any loader

@@ -153,9 +153,12 @@ class Evaluator:
         begin = min(_rank() * share, count)
         parts = [extract(first, last) for first, last in _spans(begin, min(begin + share, count), self.batch_size)]
         if not parts:  # an empty share still has to know the width of a row
-            parts = [Features(*(None if v is None else v[:0] for v in extract(0, 1)))]
+            one = extract(0, 1)
+            parts = [Features(one.features[:0], None if one.logits is None else one.logits[:0])]
         features = torch.cat([part.features for part in parts])
-        logits = None if parts[0].logits is None else torch.cat([part.logits for part in parts if part.logits is not None])
+        logits = (
+            None if parts[0].logits is None else torch.cat([part.logits for part in parts if part.logits is not None])
+        )
         return Features(_gather(features, share, count), None if logits is None else _gather(logits, share, count))
 
 

@@ -1,6 +1,6 @@
 """Exponential moving averages of weights, as samples, metrics and grids use them."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -17,7 +17,7 @@ class _Decay:
         self.decay = decay
 
     @torch.no_grad()
-    def __call__(self, averaged: Sequence[Tensor], current: Sequence[Tensor], num_averaged: Tensor | int) -> None:
+    def __call__(self, averaged: list[Tensor], current: list[Tensor], num_averaged: Tensor | int) -> None:
         torch._foreach_lerp_(averaged, current, 1 - self.decay)
 
 

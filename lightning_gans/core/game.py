@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -19,8 +19,8 @@ from lightning.pytorch.utilities.parsing import collect_init_args
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lightning_gans.core.averaging import EMA
 from lightning_gans.batch import chunks_of, images_of
+from lightning_gans.core.averaging import EMA
 from lightning_gans.core.exchange import average_gradients, local_backward
 from lightning_gans.core.player import Player, build
 from lightning_gans.core.randomness import Draw, Randomness
@@ -79,6 +79,19 @@ class Game(LightningModule):
         """The modules that the moving average covers, by name: what generates, never what judges."""
         return {}
 
+    def sample(
+        self,
+        n: int,
+        *,
+        labels: Tensor | None = None,
+        seed: int = 0,
+        truncation: float | None = None,
+        ema: bool = True,
+        start: int = 0,
+    ) -> Tensor:
+        """Generate samples ``start`` to ``start + n`` of those that ``seed`` selects; see :meth:`GAN.sample`."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it generates: override sample()")
+
     # What a loss may use.
 
     def rand(self, draw: Draw, n: int, *shape: int) -> Tensor:
@@ -103,9 +116,9 @@ class Game(LightningModule):
 
     # The round.
 
-    def training_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401, ARG002 - Lightning's signature
+    def training_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401 - Lightning's signature
         """Play one round on one batch."""
-        every = self.trainer.log_every_n_steps
+        every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined] # Lightning sets it unseen by mypy
         self._due = every > 0 and (self.trainer.global_step + 1) % every == 0
         self._notes = {}
         self._randomness.reseed_global(self.round, self.device)
@@ -156,7 +169,7 @@ class Game(LightningModule):
             for p in self._others[index]:
                 p.requires_grad = True
 
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:  # noqa: ARG002 - Lightning's signature
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Measure and clip the moving player's gradient: here it is unscaled, in every precision."""
         player = self._moving
         if player is None or not (self._due or player.clip is not None):
@@ -175,7 +188,7 @@ class Game(LightningModule):
         if self.ema is None and self.ema_decay > 0 and (modules := self.averaged()):
             self.ema = EMA(modules, self.ema_decay)
 
-    def configure_optimizers(self) -> list[dict[str, Any]]:
+    def configure_optimizers(self) -> Any:  # noqa: ANN401 - a list of dicts, which Lightning's type spells otherwise
         """One optimizer a player, in the order of :meth:`players`; with its scheduler, if it has one."""
         self._players = self.players()
         names = [player.name for player in self._players]
@@ -255,8 +268,8 @@ class Game(LightningModule):
                 "checkpoint_path", str(checkpoint_path), f"built in Python: pass what it was built from again ({given})"
             )
         kind = _class_named(content["hyper_parameters"].get("_class_path"), cls)
-        loaded: Self = super(Game, kind).load_from_checkpoint(checkpoint_path, *args, **kwargs)
-        return loaded
+        loaded = super(Game, kind).load_from_checkpoint(checkpoint_path, *args, **kwargs)
+        return cast(Self, loaded)
 
     # Bookkeeping.
 
@@ -351,7 +364,7 @@ def _counted_once(optimizers: Sequence[LightningOptimizer]) -> Iterator[None]:
     """
     before, after = optimizers[0]._on_before_step, optimizers[0]._on_after_step
     for optimizer in optimizers:
-        optimizer._on_before_step = optimizer._on_after_step = do_nothing_closure  # type: ignore[method-assign]
+        optimizer._on_before_step = optimizer._on_after_step = do_nothing_closure
     yield
     before()
     after()

@@ -7,8 +7,8 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lightning_gans.core.averaging import calibrate, evaluating, has_batch_statistics
 from lightning_gans.batch import images_of, labels_of
+from lightning_gans.core.averaging import calibrate, evaluating, has_batch_statistics
 from lightning_gans.core.game import Game
 from lightning_gans.core.player import Player
 from lightning_gans.core.randomness import Normal, Prior, indexed_draw, mix
@@ -112,7 +112,7 @@ class GAN(Game):
 
     def latent(self, batch: Any) -> Tensor:  # noqa: ANN401
         """Latents for a batch, (N, Z)."""
-        return self.rand(self.prior, len(images_of(batch)), self.latent_dim).to(self.dtype)
+        return self.rand(self.prior, len(images_of(batch)), self.latent_dim).type(self.dtype)
 
     def real(self, batch: Any) -> tuple[Tensor, ...]:  # noqa: ANN401
         """What the discriminator judges of a batch: (images,)."""
@@ -197,9 +197,11 @@ class GAN(Game):
     ) -> tuple[Tensor, ...]:
         """What the generator takes for samples ``first`` to ``last``: (latents,)."""
         if labels is not None:
-            raise SettingError("labels", f"{len(labels)} labels", f"{type(self).__name__} is not conditional; drop them")
+            raise SettingError(
+                "labels", f"{len(labels)} labels", f"{type(self).__name__} is not conditional; drop them"
+            )
         z = indexed_draw(prior, mix(seed, 0), first, last, self.latent_dim)
-        return (z.to(self.device, self.dtype),)
+        return (z.to(self.device).type(self.dtype),)
 
     def _generator(self, *, ema: bool) -> nn.Module:
         """The generator to sample from; the averaged one with batch norm's statistics estimated under its weights."""

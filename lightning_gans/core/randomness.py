@@ -95,7 +95,7 @@ class Uniform(Prior):
     def truncate(self, bound: float) -> "Uniform":
         """The same, conditioned on lying within ``bound`` of the center of the range."""
         center, half = (self.low + self.high) / 2, (self.high - self.low) / 2
-        if not 0 < bound:
+        if not bound > 0:
             raise SettingError("truncation", bound, "must be positive")
         return Uniform(center - min(bound, half), center + min(bound, half))
 

@@ -3,6 +3,7 @@
 import hashlib
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -38,7 +39,7 @@ class ImageDataset(Dataset[tuple[Tensor, Tensor]]):
         return from_uint8(self.images[chosen]), self.labels[chosen]
 
 
-def as_batched(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+def as_batched(batch: Any) -> Any:  # noqa: ANN401 - DataLoader types it as a list of items
     """The collate function for a data set that returns whole batches: nothing left to do."""
     return batch
 
@@ -105,7 +106,9 @@ class ImageData(LightningDataModule):
         batches that one process would see.
         """
         world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer is not None else (1, 0)
-        order = DistributedSampler(self.train_set, world, rank, shuffle=True, seed=self.seed, drop_last=True)
+        order: DistributedSampler[tuple[Tensor, Tensor]] = DistributedSampler(
+            self.train_set, world, rank, shuffle=True, seed=self.seed, drop_last=True
+        )
         return self._loader(self.train_set, sampler=order, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]] | list[DataLoader[tuple[Tensor, Tensor]]]:

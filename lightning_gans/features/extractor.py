@@ -5,7 +5,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from itertools import chain
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -66,7 +66,11 @@ class Extractor(nn.Module, ABC):
     structure: str = ""
     """What else the function depends on, beyond class and weights; part of the fingerprint."""
 
-    __call__: Callable[[Tensor], Features]
+    if TYPE_CHECKING:  # torch leaves what a module returns untyped
+
+        def __call__(self, images: Tensor) -> Features:
+            """See :meth:`forward`."""
+            ...
 
     def __init__(
         self, name: str, *, image_shape: tuple[int, int, int] | None = None, num_classes: int | None = None

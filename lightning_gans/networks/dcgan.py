@@ -1,12 +1,13 @@
 """Strided convolutional networks in the manner of DCGAN, for square images of 8 to 128 pixels.
 
-Radford et al. 2016, arXiv:1511.06434, section 3 and figure 1: no pooling, no hidden fully connected layers, batch norm in
-both networks except at the generator's output and the discriminator's input, ReLU in the generator, leaky ReLU of slope
-0.2 in the discriminator, weights from N(0, 0.02). Kernels are 4 x 4, as in the authors' published code, so that every
-pixel is covered equally often.
+Radford et al. 2016, arXiv:1511.06434, section 3 and figure 1: no pooling, no hidden fully connected layers, batch norm
+in both networks except at the generator's output and the discriminator's input, ReLU in the generator, leaky ReLU of
+slope 0.2 in the discriminator, weights from N(0, 0.02). Kernels are 4 x 4, so that stride 2 covers every pixel equally
+often.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -75,7 +76,7 @@ class DCGANDiscriminator(nn.Module):
         sides = halvings(side)
         widths = [channels, *(width * 2**i for i in range(len(sides) - 1))]
         layers: list[nn.Module] = []
-        for depth, (before, after) in enumerate(zip(widths, widths[1:], strict=False)):
+        for depth, (before, after) in enumerate(pairwise(widths)):
             normalized = batch_norm and depth > 0  # not at the input
             layers.append(nn.Conv2d(before, after, 4, stride=2, padding=1, bias=not normalized))
             layers += [nn.BatchNorm2d(after)] if normalized else []

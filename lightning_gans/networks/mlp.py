@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -86,7 +87,7 @@ def _checked(image_shape: Sequence[int] | None) -> tuple[int, ...]:
 
 def _layers(sizes: Sequence[int], activation: nn.Module) -> list[nn.Module]:
     layers: list[nn.Module] = []
-    for before, after in zip(sizes, sizes[1:], strict=False):
+    for before, after in pairwise(sizes):
         positive(hidden=after)
         layers += [nn.Linear(before, after), activation]
     return layers[:-1]

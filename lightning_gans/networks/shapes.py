@@ -21,7 +21,9 @@ def image_size(image_shape: Sequence[int] | None, smallest: int = 8, largest: in
         (3, 32)
     """
     if image_shape is None:
-        raise SettingError("image_shape", None, "give (channels, height, width); the command line takes it from the data")
+        raise SettingError(
+            "image_shape", None, "give (channels, height, width); the command line takes it from the data"
+        )
     shape = tuple(image_shape)
     if len(shape) != 3 or shape[1] != shape[2] or shape[0] < 1 or not smallest <= shape[1] <= largest:
         rule = f"must be (channels, side, side) with a side from {smallest} to {largest}; resize the images"
@@ -30,14 +32,14 @@ def image_size(image_shape: Sequence[int] | None, smallest: int = 8, largest: in
 
 
 def halvings(side: int) -> list[int]:
-    """The sides of the feature maps of a strided network, largest first: halved until under 8, at least twice.
+    """The sides of the feature maps of a strided network, largest first: halved until under 8, at least three times.
 
     Example:
         >>> halvings(64), halvings(28), halvings(8)
-        ([64, 32, 16, 8, 4], [28, 14, 7], [8, 4, 2])
+        ([64, 32, 16, 8, 4], [28, 14, 7, 3], [8, 4, 2, 1])
     """
     sides = [side]
-    while sides[-1] >= 8 or len(sides) < 3:
+    while sides[-1] >= 8 or len(sides) < 4:
         sides.append(sides[-1] // 2)
     return sides
 

@@ -3,11 +3,11 @@
 import copy
 
 import torch
-from tests.games import gan, loader, same, state, train
 from torch.nn import functional as F
 
 from lightning_gans import GAN, WGAN
 from lightning_gans.core.randomness import mix
+from tests.games import gan, loader, same, state, train
 
 ROUNDS, SEED, LATENT = 50, 7, 3
 

@@ -1,14 +1,15 @@
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
-from tests.games import SGD, gan, points, same, state, train
 
 from lightning_gans import GAN, WGAN, Game, Player, SettingError
 from lightning_gans.core import NonFiniteLossError
+from tests.games import SGD, gan, points, same, state, train
 
 
 @pytest.mark.parametrize(("cls", "n_critic"), [(GAN, 1), (GAN, 3), (WGAN, 5)])
@@ -42,7 +43,7 @@ def test_a_move_leaves_the_others_bit_identical():
     train(model, 4)
     seen = model.changes
     assert [name for name, *_ in seen] == ["discriminator", "generator"] * 4
-    for (name, generator, discriminator), (_, next_generator, next_discriminator) in zip(seen, seen[1:], strict=False):
+    for (name, generator, discriminator), (_, next_generator, next_discriminator) in pairwise(seen):
         assert same(generator, next_generator) == (name == "discriminator")
         assert same(discriminator, next_discriminator) == (name == "generator")
     assert all(p.requires_grad for p in model.parameters() if p is not None and p not in set(model.ema.parameters()))
@@ -152,7 +153,7 @@ def test_a_game_of_one_and_a_game_of_three():
 def test_players_are_checked():
     class Twins(GAN):
         def players(self):
-            return [super(Twins, self).players()[0]] * 2
+            return [super().players()[0]] * 2
 
     class Nothing(Game):
         def players(self):

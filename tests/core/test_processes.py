@@ -3,9 +3,9 @@
 import pytest
 import torch
 from lightning.pytorch import Callback
-from tests.games import SGD, dealt_loader, gan, points, state, train
 
 from lightning_gans import GAN, WGAN
+from tests.games import SGD, dealt_loader, gan, points, state, train
 
 
 class Agree(Callback):

@@ -9,6 +9,8 @@ from torch.optim.swa_utils import AveragedModel
 
 from lightning_gans.errors import SettingError
 
+_Tensors = tuple[Tensor, ...] | list[Tensor]
+
 
 class _Decay:
     """One step of the average; an object because a closure would not pickle (``ddp_spawn`` pickles the model)."""
@@ -17,7 +19,7 @@ class _Decay:
         self.decay = decay
 
     @torch.no_grad()
-    def __call__(self, averaged: list[Tensor], current: list[Tensor], num_averaged: Tensor | int) -> None:
+    def __call__(self, averaged: _Tensors, current: _Tensors, num_averaged: Tensor | int) -> None:
         torch._foreach_lerp_(averaged, current, 1 - self.decay)
 
 

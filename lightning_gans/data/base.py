@@ -122,7 +122,7 @@ class ImageData(LightningDataModule):
         return self._loader(self.reference(), sampler=None, drop_last=False)
 
     def _loader(
-        self, dataset: ImageDataset, sampler: Sampler[int] | None, drop_last: bool
+        self, dataset: ImageDataset, sampler: Sampler[Any] | None, drop_last: bool
     ) -> DataLoader[tuple[Tensor, Tensor]]:
         return DataLoader(
             dataset,

@@ -1,0 +1,215 @@
+"""Where images to be measured come from: data sets, generators, folders, arrays. One contract: images by index."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision.transforms.functional import pil_to_tensor
+
+from lightning_gans.batch import images_of
+from lightning_gans.errors import SettingError
+from lightning_gans.images import to_uint8
+
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+
+
+class Source(ABC):
+    """Images by index: any process can ask for any share, and gets the same ones."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def images(self, first: int, last: int) -> Tensor:
+        """Images ``first`` to ``last``: uint8 (N, C, H, W), or float points (N, d)."""
+
+    @abstractmethod
+    def protocol(self) -> dict[str, Any]:
+        """What identifies the images, as plain data: part of reports and of cache keys."""
+
+
+class DatasetSource(Source):
+    """The items of a map-style data set: images in [-1, 1] or uint8, alone, with labels, or in a dict.
+
+    Args:
+        dataset: The data set.
+
+    Raises:
+        SettingError: It is empty, or has no length.
+    """
+
+    def __init__(self, dataset: Dataset[Any]) -> None:
+        count = len(dataset) if hasattr(dataset, "__len__") else 0
+        if count == 0:
+            raise SettingError("real", type(dataset).__name__, "needs a data set with a length and at least one image")
+        self.dataset, self.count = dataset, count
+        self._digest: str | None = None
+
+    def __len__(self) -> int:
+        return self.count
+
+    def images(self, first: int, last: int) -> Tensor:
+        """Items ``first`` to ``last``; a data set that knows how to fetch many at once is asked for them at once."""
+        many = getattr(self.dataset, "__getitems__", None)
+        items = many(range(first, last)) if many is not None else None
+        if isinstance(items, tuple | Tensor):
+            stacked = images_of(items)
+        else:
+            found = [self.dataset[index] for index in range(first, last)] if items is None else items
+            stacked = torch.stack([images_of(item) for item in found])
+        return to_uint8(stacked) if stacked.is_floating_point() and stacked.ndim == 4 else stacked
+
+    def protocol(self) -> dict[str, Any]:
+        """Kind, count and a hash of all images (read once)."""
+        if self._digest is None:
+            digest = hashlib.sha256()
+            for first in range(0, self.count, 1024):
+                digest.update(self.images(first, min(first + 1024, self.count)).contiguous().numpy().tobytes())
+            self._digest = digest.hexdigest()
+        return {"kind": type(self.dataset).__name__, "count": self.count, "sha256": self._digest}
+
+
+class Sampler(Protocol):
+    """What generates: sample i is a function of (seed, i)."""
+
+    def sample(self, n: int, *, seed: int = 0, ema: bool = True, start: int = 0) -> Tensor:
+        """Samples ``start`` to ``start + n``, floats in [-1, 1], or points."""
+        ...
+
+
+class SampledSource(Source):
+    """Samples of a generator.
+
+    Args:
+        model: The generator.
+        num_samples: How many.
+        seed: Selects them.
+        ema: Averaged weights, or the raw ones.
+
+    Raises:
+        SettingError: Fewer than two samples.
+    """
+
+    def __init__(self, model: Sampler, num_samples: int, seed: int = 0, ema: bool = True) -> None:
+        if num_samples < 2:
+            raise SettingError("num_samples", num_samples, "a distribution needs at least 2 samples")
+        self.model, self.num_samples, self.seed, self.ema = model, num_samples, seed, ema
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def images(self, first: int, last: int) -> Tensor:
+        """Samples ``first`` to ``last``."""
+        samples = self.model.sample(last - first, seed=self.seed, ema=self.ema, start=first)
+        return to_uint8(samples) if samples.ndim == 4 else samples
+
+    def protocol(self) -> dict[str, Any]:
+        """Model, count, seed and weights."""
+        weights = "ema" if self.ema and getattr(self.model, "ema", None) is not None else "raw"
+        return {"kind": type(self.model).__name__, "count": len(self), "seed": self.seed, "weights": weights}
+
+
+class ArraySource(Source):
+    """uint8 images in a ``.npy`` file, or the first array of an ``.npz`` file: (N, H, W, C), (N, C, H, W) or (N, H, W).
+
+    Args:
+        path: The file.
+
+    Raises:
+        SettingError: It is missing, unreadable, or holds no uint8 images.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        try:
+            loaded = np.load(self.path, mmap_mode="r", allow_pickle=False)
+            array = loaded[loaded.files[0]] if hasattr(loaded, "files") else loaded
+        except (OSError, ValueError, IndexError) as error:
+            raise SettingError("array", str(path), f"cannot be read as .npy or .npz ({error})") from error
+        if array.dtype != np.uint8 or array.ndim not in (3, 4) or len(array) == 0:
+            given = f"{array.dtype} {array.shape}"
+            raise SettingError("array", str(path), f"holds {given}; uint8 images (N, H, W, C) are needed")
+        self.array = array
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def images(self, first: int, last: int) -> Tensor:
+        """Images ``first`` to ``last``."""
+        part = torch.from_numpy(np.array(self.array[first:last]))
+        if part.ndim == 3:
+            return part[:, None]
+        return (
+            part if part.shape[1] in (1, 3) and part.shape[3] not in (1, 3) else part.permute(0, 3, 1, 2).contiguous()
+        )
+
+    def protocol(self) -> dict[str, Any]:
+        """Count and a hash of the array."""
+        digest = hashlib.sha256(repr(self.array.shape).encode())
+        for first in range(0, len(self), 1024):
+            digest.update(np.ascontiguousarray(self.array[first : first + 1024]).tobytes())
+        return {"kind": "array", "count": len(self), "sha256": digest.hexdigest()}
+
+
+class FolderSource(Source):
+    """All images below a folder, in the order of their paths; all of one size, RGB unless all are gray.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        SettingError: It is missing or holds no images.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not self.path.is_dir():
+            raise SettingError("folder", str(path), "no such folder")
+        self.files: Sequence[Path] = sorted(
+            file for file in self.path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES
+        )
+        if not self.files:
+            raise SettingError("folder", str(path), f"holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        with self._opened(self.files[0]) as first:
+            self.size, self.mode = first.size, "L" if first.mode in ("1", "L") else "RGB"
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def images(self, first: int, last: int) -> Tensor:
+        """Images ``first`` to ``last``."""
+        return torch.stack([self._read(file) for file in self.files[first:last]])
+
+    def protocol(self) -> dict[str, Any]:
+        """Count and a hash of names, sizes and times of change: reading all pixels would cost as much as using them."""
+        digest = hashlib.sha256()
+        for file in self.files:
+            facts = file.stat()
+            digest.update(f"{file.relative_to(self.path)} {facts.st_size} {facts.st_mtime_ns}\n".encode())
+        return {"kind": "folder", "count": len(self), "sha256": digest.hexdigest()}
+
+    def _read(self, file: Path) -> Tensor:
+        with self._opened(file) as image:
+            if image.size != self.size:
+                remedy = (
+                    f"is {image.size[0]}x{image.size[1]}, the first image {self.size[0]}x{self.size[1]}; resize them"
+                )
+                raise SettingError("image", str(file), remedy)
+            try:
+                pixels: Tensor = pil_to_tensor(image.convert(self.mode))
+            except OSError as error:
+                raise SettingError("image", str(file), f"is damaged ({error}); remove it") from error
+            return pixels
+
+    def _opened(self, file: Path) -> Image.Image:
+        try:
+            return Image.open(file)
+        except (UnidentifiedImageError, OSError) as error:
+            raise SettingError("image", str(file), f"cannot be read ({error}); remove it") from error

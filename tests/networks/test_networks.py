@@ -1,0 +1,76 @@
+import pytest
+import torch
+from torch import nn
+
+from lightning_gans import SettingError
+from lightning_gans.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
+
+
+@pytest.mark.parametrize("side", [8, 9, 11, 15, 16, 27, 28, 31, 32, 50, 64, 100, 127, 128])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_dcgan_fits_any_square_size(side, channels):
+    shape = (channels, side, side)
+    generator, discriminator = DCGANGenerator(5, shape, 2), DCGANDiscriminator(shape, 2)
+    images = generator(torch.randn(3, 5))
+    assert images.shape == (3, *shape)
+    assert images.abs().max() <= 1
+    assert discriminator(images).shape == (3, 1)
+    assert discriminator.features(images).shape[0] == 3
+
+
+def test_every_side_from_8_to_128():
+    for side in range(8, 129):
+        with torch.device("meta"):
+            images = DCGANGenerator(5, (1, side, side), 1)(torch.zeros(2, 5))
+            assert images.shape == (2, 1, side, side)
+            assert DCGANDiscriminator((1, side, side), 1)(images).shape == (2, 1)
+
+
+@pytest.mark.parametrize("shape", [None, (1, 7, 7), (1, 129, 129), (1, 8, 16), (8, 8), (0, 8, 8)])
+@pytest.mark.parametrize("network", [DCGANGenerator, DCGANDiscriminator])
+def test_dcgan_refuses_other_shapes(network, shape):
+    with pytest.raises(SettingError, match="image_shape"):
+        network(image_shape=shape)
+
+
+def test_dcgan_initialization_and_placement_of_batch_norm():
+    generator, discriminator = DCGANGenerator(100, (1, 32, 32), 64), DCGANDiscriminator((1, 32, 32), 64)
+    weights = [m.weight for m in generator.modules() if isinstance(m, nn.ConvTranspose2d)]
+    for weight in weights:
+        assert float(weight.detach().std()) == pytest.approx(0.02, rel=0.1)
+    kinds = [type(m).__name__ for m in discriminator.down]
+    assert kinds[:3] == ["Conv2d", "LeakyReLU", "Conv2d"]  # none at the input
+    assert kinds.count("BatchNorm2d") == 2
+    plain = DCGANDiscriminator((1, 32, 32), 8, batch_norm=False)
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in plain.modules())
+
+
+def test_features_are_what_the_last_layer_sees():
+    for network, shape in ((DCGANDiscriminator((1, 8, 8), 4), (1, 8, 8)), (MLPDiscriminator((1, 8, 8)), (1, 8, 8))):
+        x = torch.randn(6, *shape)
+        network.eval()
+        features = network.features(x)
+        weight = network.out.weight.flatten(1)
+        torch.testing.assert_close(network(x), features @ weight.T + network.out.bias)
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 8, 8), (3, 4, 4)])
+def test_mlp_shapes(shape):
+    samples = MLPGenerator(4, shape)(torch.randn(5, 4))
+    assert samples.shape == (5, *shape)
+    assert MLPDiscriminator(shape)(samples).shape == (5, 1)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: DCGANGenerator(0, (1, 8, 8)), "latent_dim=0"),
+        (lambda: DCGANGenerator(4, (1, 8, 8), 0), "width=0"),
+        (lambda: DCGANDiscriminator((1, 8, 8), -1), "width=-1"),
+        (lambda: MLPGenerator(4), "image_shape=None"),
+        (lambda: MLPGenerator(4, (2,), hidden=(0,)), "hidden=0"),
+    ],
+)
+def test_impossible_sizes_are_named(build, message):
+    with pytest.raises(SettingError, match=message):
+        build()

@@ -1,6 +1,7 @@
 """Keeps the best and the last state of a game."""
 
 import signal
+import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -11,10 +12,12 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
+from lightning_gans.callbacks.folder import is_smoke_run, run_folder, shown
 from lightning_gans.errors import SettingError
+
+_AGREE_EVERY = 10  # rounds: asking all processes in each would make a GPU wait for each
 
 
 class GameCheckpoint(ModelCheckpoint):
@@ -68,8 +71,7 @@ class GameCheckpoint(ModelCheckpoint):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Settle the folder: that of the run, whatever the logger."""
         if self.dirpath is None:
-            folder = Path(trainer.log_dir or trainer.default_root_dir) / "checkpoints"
-            self.dirpath = str(trainer.strategy.broadcast(str(folder)))
+            self.dirpath = str(trainer.strategy.broadcast(str(Path(run_folder(trainer)) / "checkpoints")))
         super().setup(trainer, pl_module, stage)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -81,9 +83,13 @@ class GameCheckpoint(ModelCheckpoint):
         self.wandb_id = ids[0] if ids else None
         self._catch_interrupts()
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:  # noqa: ANN401, ARG002
-        """Leave between two rounds when Ctrl-C was pressed; the terminal sends it to every process."""
-        if self._interrupted:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:  # noqa: ANN401
+        """Leave between two rounds when Ctrl-C was pressed; processes agree on the round, now and then."""
+        leave = self._interrupted
+        if trainer.world_size > 1:
+            due = trainer.global_step % _AGREE_EVERY == 0
+            leave = due and trainer.strategy.reduce_boolean_decision(leave, all=False)
+        if leave:
             raise KeyboardInterrupt
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:  # noqa: ANN401
@@ -99,12 +105,15 @@ class GameCheckpoint(ModelCheckpoint):
         self._save_last(trainer)
         self._release_interrupts()
 
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Save the last state when somebody asked to stop; after an error the last good one stays."""
         self._release_interrupts()
-        if isinstance(exception, KeyboardInterrupt | SIGTERMException) and trainer.training and not trainer.fast_dev_run:
-            self._save_last(trainer)
-            rank_zero_info(f"Saved {self.last_model_path}; go on from there with --ckpt_path {self.last_model_path}")
+        if not isinstance(exception, KeyboardInterrupt | SIGTERMException) or not trainer.training:
+            return
+        self._save_last(trainer)
+        if trainer.is_global_zero and self.last_model_path:
+            advice = f"go on with --ckpt_path {shown(self.last_model_path)}"
+            print(f"\nInterrupted after {trainer.global_step} rounds; {advice}", file=sys.stderr)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Nothing: rounds and time decide, epochs do not."""
@@ -118,13 +127,13 @@ class GameCheckpoint(ModelCheckpoint):
 
     def _save_best(self, trainer: Trainer) -> None:
         measured = self._monitored(trainer)
-        if measured is None or measured is self._seen or trainer.fast_dev_run:
+        if measured is None or measured is self._seen or is_smoke_run(trainer):
             return
         self._seen = measured
         self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def _save_last(self, trainer: Trainer) -> None:
-        if trainer.fast_dev_run:
+        if is_smoke_run(trainer):
             return
         self._last_time_checked = time.monotonic()
         self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
@@ -139,9 +148,9 @@ class GameCheckpoint(ModelCheckpoint):
         return bool(trainer.strategy.broadcast(up))  # clocks differ between processes; saving is collective
 
     def _catch_interrupts(self) -> None:
-        """Turn the first Ctrl-C into a note; Python allows this on the main thread only, elsewhere it stays as it is."""
+        """Turn the first Ctrl-C into a note; on the main thread only, as Python has it."""
 
-        def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        def interrupt(number: int, frame: FrameType | None) -> None:
             if self._interrupted:
                 raise KeyboardInterrupt
             self._interrupted = True

@@ -7,10 +7,12 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
 from torch.utils.data import Dataset
 
+from lightning_gans.callbacks.folder import is_smoke_run, real_images
 from lightning_gans.core import Game, log_values
 from lightning_gans.errors import SettingError
 from lightning_gans.evaluation import HIGHER_IS_BETTER, Evaluator, Report
 from lightning_gans.features import Extractor
+from lightning_gans.sources import DatasetSource, SampledSource
 
 _SMOKE_SAMPLES = 64  # under fast_dev_run
 
@@ -48,17 +50,24 @@ class MetricsCallback(Callback):
     ) -> None:
         if every_n_rounds < 1:
             raise SettingError("metrics.every_n_rounds", every_n_rounds, "must be 1 or more")
-        self.evaluator = Evaluator(features, num_samples, seed, batch_size)
-        self.every_n_rounds, self.ema, self.real = every_n_rounds, ema, real
+        if num_samples < 2:
+            raise SettingError("metrics.num_samples", num_samples, "a distribution needs at least 2 samples")
+        self.evaluator = Evaluator(features, batch_size)
+        self.every_n_rounds, self.num_samples, self.seed, self.ema = every_n_rounds, num_samples, seed, ema
+        self.real = None if real is None else DatasetSource(real)
         self.report: Report | None = None
         self._evaluated_at = -1
         self._last: dict[str, float] = {}
+        self._resumed = False
 
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:  # noqa: ARG002
+    @property
+    def state_key(self) -> str:
+        """One state for each extractor: a run may have several of these callbacks."""
+        return self._generate_state_key(features=self.evaluator.features.name, ema=self.ema)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Move the extractor to the device; it is no part of the model, so Lightning would not."""
         self.evaluator.features.to(pl_module.device)
-        if trainer.fast_dev_run:
-            self.evaluator.num_samples = _SMOKE_SAMPLES
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Judge the untrained generator; a resumed run already knows its last values."""
@@ -66,7 +75,8 @@ class MetricsCallback(Callback):
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger) and trainer.is_global_zero:
                 self._define_summaries(logger)
-        if self._last:
+        if self._resumed:
+            self._resumed = False
             trainer.callback_metrics.update({name: torch.tensor(value) for name, value in self._last.items()})
         else:
             self._evaluate_and_log(trainer, pl_module)
@@ -97,6 +107,7 @@ class MetricsCallback(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take back the last values."""
         self._last, self._evaluated_at = state_dict["last"], state_dict["evaluated_at"]
+        self._resumed = True
 
     def names(self) -> dict[str, bool]:
         """The logged names, and whether higher values of each are better."""
@@ -104,10 +115,12 @@ class MetricsCallback(Callback):
         return {f"metrics/{name}{suffix}": higher for name, higher in HIGHER_IS_BETTER.items()}
 
     def _evaluate(self, trainer: Trainer, pl_module: LightningModule) -> Report:
-        if not isinstance(pl_module, Game) or not hasattr(pl_module, "sample"):
+        if not isinstance(pl_module, Game):
             kind = type(pl_module).__name__
             raise SettingError("metrics", kind, "needs a model with sample(n, seed=..., start=...), as GAN has")
-        self.report = self.evaluator.evaluate(pl_module, self._real_images(trainer), ema=self.ema)
+        count = _SMOKE_SAMPLES if is_smoke_run(trainer) else self.num_samples
+        fake = SampledSource(pl_module, count, self.seed, self.ema)
+        self.report = self.evaluator.evaluate(fake, self._real_images(trainer))
         return self.report
 
     def _evaluate_and_log(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -117,18 +130,14 @@ class MetricsCallback(Callback):
         log_values(trainer, self._last, on_bar=shown)
 
     def _report_as_result(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.log_dict(self._evaluate(trainer, pl_module).logged())
+        pl_module.log_dict(self._evaluate(trainer, pl_module).logged())
 
-    def _real_images(self, trainer: Trainer) -> Dataset[Any]:
+    def _real_images(self, trainer: Trainer) -> DatasetSource:
         if self.real is None:
-            datamodule = getattr(trainer, "datamodule", None)
-            if hasattr(datamodule, "reference"):
-                self.real = datamodule.reference()
-            else:
-                loader = trainer.train_dataloader if trainer.training else _first(trainer)
-                self.real = getattr(loader, "dataset", None)
-        if self.real is None:
-            raise SettingError("metrics.real", None, "pass the data set of real images: MetricsCallback(real=...)")
+            found = real_images(trainer)
+            if found is None:
+                raise SettingError("metrics.real", None, "pass the data set of real images: MetricsCallback(real=...)")
+            self.real = DatasetSource(found)
         return self.real
 
     def _define_summaries(self, logger: WandbLogger) -> None:
@@ -136,9 +145,3 @@ class MetricsCallback(Callback):
         for name, higher in self.names().items():
             best = "max" if higher else "min"
             logger.experiment.define_metric(name, step_metric="trainer/global_step", summary=f"{best},last")
-
-
-def _first(trainer: Trainer) -> Any:  # noqa: ANN401 - a loader of the user's
-    """The first loader of the running validation or test loop."""
-    loaders = trainer.val_dataloaders if trainer.validating else trainer.test_dataloaders
-    return loaders[0] if isinstance(loaders, list) else loaders

@@ -18,12 +18,16 @@ class RoundsBar(TQDMProgressBar):
     def __init__(self, refresh_rate: int = 50) -> None:
         super().__init__(refresh_rate=refresh_rate)
 
+    @property
+    def train_description(self) -> str:
+        """What is counted."""
+        return "rounds"
+
     def on_train_start(self, trainer: Trainer, *_: Any) -> None:  # noqa: ANN401
         """Open the bar; its total is the number of rounds that are planned."""
         super().on_train_start(trainer)
         planned = trainer.estimated_stepping_batches
         self.train_progress_bar.reset(total=None if planned == float("inf") else int(planned))
-        self.train_progress_bar.set_description("rounds")
 
     def on_train_epoch_start(self, trainer: Trainer, *_: Any) -> None:  # noqa: ANN401
         """Nothing: the bar spans epochs."""
@@ -39,7 +43,9 @@ class RoundsBar(TQDMProgressBar):
             bar.n = trainer.global_step
             bar.refresh()
 
-    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, int | str | float | dict[str, float]]:
+    def get_metrics(
+        self, trainer: Trainer, pl_module: LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
         """Shown values under short names, without the version number that Lightning adds."""
         shown = super().get_metrics(trainer, pl_module)
         shown.pop("v_num", None)

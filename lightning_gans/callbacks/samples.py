@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 from torchvision.utils import make_grid
 
 from lightning_gans.batch import images_of
+from lightning_gans.callbacks.folder import is_smoke_run, real_images, run_folder
 from lightning_gans.core import GAN
 from lightning_gans.core.randomness import mix
 from lightning_gans.errors import SettingError
@@ -36,7 +37,9 @@ class SampleGrid(Callback):
         SettingError: A setting is out of its range.
     """
 
-    def __init__(self, every_n_rounds: int = 1000, num: int = 64, seed: int = 0, real: Dataset[Any] | None = None) -> None:
+    def __init__(
+        self, every_n_rounds: int = 1000, num: int = 64, seed: int = 0, real: Dataset[Any] | None = None
+    ) -> None:
         if every_n_rounds < 1:
             raise SettingError("samples.every_n_rounds", every_n_rounds, "must be 1 or more")
         if num < 1:
@@ -62,8 +65,8 @@ class SampleGrid(Callback):
             raise SettingError("samples", kind, "needs a model with sample(n, seed=...), as GAN has")
         fake = pl_module.sample(self.num, seed=self.seed)
         row = interpolation(pl_module, columns(self.num), seed=self.seed)
-        folder = Path(trainer.log_dir or trainer.default_root_dir)  # asks all processes
-        if not trainer.is_global_zero or trainer.fast_dev_run:
+        folder = Path(run_folder(trainer))  # asks all processes
+        if not trainer.is_global_zero or is_smoke_run(trainer):
             return
         picture = compose(fake, row, self._real_images(trainer))
         self.path = folder / "samples" / f"round_{trainer.global_step:09d}.png"
@@ -73,10 +76,8 @@ class SampleGrid(Callback):
 
     def _real_images(self, trainer: Trainer) -> Tensor | None:
         if self.real is None:
-            datamodule = getattr(trainer, "datamodule", None)
-            found = datamodule.reference() if hasattr(datamodule, "reference") else trainer.train_dataloader
-            self.real = getattr(found, "dataset", found)
-        if self.real is None or not hasattr(self.real, "__getitem__"):
+            self.real = real_images(trainer)
+        if self.real is None:
             return None  # an iterable data set shows no images twice
         count = min(self.num, len(self.real))  # type: ignore[arg-type]
         spread = torch.linspace(0, len(self.real) - 1, count).long().tolist()  # type: ignore[arg-type]
@@ -147,7 +148,8 @@ def grid(images: Tensor, width: int) -> Tensor:
     shown = images if images.shape[1] in (1, 3) else images[:, :1]
     factor = max(1, -(-_SMALLEST_SIDE // shown.shape[-1]))
     enlarged = shown.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
-    return make_grid(to_uint8(enlarged), nrow=width, padding=2, pad_value=255)
+    picture: Tensor = make_grid(to_uint8(enlarged), nrow=width, padding=2, pad_value=255)
+    return picture
 
 
 def columns(num: int) -> int:

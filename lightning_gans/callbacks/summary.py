@@ -6,21 +6,33 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.utilities.model_summary.model_summary import get_human_readable_count
 from rich.console import Console
 from rich.table import Table
 
 from lightning_gans.callbacks.checkpoint import GameCheckpoint
+from lightning_gans.callbacks.folder import is_smoke_run, run_folder, shown
 from lightning_gans.callbacks.metrics import MetricsCallback
 from lightning_gans.callbacks.samples import SampleGrid
 from lightning_gans.evaluation import Report
 
 
 class RunSummary(Callback):
-    """Prints, at the end of ``fit``, the table of metrics and where checkpoints, pictures and the W&B run are."""
+    """Prints what is trained and where at the start of ``fit``; at its end the metrics, and where everything is."""
 
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """One line: the model, its size, the device, the folder."""
+        folder = run_folder(trainer)  # asks all processes
+        if not trainer.is_global_zero:
+            return
+        sizes = ", ".join(f"{name} {size}" for name, size in parameter_counts(pl_module).items())
+        device = f"{trainer.world_size} x {pl_module.device.type}" if trainer.world_size > 1 else str(pl_module.device)
+        where = "nothing is saved (fast_dev_run)" if is_smoke_run(trainer) else shown(folder)
+        print(f"{type(pl_module).__name__} on {device} ({sizes} parameters): {where}", flush=True)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """After all hooks of training, when every file is written."""
-        if not trainer.is_global_zero or trainer.fast_dev_run:
+        if not trainer.is_global_zero or is_smoke_run(trainer):
             return
         console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
         console.print()
@@ -34,8 +46,9 @@ class RunSummary(Callback):
 def table(report: Report, rounds: int) -> Table:
     """The figures, each beside what a perfect generator scores, and under them how they came about."""
     protocol = report.protocol
+    fake = protocol["fake"]
     caption = (
-        f"{protocol['fake']} samples ({protocol['weights']} weights, seed {protocol['seed']}) against {protocol['real']} "
+        f"{fake['count']} samples ({fake['weights']} weights, seed {fake['seed']}) against {protocol['real']['count']} "
         f"real images; features {protocol['features']} {protocol['features_sha256'][:8]}; floor: {protocol['floor']}"
     )
     result = Table(title=f"Metrics after {rounds} rounds", caption=caption)
@@ -56,11 +69,20 @@ def paths(trainer: Trainer) -> dict[str, Any]:
             found["samples"] = callback.path
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger) and logger.experiment.settings.mode == "offline":
-            found["to upload"] = f"wandb sync {_shown(Path(logger.experiment.dir).parent)}"
-    return {name: _shown(path) for name, path in found.items() if path}
+            found["to upload"] = f"wandb sync {shown(Path(logger.experiment.dir).parent)}"
+    return {name: shown(path) for name, path in found.items() if path}
 
 
-def _shown(path: Any) -> Any:  # noqa: ANN401
-    """A path relative to the working directory where it lies below it."""
-    text = str(path)
-    return text.replace(f"{Path.cwd()}/", "", 1)
+def parameter_counts(model: LightningModule) -> dict[str, str]:
+    """How many trainable parameters each part of a model has, by name, in readable numbers.
+
+    Example:
+        >>> model = LightningModule()
+        >>> model.generator = torch.nn.Linear(100, 50)
+        >>> parameter_counts(model)
+        {'generator': '5.1 K'}
+    """
+    counts = {
+        name: sum(p.numel() for p in module.parameters() if p.requires_grad) for name, module in model.named_children()
+    }
+    return {name: get_human_readable_count(count) for name, count in counts.items() if count}

@@ -1,0 +1,189 @@
+"""What the parser of the command line complains about, as one line.
+
+jsonargparse reports the whole tree of types that it tried. Its exceptions are chained, though: each link names one
+key of the path to the setting, or one class on the way, and the last one says what is wrong there.
+"""
+
+import difflib
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import lightning.pytorch.callbacks
+import lightning.pytorch.loggers
+import torch
+from jsonargparse import ArgumentParser
+from jsonargparse.typing import import_object
+
+import lightning_gans.callbacks
+import lightning_gans.core
+import lightning_gans.data
+import lightning_gans.features
+import lightning_gans.models
+import lightning_gans.networks
+from lightning_gans.errors import SettingError
+
+_SHOWN = 300  # characters of a message of unknown form
+_KEY = re.compile(r'^Parser key "([^"]+)"')
+_OWNER = re.compile(r"^Problem with given class_path '([\w.]+)'|Got value: Namespace\(class_path='([\w.]+)'")
+_UNION = re.compile(r"^Does not validate against any of the Union subtypes Subtypes: \[(.*)\] Errors:")
+
+
+class ParsingError(SettingError):
+    """A mistake on the command line or in a configuration file.
+
+    Args:
+        line: The whole message.
+    """
+
+    def __init__(self, line: str) -> None:
+        ValueError.__init__(self, line)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where something is wrong: the path of the setting, the class that it belongs to, the types that would do."""
+
+    setting: str
+    owner: str | None
+    types: str | None
+    options: Sequence[str]
+
+
+def parsing_error(error: Exception, parsers: Iterable[ArgumentParser]) -> SettingError:
+    """The one line that a parser's error comes down to.
+
+    Args:
+        error: What the parser raised.
+        parsers: Those whose options may have been meant.
+
+    Returns:
+        The user's error behind it, if a class raised one; or else the path of the setting with what is wrong there,
+        and what was probably meant.
+    """
+    if (behind := users_error(error)) is not None:
+        return behind
+    causes = list(_chain(error))
+    messages = [flat(cause) for cause in causes]
+    keys = [match[1] for cause in causes if type(cause) is TypeError and (match := _KEY.search(flat(cause)))]
+    owners = [match[1] or match[2] for message in messages if (match := _OWNER.search(message))]
+    unions = [match[1] for message in messages[-2:] if (match := _UNION.search(message))]
+    options = [o.lstrip("-") for p in parsers for a in p._actions for o in a.option_strings if o.startswith("--")]
+    place = _Place(".".join(keys), owners[-1] if owners else None, unions[-1] if unions else None, options)
+    for pattern, explain in _FORMS:
+        if match := pattern.search(messages[-1]):
+            return ParsingError(explain(place, *match.groups()))
+    last = _KEY.sub("", messages[-1]).lstrip(": ")
+    return ParsingError((f"{place.setting}: {last}" if place.setting else last)[:_SHOWN])
+
+
+def users_error(error: BaseException) -> SettingError | None:
+    """The user's error behind an error: the parser wraps what a constructor raises."""
+    return next((cause for cause in _chain(error) if isinstance(cause, SettingError)), None)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def flat(error: BaseException) -> str:
+    """An error's message on one line.
+
+    Example:
+        >>> flat(ValueError("two   words"))
+        'two words'
+    """
+    return re.sub(r"\s+", " ", str(error)).strip() or type(error).__name__
+
+
+def _unknown_class(place: _Place, path: str) -> str:
+    near = _nearest(path, _known_classes())
+    remedy = f"did you mean {near}?" if near else "give its import path (package.module.Class)"
+    return f"{place.setting}: there is no class {path!r}; {remedy}"
+
+
+def _unknown_attribute(place: _Place, module: str, name: str) -> str:
+    near = _nearest(name, dir(importlib.import_module(module)))
+    remedy = f"did you mean {module}.{near}?" if near else "give its import path (package.module.Class)"
+    return f"{place.setting}: there is no {name!r} in {module}; {remedy}"
+
+
+def _unknown_module(place: _Place, module: str) -> str:
+    return f"{place.setting}: there is no module {module!r}; correct the path, or install what holds it"
+
+
+def _unknown_option(place: _Place, name: str) -> str:
+    if place.owner is None:
+        near = _nearest(name, place.options) or _nearest(name.partition(".")[0], _first_parts(place.options))
+        return f"{name}: there is no such setting; " + _meant(near, "--help lists them")
+    accepted = _settings_of(import_object(place.owner))
+    kind = place.owner.rpartition(".")[2]
+    setting = f"{place.setting}.{name}".lstrip(".")
+    return f"{setting}: {kind} has no such setting; " + _meant(
+        _nearest(name, accepted), f"it has {', '.join(accepted)}"
+    )
+
+
+def _unknown_in_group(place: _Place, group: str, name: str) -> str:
+    return _unknown_option(place, f"{group}.{name}")
+
+
+def _wrong_type(place: _Place, kind: str, value: str) -> str:
+    line = f"{place.setting}: must be {_readable(place.types or kind)}, not {value!r}"
+    near = _nearest(value, _known_classes())
+    return f"{line}; did you mean {near}?" if near else line
+
+
+_FORMS: list[tuple[re.Pattern[str], Callable[..., str]]] = [
+    (re.compile(r"^Expected a dot import path string: (\S+)$"), _unknown_class),
+    (re.compile(r"^module '([\w.]+)' has no attribute '(\w+)'$"), _unknown_attribute),
+    (re.compile(r"^No module named '([\w.]+)'$"), _unknown_module),
+    (re.compile(r"Option '([\w.]+)' is not accepted"), _unknown_option),
+    (re.compile(r"Subcommand '\w+' does not accept option '([\w.]+)'"), _unknown_option),
+    (re.compile(r"^unrecognized arguments: --([\w.]+)"), _unknown_option),
+    (re.compile(r"Group '([\w.]+)' does not accept option '([\w.]+)'"), _unknown_in_group),
+    (re.compile(r"^Expected a (.+)\. Got value: (.*)$"), _wrong_type),
+]
+"""How the last message of a chain may read, and what to make of it."""
+
+
+def _meant(near: str | None, otherwise: str) -> str:
+    return f"did you mean {near}?" if near else otherwise
+
+
+def _nearest(name: str, candidates: Iterable[str]) -> str | None:
+    found = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.7)
+    return found[0] if found else None
+
+
+def _first_parts(options: Sequence[str]) -> set[str]:
+    return {option.partition(".")[0] for option in options}
+
+
+def _settings_of(kind: type) -> list[str]:
+    """Names of the arguments of a class, those that it passes on to its bases included."""
+    names = [n for base in inspect.getmro(kind)[:-1] for n in inspect.signature(base.__init__).parameters]  # type: ignore[misc]
+    return sorted(set(names) - {"self", "args", "kwargs"})
+
+
+def _known_classes() -> list[str]:
+    """Classes that may be given by their mere name: those of this package, and what it is used with."""
+    ours = [getattr(lightning_gans, room) for room in ("models", "core", "data", "features", "networks", "callbacks")]
+    theirs = [lightning.pytorch.callbacks, lightning.pytorch.loggers, torch.optim, torch.optim.lr_scheduler]
+    return [n for module in (*ours, *theirs) for n in module.__all__ if inspect.isclass(getattr(module, n, None))]
+
+
+def _readable(types: str) -> str:
+    """Types as a user would write them.
+
+    Example:
+        >>> _readable("<class 'bool'>, <class 'torch.Tensor'>, <class 'NoneType'>, typing.Literal['a', 'b']")
+        "bool, Tensor, null, 'a', 'b'"
+    """
+    bare = re.sub(r"<class '([^']+)'>", r"\1", types)
+    bare = re.sub(r"[\w.]+\.(\w+)", r"\1", bare)
+    return re.sub(r"Literal\[([^\]]*)\]", r"\1", bare).replace("NoneType", "null")

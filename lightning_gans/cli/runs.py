@@ -1,0 +1,122 @@
+"""Where a run's files are: its folder, its checkpoints, its W&B run."""
+
+import os
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.loggers import WandbLogger
+
+from lightning_gans.errors import SettingError
+
+PROJECT = "lightning_gans"
+RUN_DIR = "LIGHTNING_GANS_RUN_DIR"  # how the processes of one run agree on its folder
+
+
+def run_dir(name: str, checkpoint: str | None) -> str:
+    """A new folder for a run, or that of the checkpoint it resumes; the same on all processes of the run.
+
+    Args:
+        name: Of the model.
+        checkpoint: The checkpoint that the run resumes, if it does.
+    """
+    if checkpoint is not None and Path(checkpoint).parent.name == "checkpoints":
+        return str(Path(checkpoint).parent.parent)
+    if RUN_DIR not in os.environ:
+        stamp = os.environ.get("SLURM_JOB_ID") or datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        folder, count = Path("runs") / name / stamp, 1
+        while folder.exists():
+            count += 1
+            folder = Path("runs") / name / f"{stamp}_{count}"
+        os.environ[RUN_DIR] = str(folder)
+    return os.environ[RUN_DIR]
+
+
+def require_writable(folder: str) -> None:
+    """Make a run's folder before any work is done.
+
+    Raises:
+        SettingError: Nothing can be written there.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        remedy = f"cannot be written to ({error.strerror}); choose another folder with --trainer.default_root_dir"
+        raise SettingError("the run's folder", folder, remedy) from error
+
+
+def wandb_logger(folder: str, checkpoint: str | None, name: str) -> WandbLogger:
+    """W&B, offline unless the user is logged in; it never asks. A resumed run continues the same W&B run.
+
+    Args:
+        folder: Of the run.
+        checkpoint: The checkpoint that the run resumes, if it does.
+        name: Of the model.
+    """
+    import wandb
+
+    mode = os.environ.get("WANDB_MODE") or ("online" if wandb.login(prompt=False, verify=False) else "offline")
+    logger = WandbLogger(
+        name=f"{name}-{Path(folder).name}",
+        project=os.environ.get("WANDB_PROJECT", PROJECT),
+        save_dir=folder,
+        id=None if checkpoint is None else _wandb_id(checkpoint),
+        mode=mode,
+        settings=wandb.Settings(silent=True),  # the closing summary says where the run is
+    )
+    logger._wandb_init.pop("anonymous")  # Lightning passes None, and W&B warns that it has no effect
+    return logger
+
+
+def _wandb_id(checkpoint: str) -> str | None:
+    for state in read_checkpoint(checkpoint)["callbacks"].values():
+        if isinstance(state, dict) and "wandb_id" in state:
+            return str(state["wandb_id"]) if state["wandb_id"] else None
+    return None
+
+
+def checkpoint_path(given: str, name: str, root: str | None) -> Path:
+    """The checkpoint that a user means; ``last`` is the newest last state in the given folder, or of this model.
+
+    Args:
+        given: A path, or ``last``.
+        name: Of the model.
+        root: ``trainer.default_root_dir``, if it was given.
+
+    Raises:
+        SettingError: There is none, or it was not written by this package.
+    """
+    path = Path(given)
+    if given == "last":
+        pattern = "checkpoints/last.ckpt" if root else f"runs/{name}/*/checkpoints/last.ckpt"
+        found = sorted(Path(root or ".").glob(pattern), key=lambda file: file.stat().st_mtime)
+        if not found:
+            raise SettingError(
+                "--ckpt_path", given, f"no {Path(root or '') / pattern}; start without it, or give a path"
+            )
+        path = found[-1]
+    read_checkpoint(path)
+    return path
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """The content of a checkpoint of this package.
+
+    Raises:
+        SettingError: It is missing, damaged, or foreign.
+    """
+    if not Path(path).is_file():
+        raise SettingError("checkpoint", str(path), "no such file; fit writes them to runs/<model>/<time>/checkpoints")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged or foreign file fails in many ways, all of them the same news
+        raise SettingError(
+            "checkpoint", str(path), f"damaged, or not a checkpoint ({type(error).__name__}); take another"
+        ) from error
+    if not isinstance(content, dict) or "game" not in content:
+        raise SettingError("checkpoint", str(path), "it was not written by lightning_gans; take one that was")
+    return content

@@ -32,7 +32,7 @@ from lightning_gans.metrics.functional import (
     two_sample_accuracy,
     vendi_score,
 )
-from lightning_gans.metrics.kernels import GaussianKernel, LinearKernel, MedianGaussianKernel, PolynomialKernel
+from lightning_gans.metrics.kernels import GaussianKernel, Kernel, LinearKernel, MedianGaussianKernel, PolynomialKernel
 
 SIZES = [(600, 500, 64), (300, 320, 512), (257, 300, 2)]
 
@@ -100,8 +100,15 @@ def test_nearest_neighbour_metrics_are_those_of_the_references_at_any_tile_size(
     assert [near(*pair) for pair in zip(strict, (expected["precision"], expected["recall"]), strict=True)] == [True] * 2
 
 
+class Cosine(Kernel):
+    """A kernel of a user's own, that needs inner products and norms about the true origin."""
+
+    def from_inner(self, inner, x_squared, y_squared, dim):
+        return inner / (x_squared[:, None] * y_squared).sqrt()
+
+
 @pytest.mark.parametrize(
-    "kernel", [PolynomialKernel(), LinearKernel(), GaussianKernel([1.0, 3.0]), MedianGaussianKernel()]
+    "kernel", [Cosine(), PolynomialKernel(), LinearKernel(), GaussianKernel([1.0, 3.0]), MedianGaussianKernel()]
 )
 @pytest.mark.parametrize("biased", [False, True])
 @pytest.mark.parametrize("tile_size", [50, 1024])

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from lightning_gans.metrics.functional.tiles import Points, Tile, exact_pairs, rounding, sweep
 
-SPARE = 3  # candidates kept beyond k, so that rounding rarely hides a true neighbour
+SPARE = 4  # candidates kept beyond k: the point itself, and some so that rounding rarely hides a true neighbour
 TIE = 1e-9  # relative difference of squared distances below which two candidates are as good as tied
 CROWD = 64  # a tile with more than 1 unsure comparison in 64 is computed again in float64
 
@@ -13,7 +13,8 @@ CROWD = 64  # a tile with more than 1 unsure comparison in 64 is computed again 
 class Nearest:
     """Visitor that finds, for each point of one set, its k nearest points in the other (itself left out).
 
-    Tiles give k + 3 candidates for each point; :meth:`result` computes their distances exactly. Where rounding could
+    Tiles give k + 4 candidates for each point; :meth:`result` computes their distances exactly and leaves out the
+    point itself by its index. Where rounding could
     have hidden a true neighbour among the rest, the point is searched again in float64.
 
     Args:
@@ -76,7 +77,7 @@ class Nearest:
     def _search(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """The neighbours of the points ``rows`` (n,) from tiles in float64, and without tiles where that fails too."""
         subset = Points(self.points.features[rows], self.points.frame, torch.float64)
-        within = _Within(subset, self.others, self.k, rows if self.points is self.others else None)
+        within = Nearest(subset, self.others, self.k)
         sweep(subset, self.others, [within])
         squared, index = self._exact(rows, within.index)
         everyone = torch.arange(len(self.others), device=rows.device)[None]
@@ -84,21 +85,6 @@ class Nearest:
             every, order = self._exact(rows[row : row + 1], everyone)
             squared[row], index[row] = every[0, : squared.shape[1]], order[0, : squared.shape[1]]
         return squared, index
-
-
-class _Within(Nearest):
-    """Nearest neighbours of some points of a set within that set."""
-
-    def __init__(self, points: Points, others: Points, k: int, own: Tensor | None) -> None:
-        super().__init__(points, others, k)
-        self.own = own
-
-    def visit(self, tile: Tile) -> None:
-        if self.own is not None:
-            column = self.own[tile.rows] - tile.cols.start  # (n,)
-            inside = ((column >= 0) & (column < tile.squared.shape[1])).nonzero().squeeze(1)
-            tile.squared[inside, column[inside]] = torch.inf
-        super().visit(tile)
 
 
 class Balls:

@@ -94,12 +94,10 @@ class Tile:
 
     @cached_property
     def squared(self) -> Tensor:
-        """Squared distances in the frame, shape (n, m); one of a point to itself is infinite."""
+        """Squared distances in the frame, shape (n, m)."""
         rows, cols = self.left.squared[self.rows], self.right.squared[self.cols]
         squared = torch.add(rows.to(self.inner.dtype)[:, None], self.inner, alpha=-2)
         squared += cols.to(self.inner.dtype)
-        if self.on_diagonal:
-            squared.fill_diagonal_(torch.inf)
         return squared
 
     @property

@@ -1,0 +1,188 @@
+import json
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch.utils.data import TensorDataset
+
+from lightning_gans import SettingError
+from lightning_gans.data import Digits
+from lightning_gans.evaluation import HIGHER_IS_BETTER, Evaluator, Report, differences
+from lightning_gans.features import DigitsFeatures, Extractor, Features, IdentityFeatures
+from lightning_gans.metrics.functional import (
+    density_coverage,
+    frechet_distance,
+    inception_score,
+    maximum_mean_discrepancy,
+    precision_recall,
+    two_sample_accuracy,
+)
+from lightning_gans.sources import DatasetSource
+
+
+def noisy(level=60, n=300, seed=0):
+    """Real digits with noise: a fake side that is neither perfect nor useless."""
+    generator = torch.Generator().manual_seed(seed)
+    images = Digits().reference().images[:n].float()
+    return (images + level * torch.randn(images.shape, generator=generator)).clamp(0, 255).to(torch.uint8)
+
+
+def real(n=400):
+    return DatasetSource(TensorDataset(Digits().reference().images[-n:]))
+
+
+def fake(**kwargs):
+    return DatasetSource(TensorDataset(noisy(**kwargs)))
+
+
+def test_figures_are_those_of_the_functions(tmp_path):
+    report = Evaluator(DigitsFeatures(), cache=None).evaluate(fake(), real())
+    extractor = DigitsFeatures()
+    x, y = extractor(real().images(0, 400)), extractor(fake().images(0, 300))
+    expected = {
+        "fid": frechet_distance(x.features, y.features),
+        "mmd": maximum_mean_discrepancy(x.features, y.features),
+        "precision": precision_recall(x.features, y.features)[0],
+        "recall": precision_recall(x.features, y.features)[1],
+        "density": density_coverage(x.features, y.features)[0],
+        "coverage": density_coverage(x.features, y.features)[1],
+        "two_sample_accuracy": two_sample_accuracy(x.features, y.features)[2],
+        "is": inception_score(y.logits)[0],
+    }
+    for name, value in expected.items():
+        assert report.values[f"{name}_digits"] == pytest.approx(float(value), rel=1e-9), name
+    assert {name.removesuffix("_digits") for name in report.values} == HIGHER_IS_BETTER.keys()
+
+
+def test_batch_size_does_not_matter():
+    reports = [Evaluator(DigitsFeatures(), size, cache=None).evaluate(fake(), real()) for size in (7, 400)]
+    for name, value in reports[0].values.items():
+        assert value == pytest.approx(reports[1].values[name], rel=1e-5), name
+
+
+def test_a_perfect_generator_scores_the_floor():
+    """Real images drawn again: FID near its floor, precision 1; noise and collapse are far from it."""
+    images = Digits().reference().images
+    drawn = images[torch.randint(1797, (2000,), generator=torch.Generator().manual_seed(5))]
+    evaluator = Evaluator(DigitsFeatures(), cache=None)
+    whole = DatasetSource(TensorDataset(images))
+    perfect = evaluator.evaluate(DatasetSource(TensorDataset(drawn)), whole)
+    assert perfect.values["fid_digits"] == pytest.approx(perfect.floors["fid_digits"], rel=0.5)
+    assert perfect.values["precision_digits"] == 1
+    assert perfect.values["recall_digits"] > 0.85
+    uniform = torch.randint(0, 256, (500, 1, 8, 8), dtype=torch.uint8)
+    noise = evaluator.evaluate(DatasetSource(TensorDataset(uniform)), whole)
+    assert noise.values["fid_digits"] > 100 * perfect.values["fid_digits"]
+    collapsed = evaluator.evaluate(DatasetSource(TensorDataset(images[:1].expand(500, -1, -1, -1))), whole)
+    assert collapsed.values["recall_digits"] < 0.01
+    assert collapsed.values["classes_digits"] == 1
+
+
+def test_the_real_side_is_computed_once_and_kept(tmp_path, monkeypatch):
+    seen = []
+    extractor = DigitsFeatures()
+    monkeypatch.setattr(
+        extractor, "extract", lambda images, f=extractor.extract: (seen.append(len(images)), f(images))[1]
+    )
+    first = Evaluator(extractor, cache=tmp_path).evaluate(fake(), real())
+    assert sum(seen) == 700
+    seen.clear()
+    second = Evaluator(extractor, cache=tmp_path).evaluate(fake(), real())
+    assert sum(seen) == 300
+    assert first == second
+    assert not list(tmp_path.glob("*.part"))
+    third = Evaluator(extractor, cache=tmp_path).evaluate(fake(n=200), real())
+    assert third.floors != first.floors
+
+
+def test_changed_weights_miss_the_cache(tmp_path):
+    extractor = DigitsFeatures()
+    Evaluator(extractor, cache=tmp_path).evaluate(fake(), real())
+    with torch.no_grad():
+        next(iter(extractor.parameters())).add_(0.01)
+    Evaluator(extractor, cache=tmp_path).evaluate(fake(), real())
+    assert len(list(tmp_path.glob("*.pt"))) == 2
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense", None])
+def test_a_damaged_cache_file_is_rebuilt_with_a_warning(tmp_path, damage):
+    good = Evaluator(DigitsFeatures(), cache=tmp_path).evaluate(fake(), real())
+    (file,) = tmp_path.glob("*.pt")
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2] if damage is None else damage)
+    with pytest.warns(UserWarning, match="is damaged"):
+        again = Evaluator(DigitsFeatures(), cache=tmp_path).evaluate(fake(), real())
+    assert again == good
+    assert Evaluator(DigitsFeatures(), cache=tmp_path).evaluate(fake(), real()) == good
+
+
+def test_a_cache_that_cannot_be_written_costs_a_warning_only(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.warns(UserWarning, match="cannot be written"):
+        Evaluator(DigitsFeatures(), cache=tmp_path / "file").evaluate(fake(), real())
+
+
+class Level(Extractor):
+    """The mean level of an image."""
+
+    preprocessing = "none"
+
+    def extract(self, images):
+        return Features(images.float().mean((2, 3)))
+
+
+def process(rank, world, path):
+    dist.init_process_group("gloo", init_method=f"file://{path}/init", rank=rank, world_size=world)
+    torch.set_num_threads(1)
+    report = Evaluator(DigitsFeatures(), 64, cache=None).evaluate(fake(n=101), real(150))
+    images = torch.arange(4, dtype=torch.uint8)[:, None, None, None].expand(4, 1, 2, 2)
+    levels = Evaluator(Level("level"), cache=None)._gathered(DatasetSource(TensorDataset(images)))
+    assert levels.features.squeeze(1).tolist() == [0, 1, 2, 3]  # of three processes the last has an empty share
+    (path / f"{rank}.json").write_text(json.dumps(report.as_dict()))
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_any_number_of_processes_reports_the_same(tmp_path, world):
+    alone = Evaluator(DigitsFeatures(), 64, cache=None).evaluate(fake(n=101), real(150))
+    mp.spawn(process, (world, tmp_path), nprocs=world)
+    for rank in range(world):
+        report = Report.from_file(tmp_path / f"{rank}.json")
+        assert report.protocol == alone.protocol
+        for name, value in alone.values.items():
+            assert report.values[name] == pytest.approx(value, rel=1e-5, abs=1e-6), name
+
+
+def test_points_are_their_own_features():
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(2, 200, 2, generator=generator)
+    report = Evaluator(IdentityFeatures(), cache=None).evaluate(
+        DatasetSource(TensorDataset(y)), DatasetSource(TensorDataset(x))
+    )
+    assert report.values["fid_identity"] == pytest.approx(float(frechet_distance(x, y)), rel=1e-9)
+    assert "is_identity" not in report.values
+
+
+def test_global_randomness_is_untouched():
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    Evaluator(DigitsFeatures(), cache=None).evaluate(fake(), real())
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_reports_compare_only_under_the_same_protocol(tmp_path):
+    evaluator = Evaluator(DigitsFeatures(), cache=None)
+    one, two = evaluator.evaluate(fake(), real()), evaluator.evaluate(fake(seed=1), real())
+    assert differences(one, two) == {}
+    assert set(differences(one, evaluator.evaluate(fake(n=200), real()))) == {"fake"}
+    assert set(differences(one, evaluator.evaluate(fake(), real(300)))) == {"real"}
+    (tmp_path / "report.json").write_text(json.dumps(one.as_dict()))
+    assert Report.from_file(tmp_path / "report.json") == one
+    (tmp_path / "report.json").write_text("{}")
+    with pytest.raises(SettingError, match="cannot be read as a report"):
+        Report.from_file(tmp_path / "report.json")
+
+
+def test_too_few_samples_are_named():
+    with pytest.raises(SettingError):
+        Evaluator(DigitsFeatures(), cache=None).evaluate(fake(n=3), real())

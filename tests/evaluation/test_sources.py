@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import TensorDataset
+
+from lightning_gans import SettingError
+from lightning_gans.data import Digits
+from lightning_gans.images import from_uint8
+from lightning_gans.sources import ArraySource, DatasetSource, FolderSource, SampledSource
+
+
+def pixels(n=6, channels=3, side=8, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (n, channels, side, side), dtype=torch.uint8, generator=generator)
+
+
+def save_all(images, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    for index, image in enumerate(images):
+        array = image.permute(1, 2, 0).numpy()
+        Image.fromarray(array[..., 0] if array.shape[2] == 1 else array).save(folder / f"{index:03d}.png")
+    return folder
+
+
+def test_every_source_of_the_same_images_gives_the_same_pixels(tmp_path):
+    images = pixels()
+    np.save(tmp_path / "chw.npy", images.numpy())
+    np.save(tmp_path / "hwc.npy", images.permute(0, 2, 3, 1).numpy())
+    np.savez(tmp_path / "some.npz", images.permute(0, 2, 3, 1).numpy())
+    sources = [
+        DatasetSource(TensorDataset(images)),
+        DatasetSource(TensorDataset(from_uint8(images), torch.zeros(6))),
+        ArraySource(tmp_path / "chw.npy"),
+        ArraySource(tmp_path / "hwc.npy"),
+        ArraySource(tmp_path / "some.npz"),
+        FolderSource(save_all(images, tmp_path / "folder")),
+    ]
+    for source in sources:
+        assert len(source) == 6
+        assert torch.equal(source.images(0, 6), images)
+        assert torch.equal(source.images(2, 5), images[2:5])
+
+
+def test_gray_images_stay_gray(tmp_path):
+    images = pixels(channels=1)
+    np.save(tmp_path / "gray.npy", images[:, 0].numpy())
+    assert torch.equal(ArraySource(tmp_path / "gray.npy").images(0, 6), images)
+    assert torch.equal(FolderSource(save_all(images, tmp_path / "gray")).images(0, 6), images)
+
+
+def test_protocols_tell_images_apart(tmp_path):
+    images = pixels()
+    other = images.clone()
+    other[5, 0, 0, 0] += 1
+    first, second = DatasetSource(TensorDataset(images)), DatasetSource(TensorDataset(other))
+    assert first.protocol() != second.protocol()
+    assert first.protocol() == DatasetSource(TensorDataset(images.clone())).protocol()
+    folder = save_all(images, tmp_path / "folder")
+    before = FolderSource(folder).protocol()
+    assert before == FolderSource(folder).protocol()
+    Image.fromarray(other[5].permute(1, 2, 0).numpy()).save(folder / "005.png")
+    assert before != FolderSource(folder).protocol()
+
+
+def test_batches_and_single_items_agree():
+    dataset = Digits().reference()
+    source = DatasetSource(dataset)
+    assert torch.equal(source.images(10, 20), dataset.images[10:20])
+
+
+class Counter:
+    """A generator whose sample i is a gray image of level i."""
+
+    def sample(self, n, *, seed=0, ema=True, start=0):
+        return from_uint8(torch.arange(start, start + n).to(torch.uint8)[:, None, None, None].expand(n, 1, 8, 8))
+
+
+def test_samples_by_index():
+    source = SampledSource(Counter(), 20)
+    assert source.images(3, 6)[:, 0, 0, 0].tolist() == [3, 4, 5]
+    assert source.protocol()["count"] == 20
+    with pytest.raises(SettingError, match="num_samples=1"):
+        SampledSource(Counter(), 1)
+
+
+def test_unusable_sources_are_named(tmp_path):
+    np.save(tmp_path / "float.npy", np.zeros((3, 8, 8), np.float32))
+    (tmp_path / "broken.npy").write_bytes(b"no array")
+    (tmp_path / "empty").mkdir()
+    mixed = save_all(pixels(), tmp_path / "mixed")
+    Image.new("RGB", (9, 8)).save(mixed / "9.png")
+    cut = save_all(pixels(), tmp_path / "cut")
+    whole = (cut / "003.png").read_bytes()
+    (cut / "003.png").write_bytes(whole[:60])
+    for build, message in (
+        (lambda: ArraySource(tmp_path / "float.npy"), r"float32 \(3, 8, 8\)"),
+        (lambda: ArraySource(tmp_path / "broken.npy"), "cannot be read"),
+        (lambda: ArraySource(tmp_path / "none.npy"), "cannot be read"),
+        (lambda: FolderSource(tmp_path / "none"), "no such folder"),
+        (lambda: FolderSource(tmp_path / "empty"), "holds no images"),
+        (lambda: FolderSource(mixed).images(0, 7), "is 9x8, the first image 8x8"),
+        (lambda: FolderSource(cut).images(0, 6), r"003\.png.*damaged"),
+        (lambda: DatasetSource(TensorDataset(torch.zeros(0, 1, 8, 8))), "at least one image"),
+    ):
+        with pytest.raises(SettingError, match=message):
+            build()

@@ -1,11 +1,13 @@
 """What breaks metrics: offsets, ties, copies, collapse, too few samples, and what is not a number."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from lightning_gans.errors import SettingError
 from lightning_gans.metrics import functional as F
-from lightning_gans.metrics.functional.tiles import work_dtype
+from lightning_gans.metrics.functional.tiles import Frame, Points, sweep, work_dtype
 from lightning_gans.metrics.kernels import GaussianKernel, LinearKernel
 
 
@@ -222,6 +224,21 @@ def test_fewer_digits_in_products_change_no_result(pair):
         assert torch.get_float32_matmul_precision() == "medium"
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def test_tiles_keep_their_type_under_autocast(pair):
+    points = Points(pair[0], Frame.of(pair[0], pair[0].double().mean(0)), torch.float32)
+    seen = []
+    visitor = SimpleNamespace(visit=lambda tile: seen.append(tile.inner.dtype))
+    with torch.autocast("cpu", torch.bfloat16):
+        sweep(points, points, [visitor], tile_size=60)
+    assert seen == [torch.float32] * 3  # of four tiles the one below the diagonal is left out
+
+
+def test_frechet_of_few_samples_needs_no_singular_values(pair, monkeypatch):
+    """They take ten times as long as eigenvalues; a singular value of pure rounding error would call for them."""
+    monkeypatch.setattr(torch.linalg, "svdvals", lambda _: pytest.fail("singular values"))
+    F.frechet_distance(*pair)
 
 
 def test_order_of_samples_does_not_matter(pair):

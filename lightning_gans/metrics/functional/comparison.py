@@ -11,7 +11,7 @@ from lightning_gans.losses.kernels import Kernel
 from lightning_gans.metrics.functional.checks import check_neighbours
 from lightning_gans.metrics.functional.neighbours import Balls, Nearest
 from lightning_gans.metrics.functional.sides import KernelSums, Side, as_fake, as_real
-from lightning_gans.metrics.functional.tiles import sweep, work_dtype
+from lightning_gans.metrics.functional.tiles import TILE_SIZE, sweep, work_dtype
 
 
 class PrecisionRecallResult(NamedTuple):
@@ -71,7 +71,7 @@ class Comparison:
         nearest: bool = False,
         fake_neighbours: bool = True,
         kernels: Sequence[Kernel] = (),
-        tile_size: int = 1024,
+        tile_size: int = TILE_SIZE,
     ) -> None:
         self.real = as_real(real, tile_size)
         self.fake = as_fake(fake, self.real)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lightning_gans.metrics.functional.moments import chunks
 
-TILE_SIZE = 1024
+TILE_SIZE = 2048  # fewer and larger operations than 1024: as fast alone, faster on a busy machine
 PAIRS = 2**15  # elements of pairs taken at a time: they stay in the cache, and below what torch splits among threads
 
 

@@ -1,0 +1,183 @@
+"""Time and memory of the metrics against prdc, torch-fidelity and torchmetrics, interleaved in one run.
+
+    python benchmarks/metrics.py                      # everything, about ten minutes on two cores
+    python benchmarks/metrics.py neighbours --repeats 3 --scale 0.2
+
+Prints one markdown table. Each task is run by all contenders in turn, ``--repeats`` times, on the same features; the
+ratio is that of the medians, the memory the highest growth of the process while the contender ran. The comparison from
+images through Inception-v3 takes minutes for the extraction and is not part of this file yet: it is to be added to
+``TASKS`` as one more function.
+"""
+
+import argparse
+import contextlib
+import io
+import statistics
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import torch
+from prdc import compute_prdc
+from torch import Tensor, nn
+from torch_fidelity.metric_prc import prc_features_to_metric
+from torchmetrics.image.fid import FrechetInceptionDistance
+
+from lightning_gans.metrics.functional import Comparison, RealSide, density_coverage, frechet_distance, precision_recall
+
+Contenders = dict[str, Callable[[], object]]
+PAGE = 4096
+
+
+def features(count: int, dim: int, seed: int) -> Tensor:
+    """Features with a spectrum that falls as that of a real extractor does, shape (count, dim)."""
+    generator = torch.Generator().manual_seed(dim)
+    mix = torch.randn(64, dim, generator=generator) / 8
+    generator.manual_seed(seed)
+    values = torch.randn(count, dim, generator=generator).mul_(0.3)
+    return values.addmm_(torch.randn(count, 64, generator=generator), mix, alpha=1 - 0.05 * seed)
+
+
+class _Given(nn.Module):
+    """Stands for an extractor where features are given."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.num_features = dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+def neighbours(scale: float) -> Iterator[tuple[str, Contenders]]:
+    """Metrics from nearest neighbours, D = 2048."""
+    count, dim = int(10_000 * scale), 2048
+    real, fake = features(count, dim, 0), features(count, dim, 1)
+    yield (
+        f"P/R/D/C, k = 5, {count:,} + {count:,}, D = {dim}",
+        {
+            "lightning_gans": lambda: all_four(real, fake),
+            "prdc": lambda: compute_prdc(real.numpy(), fake.numpy(), nearest_k=5),
+        },
+    )
+    options = {"prc_neighborhood": 3, "prc_batch_size": 10_000, "verbose": False}
+    yield (
+        f"P/R, k = 3, {count:,} + {count:,}, D = {dim}",
+        {
+            "lightning_gans": lambda: precision_recall(real, fake),
+            "torch-fidelity": lambda: prc_features_to_metric(fake, real, save_cpu_ram=False, **options),
+            "torch-fidelity, save_cpu_ram": lambda: prc_features_to_metric(fake, real, save_cpu_ram=True, **options),
+        },
+    )
+    side = RealSide.from_features(real, k=5)
+    yield (
+        f"D/C, k = 5, {count:,} + {count:,}, D = {dim}, real side known",
+        {
+            "lightning_gans": lambda: density_coverage(side, fake),
+            "prdc": lambda: compute_prdc(real.numpy(), fake.numpy(), nearest_k=5),
+        },
+    )
+
+
+def all_four(real: Tensor, fake: Tensor) -> None:
+    """Precision, recall, density and coverage at k = 5, as prdc computes them."""
+    both = Comparison(real, fake, real_balls=(5,), fake_balls=(5,))
+    both.precision_recall(5, strict=True)
+    both.density_coverage(5)
+
+
+def frechet(scale: float) -> Iterator[tuple[str, Contenders]]:
+    """Frechet distance from features with the real side known, against torchmetrics' compute from known sums."""
+    dim = 2048
+    for count in (int(10_000 * scale), 1000):
+        real, fake = features(count, dim, 0), features(count, dim, 1)
+        side = RealSide.from_features(real, moments=True)
+        other = FrechetInceptionDistance(feature=_Given(dim))
+        other.update(real, real=True)
+        other.update(fake, real=False)
+
+        yield (
+            f"Frechet, {count:,} + {count:,}, D = {dim}, real side known",
+            {
+                "lightning_gans": partial(frechet_distance, side, fake),
+                "torchmetrics": partial(computed, other),
+            },
+        )
+
+
+def computed(metric: FrechetInceptionDistance) -> Tensor:
+    """The value, worked out again."""
+    metric._computed = None
+    value: Tensor = metric.compute()
+    return value
+
+
+def large(scale: float) -> Iterator[tuple[str, Contenders]]:
+    """What the others cannot hold in memory."""
+    count, dim = int(50_000 * scale), 512
+    real, fake = features(count, dim, 0), features(count, dim, 1)
+    yield f"D/C, {count:,} + {count:,}, D = {dim}", {"lightning_gans": lambda: density_coverage(real, fake)}
+    yield f"P/R/D/C, {count:,} + {count:,}, D = {dim}", {"lightning_gans": lambda: all_four(real, fake)}
+
+
+TASKS = {task.__name__: task for task in (neighbours, frechet, large)}
+
+
+def resident() -> int:
+    """Memory of this process in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+
+
+def measured(run: Callable[[], object]) -> tuple[float, float]:
+    """Seconds, and GiB by which the process grew at most."""
+    before = peak = resident()
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.005):
+            peak = max(peak, resident())
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    start = time.perf_counter()
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        run()
+    seconds = time.perf_counter() - start
+    done.set()
+    thread.join()
+    return seconds, (peak - before) / 2**30
+
+
+def main() -> None:
+    """Run the tasks named on the command line and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tasks", nargs="*", default=list(TASKS), help=f"of {list(TASKS)}; all unless named")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each contender")
+    parser.add_argument("--scale", type=float, default=1.0, help="factor of the sample counts")
+    options = parser.parse_args()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {options.repeats} repeats\n")
+    print("| task | implementation | median s | all s | times as long | peak GiB |\n|---|---|---|---|---|---|")
+    for name in options.tasks:
+        for title, contenders in TASKS[name](options.scale):
+            runs: dict[str, list[tuple[float, float]]] = {contender: [] for contender in contenders}
+            for _ in range(options.repeats):
+                for contender, run in contenders.items():
+                    runs[contender].append(measured(run))
+            ours = statistics.median(seconds for seconds, _ in runs["lightning_gans"])
+            for contender, results in runs.items():
+                median = statistics.median(seconds for seconds, _ in results)
+                every = ", ".join(f"{seconds:.2f}" for seconds, _ in results)
+                memory = max(memory for _, memory in results)
+                print(
+                    f"| {title} | {contender} | {median:.2f} | {every} | {median / ours:.1f} | {memory:.2f} |",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,8 @@
 """The game engine: players, rounds, randomness, averaging, gradient exchange."""
 
-from lightning_gans.core.game import Game, NonFiniteLossError, log_values
+from lightning_gans.core.game import Game
 from lightning_gans.core.gan import GAN, ConditionalGAN
+from lightning_gans.core.logging import NonFiniteLossError, log_values
 from lightning_gans.core.player import Player
 from lightning_gans.core.randomness import Normal, Prior, Uniform
 

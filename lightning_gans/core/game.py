@@ -1,6 +1,5 @@
 """The engine: who moves when, with which gradients, noise and bookkeeping. What differs between papers is not here."""
 
-import importlib
 import inspect
 import math
 import time
@@ -9,21 +8,21 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import torch
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.core.mixins import HyperparametersMixin
+from lightning.pytorch import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer, do_nothing_closure
-from lightning.pytorch.utilities.parsing import collect_init_args
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lightning_gans.batch import chunks_of, images_of
 from lightning_gans.core.averaging import EMA
 from lightning_gans.core.exchange import average_gradients, local_backward
+from lightning_gans.core.logging import NonFiniteLossError, log_values
 from lightning_gans.core.player import Player, build
 from lightning_gans.core.randomness import Draw, Randomness
+from lightning_gans.core.saving import class_named, constructor_arguments, is_plain
 from lightning_gans.errors import SettingError
 
 _REMEMBERED_LOSSES = 10_000  # when logging is never due, the oldest are forgotten
@@ -267,9 +266,8 @@ class Game(LightningModule):
             raise SettingError(
                 "checkpoint_path", str(checkpoint_path), f"built in Python: pass what it was built from again ({given})"
             )
-        kind = _class_named(content["hyper_parameters"].get("_class_path"), cls)
-        loaded = super(Game, kind).load_from_checkpoint(checkpoint_path, *args, **kwargs)
-        return cast(Self, loaded)
+        kind = class_named(content["hyper_parameters"].get("_class_path"), cls)
+        return super(Game, kind).load_from_checkpoint(checkpoint_path, *args, **kwargs)
 
     # Bookkeeping.
 
@@ -280,13 +278,9 @@ class Game(LightningModule):
         command line replaces them by their plain description (``class_path``, ``init_args``).
         """
         assert frame is not None
-        arguments: dict[str, Any] = {}
-        for local in collect_init_args(frame, [], classes=(HyperparametersMixin,)):
-            arguments.update(local)
-        objects = [name for name, value in arguments.items() if not _is_plain(value)]
+        objects = [name for name, value in constructor_arguments(frame).items() if not is_plain(value)]
         self.save_hyperparameters(ignore=objects, frame=frame)
-        described = "_instantiator" in self.hparams
-        self._objects = [] if described else objects
+        self._objects = [] if "_instantiator" in self.hparams else objects
 
     def _log_round(self) -> None:
         """Log what was noted; one exchange between processes, one wait for the device, only when due."""
@@ -321,40 +315,6 @@ class Game(LightningModule):
         return means
 
 
-class NonFiniteLossError(SettingError):
-    """A player's loss is not a number: training stops, and the last good checkpoint stays.
-
-    Args:
-        player: Name of the player.
-        loss: Its loss.
-        round_: Number of rounds played.
-    """
-
-    def __init__(self, player: str, loss: float, round_: int) -> None:
-        remedy = f"stopped after {round_} rounds; lower the {player}'s learning rate or resume from the last checkpoint"
-        super().__init__(f"loss/{player}", loss, remedy)
-
-
-def log_values(trainer: Trainer, values: dict[str, float], on_bar: Sequence[str] = ()) -> None:
-    """Log values at ``trainer.global_step``: to the loggers, to callbacks at once, and some to the progress bar.
-
-    ``self.log`` would label the point with a counter of its own, one behind ``global_step``, and drop what a callback
-    logs in a round that is not due; then losses and metrics of one moment stand at different places.
-
-    Args:
-        trainer: The trainer of the run.
-        values: What to log.
-        on_bar: The names that the progress bar shows.
-    """
-    tensors = {name: torch.tensor(value) for name, value in values.items()}
-    trainer.callback_metrics.update(tensors)
-    trainer.logged_metrics.update(tensors)
-    trainer.progress_bar_metrics.update({name: values[name] for name in on_bar})
-    for logger in trainer.loggers:
-        logger.log_metrics({**values, "epoch": trainer.current_epoch}, step=trainer.global_step)
-        logger.save()
-
-
 @contextmanager
 def _counted_once(optimizers: Sequence[LightningOptimizer]) -> Iterator[None]:
     """Let all moves of a round count as one step.
@@ -368,27 +328,3 @@ def _counted_once(optimizers: Sequence[LightningOptimizer]) -> Iterator[None]:
     yield
     before()
     after()
-
-
-def _class_named(path: str | None, base: type[Game]) -> type[Game]:
-    """The class that a checkpoint names, if it is the base or a subclass; Lightning would build the base itself."""
-    if path is None:
-        return base
-    module, _, name = path.rpartition(".")
-    try:
-        kind = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise SettingError("checkpoint", path, f"its class cannot be imported here ({error})") from error
-    if not issubclass(kind, base):
-        raise SettingError("checkpoint", path, f"holds another model than {base.__name__}; load it by its own class")
-    named: type[Game] = kind
-    return named
-
-
-def _is_plain(value: object) -> bool:
-    """Whether a value consists of primitives, lists and dicts, so that a checkpoint may hold it."""
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return all(map(_is_plain, value))
-    return value is None or type(value) in (bool, int, float, str)

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.core.mixins.hparams_mixin import _given_hyperparameters
 from lightning.pytorch.core.optimizer import LightningOptimizer, do_nothing_closure
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -279,8 +280,9 @@ class Game(LightningModule):
         """
         assert frame is not None
         objects = [name for name, value in constructor_arguments(frame).items() if not is_plain(value)]
-        self.save_hyperparameters(ignore=objects, frame=frame)
-        self._objects = [] if "_instantiator" in self.hparams else objects
+        described = _given_hyperparameters.get() is not None  # by the command line, as plain data
+        self._objects = [] if described else objects
+        self.save_hyperparameters(ignore=self._objects, frame=frame)
 
     def _log_round(self) -> None:
         """Log what was noted; one exchange between processes, one wait for the device, only when due."""

@@ -71,7 +71,8 @@ class GameCheckpoint(ModelCheckpoint):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Settle the folder: that of the run, whatever the logger."""
         if self.dirpath is None:
-            self.dirpath = str(trainer.strategy.broadcast(str(Path(run_folder(trainer)) / "checkpoints")))
+            folder = Path(run_folder(trainer)).resolve() / "checkpoints"  # asks all processes
+            self.dirpath = str(trainer.strategy.broadcast(str(folder)))
         super().setup(trainer, pl_module, stage)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -121,9 +122,26 @@ class GameCheckpoint(ModelCheckpoint):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Nothing, likewise."""
 
+    @property
+    def state_key(self) -> str:
+        """The state belongs to the monitored metric; how often to save may change when a run is resumed."""
+        return self._generate_state_key(monitor=self.monitor, mode=self.mode)
+
     def state_dict(self) -> dict[str, Any]:
         """The paths and scores, and the id of the W&B run, which a resumed run continues."""
         return super().state_dict() | {"wandb_id": self.wandb_id}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take back paths and scores, also when the run's folder was moved meanwhile."""
+        folder, name = Path(self.dirpath or "."), Path(state_dict["best_model_path"]).name
+        if name and (folder / name).is_file():
+            before = f"{state_dict['dirpath']}/"
+            moved = {path.replace(before, f"{folder}/"): score for path, score in state_dict["best_k_models"].items()}
+            state_dict = state_dict | {"dirpath": str(folder), "best_k_models": moved}
+            for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
+                state_dict[key] = state_dict[key].replace(before, f"{folder}/")
+        self.wandb_id = state_dict["wandb_id"]
+        super().load_state_dict(state_dict)
 
     def _save_best(self, trainer: Trainer) -> None:
         measured = self._monitored(trainer)

@@ -77,6 +77,7 @@ def parameter_counts(model: LightningModule) -> dict[str, str]:
     """How many trainable parameters each part of a model has, by name, in readable numbers.
 
     Example:
+        >>> import torch
         >>> model = LightningModule()
         >>> model.generator = torch.nn.Linear(100, 50)
         >>> parameter_counts(model)

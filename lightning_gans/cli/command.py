@@ -12,7 +12,6 @@ from jsonargparse import ArgumentError, ArgumentParser
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 
-from lightning_gans.callbacks import RoundsBar, RunSummary
 from lightning_gans.cli.game_cli import GameCLI, RunConfig
 from lightning_gans.cli.messages import flat, parsing_error, users_error
 from lightning_gans.cli.runs import RUN_DIR
@@ -35,7 +34,10 @@ def main(args: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if args is None else args)
     _quiet()
     try:
-        if given and given[0] in COMMANDS:
+        known = [*GameCLI.subcommands(), *COMMANDS]
+        if not given or (given[0] not in known and not given[0].startswith("-")):
+            raise SettingError("command", given[0] if given else None, f"choose one of {', '.join(known)}")
+        if given[0] in COMMANDS:
             _plain(given[0], given[1:])
         else:
             _lightning(given)
@@ -75,7 +77,6 @@ def _lightning(args: list[str]) -> None:
             save_config_callback=RunConfig,
             save_config_kwargs={"save_to_log_dir": False},
             trainer_defaults={
-                "callbacks": [RoundsBar(), RunSummary()],
                 "enable_model_summary": False,  # RunSummary says how large each player is
                 "max_epochs": -1,
                 "num_sanity_val_steps": 0,

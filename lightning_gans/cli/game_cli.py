@@ -1,6 +1,7 @@
 """Lightning's command line, as a game needs it."""
 
 import inspect
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCL
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from lightning_gans.callbacks import GameCheckpoint, MetricsCallback, SampleGrid
+from lightning_gans.callbacks import GameCheckpoint, MetricsCallback, RoundsBar, RunSummary, SampleGrid
 from lightning_gans.callbacks.folder import run_folder
-from lightning_gans.cli.messages import parsing_error
+from lightning_gans.cli.messages import config_files, parsing_error, require_readable
 from lightning_gans.cli.runs import checkpoint_path, require_writable, run_dir, wandb_logger
 
 
@@ -59,6 +60,7 @@ class GameCLI(LightningCLI):
         try:
             super().parse_arguments(parser, args)
         except ArgumentError as error:
+            require_readable(config_files(sys.argv))
             raise parsing_error(error, [parser, *self._subcommand_parsers.values()]) from error
 
     def _parse_ckpt_path(self) -> None:
@@ -79,10 +81,12 @@ class GameCLI(LightningCLI):
         checkpoint, training = config.get("ckpt_path"), self.subcommand == "fit"
         kwargs["default_root_dir"] = folder = root or run_dir(_run_name(config), checkpoint)
         if training and not config.trainer.fast_dev_run:
-            require_writable(folder)
+            require_writable(folder, "--trainer.default_root_dir")
         if logger is None or logger is True:
             wanted = training and not config.trainer.fast_dev_run
             kwargs["logger"] = wandb_logger(folder, checkpoint, _run_name(config)) if wanted else False
+        bars = [RoundsBar()] if config.trainer.enable_progress_bar in (None, True) else []
+        self.trainer_defaults["callbacks"] = [*bars, RunSummary()]
         try:
             return super().instantiate_trainer(**kwargs)
         except ValueError as error:  # how Lightning refuses an accelerator, a strategy, a number of devices

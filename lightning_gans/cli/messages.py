@@ -10,10 +10,13 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 
 import lightning.pytorch.callbacks
 import lightning.pytorch.loggers
 import torch
+import yaml
 from jsonargparse import ArgumentParser
 from jsonargparse.typing import import_object
 
@@ -77,6 +80,37 @@ def parsing_error(error: Exception, parsers: Iterable[ArgumentParser]) -> Settin
             return ParsingError(explain(place, *match.groups()))
     last = _KEY.sub("", messages[-1]).lstrip(": ")
     return ParsingError((f"{place.setting}: {last}" if place.setting else last)[:_SHOWN])
+
+
+def config_files(args: Sequence[str]) -> list[str]:
+    """The configuration files that a command names.
+
+    Example:
+        >>> config_files(["fit", "--config", "a.yaml", "--config=b.yaml", "-c", "c.yaml"])
+        ['a.yaml', 'b.yaml', 'c.yaml']
+    """
+    words = [part for arg in args for part in (arg.split("=", 1) if arg.startswith("--config=") else [arg])]
+    return [path for flag, path in pairwise(words) if flag in ("--config", "-c")]
+
+
+def require_readable(files: Iterable[str]) -> None:
+    """Check that files hold settings at all; the parser does not say which one does not.
+
+    Raises:
+        SettingError: One is missing, is no YAML, or holds no settings.
+    """
+    for file in files:
+        try:
+            content = yaml.safe_load(Path(file).read_text())
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingError(
+                "--config", file, f"cannot be read ({flat(error)}); give the path of a YAML file"
+            ) from error
+        except yaml.YAMLError as error:
+            what = re.sub(r' in "<unicode string>",', " in", flat(error))
+            raise SettingError("--config", file, f"is not YAML: {what}; correct it there") from error
+        if not isinstance(content, dict):
+            raise SettingError("--config", file, "holds no settings; it needs lines such as 'seed_everything: 0'")
 
 
 def users_error(error: BaseException) -> SettingError | None:

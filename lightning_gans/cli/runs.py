@@ -34,8 +34,12 @@ def run_dir(name: str, checkpoint: str | None) -> str:
     return os.environ[RUN_DIR]
 
 
-def require_writable(folder: str) -> None:
-    """Make a run's folder before any work is done.
+def require_writable(folder: str, setting: str) -> None:
+    """Make a folder before any work is done.
+
+    Args:
+        folder: The folder.
+        setting: Where another one can be chosen.
 
     Raises:
         SettingError: Nothing can be written there.
@@ -45,8 +49,8 @@ def require_writable(folder: str) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        remedy = f"cannot be written to ({error.strerror}); choose another folder with --trainer.default_root_dir"
-        raise SettingError("the run's folder", folder, remedy) from error
+        remedy = f"cannot be written to ({error.strerror}); choose another folder"
+        raise SettingError(setting, folder, remedy) from error
 
 
 def wandb_logger(folder: str, checkpoint: str | None, name: str) -> WandbLogger:

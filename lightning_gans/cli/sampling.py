@@ -5,7 +5,7 @@ from pathlib import Path
 from torchvision.utils import save_image
 
 from lightning_gans.callbacks.samples import columns, grid
-from lightning_gans.cli.runs import read_checkpoint
+from lightning_gans.cli.runs import read_checkpoint, require_writable
 from lightning_gans.core import GAN, Game
 from lightning_gans.errors import SettingError
 from lightning_gans.images import to_uint8
@@ -29,8 +29,8 @@ def sample(checkpoint: str, num: int = 64, seed: int = 0, output: str = "samples
     model = Game.load_from_checkpoint(checkpoint, map_location="cpu")
     if not isinstance(model, GAN):
         raise SettingError("checkpoint", checkpoint, f"{type(model).__name__} cannot be sampled")
+    require_writable(output, "--output")
     folder = Path(output)
-    folder.mkdir(parents=True, exist_ok=True)
     for start in range(0, num, _AT_ONCE):
         images = model.sample(min(_AT_ONCE, num - start), seed=seed, ema=ema, start=start)
         if start == 0:

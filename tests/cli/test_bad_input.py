@@ -1,0 +1,136 @@
+"""A mistake is one line on stderr that names it and says what to do, and exit code 2; nothing is lost."""
+
+import pytest
+import torch
+
+from lightning_gans import WGAN
+from tests.cli.conftest import QUIET, TINY
+
+MODEL, GENERATOR = "--model.init_args.", "--model.init_args.generator.init_args."
+
+
+def refused(done, *expected):
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 1, done.err
+    assert done.err.startswith("lightning_gans: error: ")
+    for part in expected:
+        assert part in done.err, done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--model", "WGNA"], ["model", "'WGNA'", "did you mean WGAN?"]),
+        (["--model.class_path", "WGNA"], ["model", "'WGNA'", "did you mean WGAN?"]),
+        ([MODEL + "generator", "DCGANGenerater"], ["model.generator", "did you mean DCGANGenerator?"]),
+        (["--data", "Digit"], ["data", "'Digit'", "did you mean Digits?"]),
+        (["--data", "lightning_gans.data.Digit"], ["did you mean lightning_gans.data.Digits?"]),
+        (["--data", "nowhere.Digits"], ["data", "no module 'nowhere'"]),
+        (["--metrics.features", "DigitFeatures"], ["metrics.features", "did you mean DigitsFeatures?"]),
+        ([MODEL + "generator_optimizer.class_path", "torch.optim.Adm"], ["did you mean torch.optim.Adam?"]),
+        (["--trainer.callbacks", "EarlyStoping"], ["trainer.callbacks", "did you mean EarlyStopping?"]),
+        (["--trainer.logger.class_path", "CSVLoger"], ["trainer.logger", "did you mean CSVLogger?"]),
+        (["--model", "Digits"], ["model", "Digits"]),
+        ([MODEL + "clipvalue", "3"], ["model.clipvalue", "WGAN", "did you mean clip_value?"]),
+        ([MODEL + "latentdim", "3"], ["model.latentdim", "WGAN", "did you mean latent_dim?"]),
+        ([GENERATOR + "widht", "3"], ["model.generator.widht", "did you mean width?"]),
+        (["--trainer.max_step", "3"], ["trainer.max_step:", "did you mean trainer.max_steps?"]),
+        (["--checkpoint.evry", "3"], ["did you mean checkpoint.every?"]),
+        (["--trainre.x", "3"], ["trainre.x", "did you mean trainer?"]),
+        (["--trainer.max_steps", "abc"], ["trainer.max_steps", "int", "'abc'"]),
+        ([MODEL + "n_critic", "abc"], ["model.n_critic", "int", "'abc'"]),
+        ([GENERATOR + "width", "abc"], ["model.generator.width", "int", "'abc'"]),
+        (["--data.batch_size", "abc"], ["data.batch_size", "int", "'abc'"]),
+        ([MODEL + "generator_optimizer.init_args.lr", "abc"], ["model.generator_optimizer.lr", "float", "'abc'"]),
+        (["--trainer.precision", "8"], ["trainer.precision", "'8'", "bf16-mixed"]),
+        ([GENERATOR + "width", "0"], ["width=0", "must be positive"]),
+        ([GENERATOR + "image_shape", "[1,8,9]"], ["image_shape=(1, 8, 9)", "from 8 to 128"]),
+        ([MODEL + "n_critic", "0"], ["n_critic=0"]),
+        ([MODEL + "clip_value", "0"], ["clip_value=0", "must be positive"]),
+        (["--data.init_args.batch_size", "5000"], ["batch_size=5000", "1797", "smaller"]),
+        (["--metrics.every_n_rounds", "0"], ["metrics.every_n_rounds=0", "1 or more"]),
+        (["--trainer.accelerator", "gpux"], ["accelerator='gpux'", "cpu"]),
+        (["--trainer.gradient_clip_val", "1"], ["gradient_clip_val"]),
+        (["--ckpt_path", "nope.ckpt"], ["nope.ckpt", "no such file"]),
+    ],
+    ids=lambda given: " ".join(given) if isinstance(given[0], str) and given[0].startswith("--") else "",
+)
+def test_mistyped_setting(command, tmp_path, arguments, expected):
+    refused(command("fit", *TINY, *QUIET, "--trainer.max_steps", "2", *arguments), *expected)
+    assert not list(tmp_path.glob("runs/wgan/*/checkpoints/*"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("model: [1\ndata: {", ["line 1", "bad.yaml"]),
+        ("modle:\n  class_path: WGAN", ["modle", "did you mean model?"]),
+        ("trainer:\n  max_stepz: 3", ["trainer.max_stepz", "did you mean trainer.max_steps?"]),
+        ("model:\n  class_path: WGAN\n  init_args: {clipvalue: 1}", ["model.clipvalue", "did you mean clip_value?"]),
+        ("just a line", ["bad.yaml"]),
+    ],
+    ids=["malformed", "section", "option", "argument", "no mapping"],
+)
+def test_mistyped_file(command, tmp_path, text, expected):
+    (tmp_path / "bad.yaml").write_text(text)
+    refused(command("fit", *TINY, *QUIET, "--config", "bad.yaml"), *expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], ["fit", "sample"]),
+        (["fti"], ["'fti'", "fit", "sample"]),
+        (["fit"], ["model", "data", "metrics.features"]),
+        (["fit", "--config", "nope.yaml"], ["nope.yaml", "cannot be read"]),
+        (["fit", "--model", "WGAN"], ["generator", "discriminator"]),
+        (["sample"], ["checkpoint"]),
+        (["sample", "nope.ckpt"], ["nope.ckpt", "no such file"]),
+        (["sample", "nope.ckpt", "--seeed", "3"], ["seeed", "did you mean seed?"]),
+        (["sample", "nope.ckpt", "--num", "abc"], ["num", "int", "'abc'"]),
+        (["sample", "nope.ckpt", "--num", "0"], ["--num=0", "1 or more"]),
+    ],
+    ids=lambda given: " ".join(given),
+)
+def test_mistaken_command(command, arguments, expected):
+    refused(command(*arguments), *expected)
+
+
+@pytest.fixture(params=["foreign", "bytes", "truncated", "empty"])
+def damaged(request, run, tmp_path):
+    path = tmp_path / f"{request.param}.ckpt"
+    if request.param == "foreign":
+        torch.save({"state_dict": {"w": torch.zeros(2)}}, path)
+    else:
+        whole = run.last.read_bytes()
+        path.write_bytes(
+            {"bytes": bytes(range(256)) * 40, "truncated": whole[: len(whole) // 2], "empty": b""}[request.param]
+        )
+    return path
+
+
+@pytest.mark.parametrize("arguments", [("fit", *TINY, *QUIET, "--ckpt_path"), ("sample",)], ids=lambda a: a[0])
+def test_damaged_or_foreign_checkpoint(command, damaged, arguments):
+    refused(command(*arguments, damaged), damaged.name, "take")
+
+
+@pytest.mark.parametrize("command_line", ["fit", "sample"])
+def test_unwritable_folder(command, run, tmp_path, command_line):
+    (tmp_path / "file").write_text("")  # nothing can be created below a file, whoever asks
+    lines = {
+        "fit": ("fit", *TINY, *QUIET, "--trainer.default_root_dir", "file/below"),
+        "sample": ("sample", run.last, "--output", "file/below"),
+    }
+    refused(command(*lines[command_line]), "file/below", "another folder")
+
+
+def test_non_finite_loss_names_the_player_and_keeps_the_last_good_state(command, tmp_path):
+    settings = [*TINY, *QUIET, "--trainer.default_root_dir", "here", "--trainer.log_every_n_steps", "2"]
+    assert command("fit", *settings, "--trainer.max_steps", "4").code == 0
+    before = {path: path.read_bytes() for path in tmp_path.glob("here/checkpoints/*.ckpt")}
+    assert {path.name for path in before} == {"best.ckpt", "last.ckpt"}
+    rate = ["--model.init_args.discriminator_optimizer.init_args.lr", "1e30", MODEL + "clip_value", "1e38"]
+    done = command("fit", *settings, *rate, "--trainer.max_steps", "50", "--metrics.every_n_rounds", "7")
+    refused(done, "loss/discriminator", "nan", "learning rate")
+    assert {path: path.read_bytes() for path in tmp_path.glob("here/checkpoints/*.ckpt")} == before
+    WGAN.load_from_checkpoint(tmp_path / "here/checkpoints/last.ckpt")

@@ -1,0 +1,37 @@
+import signal
+import time
+
+import pytest
+import torch
+
+from tests.cli.conftest import QUIET, TINY, start
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint")  # mid-epoch: by the nature of an interrupt
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, 143)])
+def test_signals_save_the_last_state_and_the_run_goes_on(command, tmp_path, number, code):
+    endless = [
+        "--trainer.max_steps",
+        "1000000",
+        "--checkpoint.every_n_rounds",
+        "1000000",
+        "--samples.every_n_rounds",
+        "5",
+    ]
+    process = start(tmp_path, "fit", *TINY, *QUIET, *endless)
+    limit = time.monotonic() + 120
+    while not list(tmp_path.glob("runs/wgan/*/samples/*.png")):  # training has begun
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < limit
+        time.sleep(0.1)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert "Traceback" not in err
+    (last,) = tmp_path.glob("runs/wgan/*/checkpoints/last.ckpt")
+    reached = torch.load(last, weights_only=True)["global_step"]
+    assert reached >= 5
+    assert f"after {reached} rounds; go on with --ckpt_path {last.relative_to(tmp_path)}" in err
+    done = command("fit", *TINY, *QUIET, "--trainer.max_steps", reached + 3, "--ckpt_path", last)
+    assert done.code == 0, done.err
+    assert torch.load(last, weights_only=True)["global_step"] == reached + 3

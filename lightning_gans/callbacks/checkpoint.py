@@ -78,6 +78,7 @@ class GameCheckpoint(ModelCheckpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remember what was measured before the first round; catch Ctrl-C from here on."""
         super().on_train_start(trainer, pl_module)
+        self._require_known_monitor(trainer)
         self._seen = self._monitored(trainer)
         self._interrupted = False
         ids = [logger.version for logger in trainer.loggers if isinstance(logger, WandbLogger)]
@@ -155,6 +156,13 @@ class GameCheckpoint(ModelCheckpoint):
             return
         self._last_time_checked = time.monotonic()
         self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+
+    def _require_known_monitor(self, trainer: Trainer) -> None:
+        """Refuse a mistyped metric before training: those of the first evaluation are known by now."""
+        family = f"{str(self.monitor).partition('/')[0]}/"
+        known = sorted(name for name in trainer.callback_metrics if name.startswith(family))
+        if self.monitor is not None and known and self.monitor not in known:
+            raise SettingError("checkpoint.monitor", self.monitor, f"is not measured; choose one of {', '.join(known)}")
 
     def _monitored(self, trainer: Trainer) -> Tensor | None:
         return None if self.monitor is None else trainer.callback_metrics.get(self.monitor)

@@ -79,9 +79,9 @@ def parameter_counts(model: LightningModule) -> dict[str, str]:
     Example:
         >>> import torch
         >>> model = LightningModule()
-        >>> model.generator = torch.nn.Linear(100, 50)
+        >>> model.generator = torch.nn.Linear(100, 60)
         >>> parameter_counts(model)
-        {'generator': '5.1 K'}
+        {'generator': '6.1 K'}
     """
     counts = {
         name: sum(p.numel() for p in module.parameters() if p.requires_grad) for name, module in model.named_children()

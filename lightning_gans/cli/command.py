@@ -55,7 +55,8 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def _plain(name: str, args: list[str]) -> None:
     function = COMMANDS[name]
-    parser = ArgumentParser(prog=f"lightning_gans {name}", description=inspect.getdoc(function), exit_on_error=False)
+    what = (inspect.getdoc(function) or "").partition("\n")[0]
+    parser = ArgumentParser(prog=f"lightning_gans {name}", description=what, exit_on_error=False)
     parser.add_function_arguments(function, as_group=False, as_positional=True)
     try:
         parsed = parser.parse_args(args)

@@ -51,6 +51,10 @@ def refused(done, *expected):
         (["--metrics.every_n_rounds", "0"], ["metrics.every_n_rounds=0", "1 or more"]),
         (["--trainer.accelerator", "gpux"], ["accelerator='gpux'", "cpu"]),
         (["--trainer.gradient_clip_val", "1"], ["gradient_clip_val"]),
+        (
+            ["--checkpoint.monitor", "metrics/fid_digit"],
+            ["checkpoint.monitor='metrics/fid_digit'", "metrics/fid_digits"],
+        ),
         (["--ckpt_path", "nope.ckpt"], ["nope.ckpt", "no such file"]),
     ],
     ids=lambda given: " ".join(given) if isinstance(given[0], str) and given[0].startswith("--") else "",

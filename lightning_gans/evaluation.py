@@ -5,11 +5,12 @@ features are gathered in order, the first process computes, all receive the repo
 """
 
 import hashlib
+import inspect
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torchmetrics import Metric
 
 from lightning_gans.errors import SettingError
 from lightning_gans.features import Extractor, Features
@@ -49,11 +51,13 @@ class Report:
         values: From metric names (``fid_digits``) to figures.
         floors: The same for real images against real images: what a perfect generator scores with these two counts.
         protocol: How the figures came about, as plain data.
+        intervals: 95% intervals of the figures over the choice of samples, where they were asked for.
     """
 
     values: dict[str, float]
     floors: dict[str, float]
     protocol: dict[str, Any]
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def logged(self) -> dict[str, float]:
         """The figures under the names that are logged: ``metrics/<name>``.
@@ -66,7 +70,12 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
-        return {"values": self.values, "floors": self.floors, "protocol": self.protocol}
+        return {
+            "values": self.values,
+            "floors": self.floors,
+            "intervals": {name: list(ends) for name, ends in self.intervals.items()},
+            "protocol": self.protocol,
+        }
 
     @classmethod
     def from_file(cls, path: str | Path) -> "Report":
@@ -77,7 +86,8 @@ class Report:
         """
         try:
             content = json.loads(Path(path).read_text())
-            return cls(content["values"], content["floors"], content["protocol"])
+            intervals = {name: tuple(ends) for name, ends in content["intervals"].items()}
+            return cls(content["values"], content["floors"], content["protocol"], intervals)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SettingError("report", str(path), f"cannot be read as a report ({error})") from error
 
@@ -104,21 +114,28 @@ class Evaluator:
         batch_size: Images per call of the extractor.
         cache: Folder for what depends on the real images alone; None keeps nothing on disk. By default
             ``~/.cache/lightning_gans``, or the folder in ``LIGHTNING_GANS_CACHE``.
+        resamples: Number of half-samples for 95% intervals; 0 for none.
+        extra: Further torchmetrics metrics by name, fed with uint8 images: ``update(images, real=...)`` where they
+            take that argument, and with the fake ones alone where they do not.
         on_batch: Called after each batch with the number of images done and their total, for a progress bar.
 
     Raises:
-        SettingError: ``batch_size`` is not positive.
+        SettingError: ``batch_size`` is not positive, or ``resamples`` is 1 or negative.
     """
 
     features: Extractor
     batch_size: int = 256
     cache: Path | None = field(default_factory=lambda: default_cache())
+    resamples: int = 0
+    extra: Mapping[str, Metric] = field(default_factory=dict)
     on_batch: Callable[[int, int], None] = lambda done, total: None
     _known: dict[str, "_Real"] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise SettingError("batch_size", self.batch_size, "must be positive")
+        if self.resamples < 0 or self.resamples == 1:
+            raise SettingError("resamples", self.resamples, "a spread needs 2 or more half-samples; 0 for none")
 
     def evaluate(self, fake: Source, real: Source) -> Report:
         """Extract, compare. Collective: every process must call it; all get the same report.
@@ -138,7 +155,7 @@ class Evaluator:
         if _world_size() > 1:
             dist.broadcast_object_list(payload, src=0)
         report: Report = payload[0]
-        return report
+        return replace(report, values=report.values | self._extra_values(fake, real)) if self.extra else report
 
     def _report(self, real: "_Real", fake: Features, real_facts: dict[str, Any], fake_facts: dict[str, Any]) -> Report:
         count = len(fake.features)
@@ -157,7 +174,8 @@ class Evaluator:
             "version": version("lightning-gans"),
             "schema": SCHEMA,
         }
-        return Report(self._measure(real, fake), dict(real.floors[count]), protocol)
+        values = self._measure(real, fake)
+        return Report(values, dict(real.floors[count]), protocol, self._intervals(values, real, fake))
 
     def _measure(self, real: "_Real", fake: Features) -> dict[str, float]:
         """All figures, from one pass over the pairs."""
@@ -184,6 +202,37 @@ class Evaluator:
         if fake.logits is not None:
             values |= {"is": inception_score(fake.logits)[0], "classes": classes_found(fake.logits)}
         return {name + self.features.metric_suffix: float(value) for name, value in values.items()}
+
+    def _intervals(self, values: dict[str, float], real: "_Real", fake: Features) -> dict[str, tuple[float, float]]:
+        """Value +- 1.96 standard deviations over random halves of the samples.
+
+        A half drawn without replacement varies around the whole as the whole varies around the truth (variance
+        s^2 / n in both cases; Politis et al. 1999, section 2.2). A bootstrap would draw duplicates, and every
+        neighbor-based figure takes those for copies.
+        """
+        if self.resamples == 0:
+            return {}
+        generator, count = torch.Generator().manual_seed(0), len(fake.features)
+        found: dict[str, list[float]] = {name: [] for name in values}
+        for _ in range(self.resamples):
+            half = torch.randperm(count, generator=generator)[: count // 2]
+            part = Features(fake.features[half], None if fake.logits is None else fake.logits[half])
+            for name, value in self._measure(real, part).items():
+                found[name].append(value)
+        spread = {name: 1.96 * float(torch.tensor(rows, dtype=torch.float64).std()) for name, rows in found.items()}
+        return {name: (value - spread[name], value + spread[name]) for name, value in values.items()}
+
+    def _extra_values(self, fake: Source, real: Source) -> dict[str, float]:
+        """Figures of the metrics that were added; each process feeds its share, and torchmetrics joins them."""
+        sides = [(fake, False), (real, True)]
+        for metric in self.extra.values():
+            metric.reset()
+            for source, is_real in sides[: 1 + _takes_real(metric)]:
+                for first, last in _spans(*_share(len(source)), self.batch_size):
+                    images = source.images(first, last).to(metric.device)
+                    metric.update(images, **({"real": is_real} if _takes_real(metric) else {}))
+        found = {name: metric.compute() for name, metric in self.extra.items()}
+        return {name: float(value[0] if isinstance(value, tuple) else value) for name, value in found.items()}
 
     def _real_side(self, real: Source) -> "_Real":
         """From memory, from disk, or from the images, in this order; all processes go the same way."""
@@ -222,17 +271,18 @@ class Evaluator:
         try:
             self.cache.mkdir(parents=True, exist_ok=True)
             part = self.cache / f"{real.key}.{os.getpid()}.part"
-            torch.save(real.to_dict(), part)
-            part.replace(self.cache / f"{real.key}.pt")
+            try:
+                torch.save(real.to_dict(), part)
+                part.replace(self.cache / f"{real.key}.pt")
+            finally:
+                part.unlink(missing_ok=True)
         except OSError as error:
             warnings.warn(f"{self.cache} cannot be written ({error}); the real side is not kept", stacklevel=2)
 
     def _gathered(self, source: Source) -> Features:
         """Features of all images in order, each process having extracted a contiguous share."""
         count = len(source)
-        share = -(-count // _world_size())
-        begin = min(_rank() * share, count)
-        end = min(begin + share, count)
+        begin, end = _share(count)
         parts = []
         for first, last in _spans(begin, end, self.batch_size):
             parts.append(self.features(source.images(first, last)))
@@ -240,9 +290,9 @@ class Evaluator:
         if not parts:  # an empty share still has to know the width of a row
             one = self.features(source.images(0, 1))
             parts = [Features(one.features[:0], None if one.logits is None else one.logits[:0])]
-        features = _gather(torch.cat([part.features for part in parts]), share, count)
+        features = _gather(torch.cat([part.features for part in parts]), count)
         logits = [part.logits for part in parts if part.logits is not None]
-        return Features(features, _gather(torch.cat(logits), share, count) if logits else None)
+        return Features(features, _gather(torch.cat(logits), count) if logits else None)
 
 
 class _Real:
@@ -306,10 +356,22 @@ def _spans(begin: int, end: int, size: int) -> Iterator[tuple[int, int]]:
         yield first, min(first + size, end)
 
 
-def _gather(rows: Tensor, share: int, count: int) -> Tensor:
-    """Rows of all processes in order, on the CPU; the last shares may be short or empty."""
+def _share(count: int) -> tuple[int, int]:
+    """The contiguous share of this process: first and one past the last; the last shares may be short or empty."""
+    size = -(-count // _world_size())
+    begin = min(_rank() * size, count)
+    return begin, min(begin + size, count)
+
+
+def _takes_real(metric: Metric) -> bool:
+    return "real" in inspect.signature(metric.update).parameters
+
+
+def _gather(rows: Tensor, count: int) -> Tensor:
+    """Rows of all processes in order, on the CPU."""
     if _world_size() == 1:
         return rows.cpu()
+    share = -(-count // _world_size())
     padded = rows.new_zeros(share, *rows.shape[1:])
     padded[: len(rows)] = rows
     parts = [torch.empty_like(padded) for _ in range(_world_size())]

@@ -12,6 +12,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 
+from lightning_gans.cli.evaluating import evaluate, train_features
 from lightning_gans.cli.game_cli import GameCLI, RunConfig
 from lightning_gans.cli.messages import flat, parsing_error, users_error
 from lightning_gans.cli.runs import RUN_DIR
@@ -19,7 +20,11 @@ from lightning_gans.cli.sampling import sample
 from lightning_gans.core import Game
 from lightning_gans.errors import SettingError
 
-COMMANDS: dict[str, Callable[..., None]] = {"sample": sample}
+COMMANDS: dict[str, Callable[..., None]] = {
+    "sample": sample,
+    "evaluate": evaluate,
+    "train-features": train_features,
+}
 """The plain commands: functions whose arguments are the command's."""
 
 _USERS_ERRORS = (SettingError, MisconfigurationException, ArgumentError, OSError)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler
 
 from lightning_gans.errors import SettingError
+from lightning_gans.features import Extractor
 from lightning_gans.images import from_uint8
 
 
@@ -90,6 +91,10 @@ class ImageData(LightningDataModule):
     def reference(self) -> ImageDataset:
         """The real images that samples are measured against: the training images, as papers do, not augmented."""
         return self.train_set
+
+    def features(self) -> Extractor | None:
+        """The extractor that suits these images and works offline, if there is one."""
+        return None
 
     def fingerprint(self) -> str:
         """A hash of the reference images and labels: part of every protocol and cache key."""

@@ -3,6 +3,7 @@
 import torch
 
 from lightning_gans.data.base import ImageData, ImageDataset
+from lightning_gans.features import DigitsFeatures
 
 
 class Digits(ImageData):
@@ -35,3 +36,7 @@ class Digits(ImageData):
         levels = torch.from_numpy(bunch.images).float()  # (1797, 8, 8), 0..16
         images = (levels * (255 / 16)).round().to(torch.uint8)[:, None]
         return ImageDataset(images, torch.from_numpy(bunch.target).long())
+
+    def features(self) -> DigitsFeatures:
+        """The classifier of these digits that comes with the package."""
+        return DigitsFeatures()

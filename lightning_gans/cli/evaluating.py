@@ -1,0 +1,213 @@
+"""``lightning_gans evaluate`` and ``lightning_gans train-features``."""
+
+import difflib
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+import lightning_gans.data
+from lightning_gans.cli.runs import read_checkpoint, require_writable
+from lightning_gans.core import Game
+from lightning_gans.data import ImageData
+from lightning_gans.errors import SettingError
+from lightning_gans.evaluation import Evaluator, Report, differences
+from lightning_gans.features import (
+    ClassifierFeatures,
+    DigitsFeatures,
+    Extractor,
+    InceptionFeatures,
+    MNISTFeatures,
+)
+from lightning_gans.features.train import Labeled, stratified_split, write_classifier
+from lightning_gans.sources import ArraySource, DatasetSource, FolderSource, SampledSource, Source
+
+
+def evaluate(
+    real: str | None = None,
+    fake: str | None = None,
+    checkpoint: str | None = None,
+    features: str | None = None,
+    weights: str | None = None,
+    download: bool = False,
+    num_samples: int = 10_000,
+    seed: int = 0,
+    ema: bool = True,
+    batch_size: int = 64,
+    intervals: int = 0,
+    output: str | None = None,
+    baseline: str | None = None,
+) -> None:
+    """Measure images, or the samples of a checkpoint, against real images; print a table and write a JSON report.
+
+    Args:
+        real: A folder of images, a .npy or .npz file of uint8 images, or a data set by name (Digits).
+        fake: The same for the images to be judged; or else give a checkpoint.
+        checkpoint: A checkpoint that ``lightning_gans fit`` wrote, whose samples are judged.
+        features: inception, digits, mnist, or a .safetensors file of ``lightning_gans train-features``. By default
+            those of the named data set, and inception for all other images.
+        weights: File with Inception's weights (pt_inception-2015-12-05-6726825d.pth).
+        download: Whether Inception's weights may be downloaded.
+        num_samples: Number of samples of a checkpoint.
+        seed: Selects those samples.
+        ema: Averaged weights of the checkpoint, or the raw ones.
+        batch_size: Images at a time.
+        intervals: Number of half-samples for 95% intervals; 0 for none, 100 is plenty.
+        output: JSON file for the report.
+        baseline: An earlier report to compare with; refused where the protocols differ.
+    """
+    if real is None:
+        raise SettingError("--real", None, "name a folder, a .npy or .npz file, or a data set such as Digits")
+    if (fake is None) == (checkpoint is None):
+        raise SettingError("--fake", fake, "give either --fake or --checkpoint")
+    if output is not None:
+        require_writable(str(Path(output).absolute().parent), "--output")
+    before = None if baseline is None else Report.from_file(baseline)
+    real_side, suited = _source(real, "--real")
+    fake_side = _source(fake, "--fake")[0] if fake is not None else _samples(checkpoint, num_samples, seed, ema)
+    extractor = _extractor(features, weights, download, suited)
+    with Progress(transient=True) as progress:
+        tasks = [progress.add_task(name, total=None) for name in ("images", "metrics")]
+        evaluator = Evaluator(
+            extractor,
+            batch_size,
+            resamples=intervals,
+            on_batch=lambda done, total: progress.update(tasks[0], completed=done, total=total),
+        )
+        report = evaluator.evaluate(fake_side, real_side)
+    if before is not None and (found := differences(before, report)):
+        where = "; ".join(f"{key}: {old} against {new}" for key, (old, new) in found.items())
+        raise SettingError("--baseline", baseline, f"cannot be compared, the protocols differ in {where}")
+    _show(report, before)
+    if output is not None:
+        Path(output).write_text(json.dumps(report.as_dict(), indent=2) + "\n")
+        print(f"wrote {output}")
+
+
+def train_features(
+    data: str | None = None,
+    output: str | None = None,
+    name: str | None = None,
+    seed: int = 0,
+    epochs: int = 60,
+    batch_size: int = 64,
+) -> None:
+    """Train a classifier on labeled images, for use as features; its test accuracy stands in the file.
+
+    Args:
+        data: A folder with one folder of images for each class, or a data set by name (Digits).
+        output: The .safetensors file to write.
+        name: Of the features in metrics (metrics/fid_<name>); the data's by default.
+        seed: Of weights, order and split.
+        epochs: Passes over the training images.
+        batch_size: Images a step.
+    """
+    if data is None or output is None:
+        missing = "--data" if data is None else "--output"
+        raise SettingError(missing, None, "train-features needs --data and --output")
+    require_writable(str(Path(output).absolute().parent), "--output")
+    images, labels = _labeled(data)
+    train, test = stratified_split(labels, seed=seed)
+    parts = Labeled(images[train], labels[train], images[test], labels[test])
+    torch.set_num_threads(1)  # the order of float sums, hence the last bit of a weight, depends on the thread count
+    with Progress(transient=True) as progress:
+        task = progress.add_task("epochs", total=epochs)
+        facts = write_classifier(
+            parts,
+            Path(output),
+            name=name or Path(data).name.lower(),
+            description=f"{data}, {len(images)} images, a fifth of each class held out (seed {seed})",
+            seed=seed,
+            epochs=epochs,
+            batch_size=batch_size,
+            on_epoch=lambda epoch, loss: progress.update(task, completed=epoch),
+        )
+    print(f"test accuracy {facts['test_accuracy']:.4f} on {facts['test_images']} images; wrote {output}")
+
+
+def _named_data(name: str, setting: str) -> ImageData:
+    """The data set of that name.
+
+    Raises:
+        SettingError: There is none; suggests the nearest.
+    """
+    kind = getattr(lightning_gans.data, name, None)
+    if isinstance(kind, type) and issubclass(kind, ImageData) and kind is not ImageData:
+        return kind()
+    names = [n for n in lightning_gans.data.__all__ if n not in ("ImageData", "ImageDataset")]
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"data sets: {', '.join(names)}"
+    raise SettingError(setting, name, f"no such folder, file or data set; {hint}")
+
+
+def _source(given: str, setting: str) -> tuple[Source, Extractor | None]:
+    """The images that a user means, and the features that suit them if they are a data set of this package."""
+    path = Path(given)
+    if path.is_dir():
+        return FolderSource(path), None
+    if path.suffix in (".npy", ".npz"):
+        return ArraySource(path), None
+    data = _named_data(given, setting)
+    return DatasetSource(data.reference()), data.features()
+
+
+def _samples(checkpoint: str | None, num_samples: int, seed: int, ema: bool) -> Source:
+    assert checkpoint is not None
+    read_checkpoint(checkpoint)
+    return SampledSource(Game.load_from_checkpoint(checkpoint, map_location="cpu"), num_samples, seed, ema)
+
+
+def _extractor(given: str | None, weights: str | None, download: bool, suited: Extractor | None) -> Extractor:
+    """The extractor of that name or file; by default the one that suits the data, and Inception-v3 for others."""
+    if given is None and suited is not None:
+        return suited
+    named: dict[str, Callable[[], Extractor]] = {
+        "inception": lambda: InceptionFeatures(weights, download=download),
+        "digits": DigitsFeatures,
+        "mnist": MNISTFeatures,
+    }
+    name = given or "inception"
+    if Path(name).suffix == ".safetensors":
+        return ClassifierFeatures(name)
+    if name not in named:
+        raise SettingError("--features", name, f"choose one of {', '.join(named)}, or a .safetensors file")
+    return named[name]()
+
+
+def _labeled(given: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images and labels of a folder of class folders, or of a data set of this package."""
+    if not Path(given).is_dir():
+        dataset = _named_data(given, "--data").reference()
+        return dataset.images, dataset.labels
+    source = FolderSource(given)
+    classes = [file.relative_to(source.path).parts[0] for file in source.files]
+    if len(set(classes)) < 2 or any(file.parent == source.path for file in source.files):
+        raise SettingError("--data", given, "needs one folder of images for each of two or more classes")
+    numbers = {name: number for number, name in enumerate(sorted(set(classes)))}
+    return source.images(0, len(source)), torch.tensor([numbers[name] for name in classes])
+
+
+def _show(report: Report, before: Report | None) -> None:
+    """The figures as a table, with floors, intervals and the earlier report's where there are any."""
+    protocol = report.protocol
+    caption = (
+        f"{protocol['fake']['count']} against {protocol['real']['count']} real images; features {protocol['features']} "
+        f"{protocol['features_sha256'][:8]}; floor: {protocol['floor']}"
+    )
+    table = Table(title=time.strftime("Metrics, %Y-%m-%d %H:%M"), caption=caption)
+    table.add_column("metric")
+    for heading in ("value", "floor", *(["95% interval"] * bool(report.intervals)), *(["baseline"] * bool(before))):
+        table.add_column(heading, justify="right")
+    for name, value in report.values.items():
+        row = [name, f"{value:.5g}", f"{report.floors[name]:.5g}" if name in report.floors else ""]
+        if report.intervals:
+            row.append(" .. ".join(f"{end:.4g}" for end in report.intervals.get(name, ())))
+        if before is not None:
+            row.append(f"{before.values[name]:.5g}")
+        table.add_row(*row)
+    Console(soft_wrap=True, highlight=False).print(table)

@@ -22,7 +22,7 @@ from torchmetrics import Metric
 
 from lightning_gans.errors import SettingError
 from lightning_gans.features import Extractor, Features
-from lightning_gans.losses.kernels import PolynomialKernel
+from lightning_gans.losses.kernels import Kernel, PolynomialKernel
 from lightning_gans.metrics.functional import Comparison, RealSide, frechet_distance, inception_score
 from lightning_gans.sources import Source
 
@@ -114,6 +114,7 @@ class Evaluator:
         batch_size: Images per call of the extractor.
         cache: Folder for what depends on the real images alone; None keeps nothing on disk. By default
             ``~/.cache/lightning_gans``, or the folder in ``LIGHTNING_GANS_CACHE``.
+        kernel: Of MMD: KID's by default; ``GaussianKernel(10.0)`` with CLIP's features gives CMMD (times 1,000).
         resamples: Number of half-samples for 95% intervals; 0 for none.
         extra: Further torchmetrics metrics by name, fed with uint8 images: ``update(images, real=...)`` where they
             take that argument, and with the fake ones alone where they do not.
@@ -126,6 +127,7 @@ class Evaluator:
     features: Extractor
     batch_size: int = 256
     cache: Path | None = field(default_factory=lambda: default_cache())
+    kernel: Kernel = field(default_factory=PolynomialKernel)
     resamples: int = 0
     extra: Mapping[str, Metric] = field(default_factory=dict)
     on_batch: Callable[[int, int], None] = lambda done, total: None
@@ -169,7 +171,7 @@ class Evaluator:
             "real": real_facts,
             "fake": fake_facts,
             "k": {"precision_recall": PRECISION_RECALL_K, "density_coverage": DENSITY_COVERAGE_K},
-            "mmd": "unbiased MMD^2, kernel (x.y / D + 1)^3, all samples",
+            "mmd": f"unbiased MMD^2 over all samples, {self.kernel!r}",
             "floor": "real images drawn with replacement against all real images",
             "version": version("lightning-gans"),
             "schema": SCHEMA,
@@ -179,20 +181,19 @@ class Evaluator:
 
     def _measure(self, real: "_Real", fake: Features) -> dict[str, float]:
         """All figures, from one pass over the pairs."""
-        kernel = PolynomialKernel()
         pairs = Comparison(
             real.side,
             fake.features,
             real_balls=(PRECISION_RECALL_K, DENSITY_COVERAGE_K),
             fake_balls=(PRECISION_RECALL_K,),
             nearest=True,
-            kernels=(kernel,),
+            kernels=(self.kernel,),
         )
         precision, recall = pairs.precision_recall(PRECISION_RECALL_K)
         density, coverage = pairs.density_coverage(DENSITY_COVERAGE_K)
         values: dict[str, Tensor | int] = {
             "fid": frechet_distance(real.side, fake.features),
-            "mmd": pairs.maximum_mean_discrepancy(kernel),
+            "mmd": pairs.maximum_mean_discrepancy(self.kernel),
             "precision": precision,
             "recall": recall,
             "density": density,
@@ -252,7 +253,14 @@ class Evaluator:
         return self._known[key]
 
     def _key(self, facts: dict[str, Any]) -> str:
-        names = [SCHEMA, self.features.name, self.features.fingerprint, facts, torch.__version__.split(".")[:2]]
+        names = [
+            SCHEMA,
+            repr(self.kernel),
+            self.features.name,
+            self.features.fingerprint,
+            facts,
+            torch.__version__.split(".")[:2],
+        ]
         return hashlib.sha256(json.dumps(names, sort_keys=True).encode()).hexdigest()
 
     def _load(self, key: str) -> "_Real | None":

@@ -8,13 +8,16 @@ wrapped by :class:`ModuleFeatures`; :class:`InceptionFeatures` are the ones that
 
 from lightning_gans.features.classifier import Classifier, load_classifier, save_classifier
 from lightning_gans.features.extractor import Extractor, Features
+from lightning_gans.features.foundation import CLIPFeatures, DINOv2Features
 from lightning_gans.features.generic import IdentityFeatures, ModuleFeatures
 from lightning_gans.features.inception import InceptionFeatures
 from lightning_gans.features.shipped import ClassifierFeatures, DigitsFeatures, MNISTFeatures
 
 __all__ = [
+    "CLIPFeatures",
     "Classifier",
     "ClassifierFeatures",
+    "DINOv2Features",
     "DigitsFeatures",
     "Extractor",
     "Features",

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -65,8 +66,8 @@ class GameCheckpoint(ModelCheckpoint):
         self.interval = every
         self.wandb_id: str | None = None
         self._seen: Tensor | None = None
-        self._interrupted = False
-        self._previous_handler: Any = None
+        self._interrupted = 0
+        self._previous_handlers: dict[int, Any] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Settle the folder: that of the run, whatever the logger."""
@@ -80,19 +81,19 @@ class GameCheckpoint(ModelCheckpoint):
         super().on_train_start(trainer, pl_module)
         self._require_known_monitor(trainer)
         self._seen = self._monitored(trainer)
-        self._interrupted = False
+        self._interrupted = 0
         ids = [logger.version for logger in trainer.loggers if isinstance(logger, WandbLogger)]
         self.wandb_id = ids[0] if ids else None
         self._catch_interrupts()
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:  # noqa: ANN401
-        """Leave between two rounds when Ctrl-C was pressed; processes agree on the round, now and then."""
-        leave = self._interrupted
+        """Leave between two rounds when somebody asked to stop; processes agree on the round, now and then."""
+        leave = self._interrupted > 0
         if trainer.world_size > 1:
             due = trainer.global_step % _AGREE_EVERY == 0
             leave = due and trainer.strategy.reduce_boolean_decision(leave, all=False)
         if leave:
-            raise KeyboardInterrupt
+            raise SIGTERMException if self._interrupted == signal.SIGTERM else KeyboardInterrupt
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:  # noqa: ANN401
         """Save what is due: the best if its metric was measured in this round, the last by rounds or by time."""
@@ -174,19 +175,21 @@ class GameCheckpoint(ModelCheckpoint):
         return bool(trainer.strategy.broadcast(up))  # clocks differ between processes; saving is collective
 
     def _catch_interrupts(self) -> None:
-        """Turn the first Ctrl-C into a note; on the main thread only, as Python has it."""
+        """Turn the first signal into a note; on the main thread only, as Python has it.
+
+        Lightning's handler of SIGTERM broadcasts wherever it happens to interrupt, which hangs several processes.
+        """
 
         def interrupt(number: int, frame: FrameType | None) -> None:
             if self._interrupted:
                 raise KeyboardInterrupt
-            self._interrupted = True
+            self._interrupted = number
 
-        try:
-            self._previous_handler = signal.signal(signal.SIGINT, interrupt)
-        except ValueError:  # not the main thread
-            self._previous_handler = None
+        if threading.current_thread() is threading.main_thread():
+            caught = (signal.SIGINT, signal.SIGTERM)
+            self._previous_handlers = {number: signal.signal(number, interrupt) for number in caught}
 
     def _release_interrupts(self) -> None:
-        if self._previous_handler is not None:
-            signal.signal(signal.SIGINT, self._previous_handler)
-            self._previous_handler = None
+        for number, handler in self._previous_handlers.items():
+            signal.signal(number, handler)
+        self._previous_handlers = {}

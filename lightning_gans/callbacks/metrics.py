@@ -6,12 +6,14 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
 from torch.utils.data import Dataset
+from torchmetrics import Metric
 
 from lightning_gans.callbacks.folder import is_smoke_run, real_images
 from lightning_gans.core import Game, log_values
 from lightning_gans.errors import SettingError
 from lightning_gans.evaluation import HIGHER_IS_BETTER, Evaluator, Report
 from lightning_gans.features import Extractor
+from lightning_gans.losses.kernels import Kernel, PolynomialKernel
 from lightning_gans.sources import DatasetSource, SampledSource
 
 _SMOKE_SAMPLES = 64  # under fast_dev_run
@@ -33,6 +35,8 @@ class MetricsCallback(Callback):
         ema: Judge the averaged weights, or the raw ones.
         batch_size: Images per call of generator and extractor.
         real: The real images; by default the datamodule's ``reference()``, or else the training loader's data set.
+        kernel: Of MMD; KID's polynomial one by default.
+        extra: Further torchmetrics metrics by name, fed with uint8 images and logged as ``metrics/<name>``.
 
     Raises:
         SettingError: A setting is out of its range, or there are no real images.
@@ -47,12 +51,14 @@ class MetricsCallback(Callback):
         ema: bool = True,
         batch_size: int = 256,
         real: Dataset[Any] | None = None,
+        kernel: Kernel | None = None,
+        extra: dict[str, Metric] | None = None,
     ) -> None:
         if every_n_rounds < 1:
             raise SettingError("metrics.every_n_rounds", every_n_rounds, "must be 1 or more")
         if num_samples < 2:
             raise SettingError("metrics.num_samples", num_samples, "a distribution needs at least 2 samples")
-        self.evaluator = Evaluator(features, batch_size)
+        self.evaluator = Evaluator(features, batch_size, kernel=kernel or PolynomialKernel(), extra=extra or {})
         self.every_n_rounds, self.num_samples, self.seed, self.ema = every_n_rounds, num_samples, seed, ema
         self.real = None if real is None else DatasetSource(real)
         self.report: Report | None = None
@@ -65,13 +71,8 @@ class MetricsCallback(Callback):
         """One state for each extractor: a run may have several of these callbacks."""
         return self._generate_state_key(features=self.evaluator.features.name, ema=self.ema)
 
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Move the extractor to the device; it is no part of the model, so Lightning would not."""
-        self.evaluator.features.to(pl_module.device)
-
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Judge the untrained generator; a resumed run already knows its last values."""
-        self.evaluator.features.to(pl_module.device)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger) and trainer.is_global_zero:
                 self._define_summaries(logger)
@@ -118,6 +119,9 @@ class MetricsCallback(Callback):
         if not isinstance(pl_module, Game):
             kind = type(pl_module).__name__
             raise SettingError("metrics", kind, "needs a model with sample(n, seed=..., start=...), as GAN has")
+        pl_module.require_finite_losses()  # or the samples would be what is refused, and no player named
+        for module in (self.evaluator.features, *self.evaluator.extra.values()):
+            module.to(pl_module.device)  # they are no part of the model, so Lightning does not
         count = _SMOKE_SAMPLES if is_smoke_run(trainer) else self.num_samples
         fake = SampledSource(pl_module, count, self.seed, self.ema)
         self.report = self.evaluator.evaluate(fake, self._real_images(trainer))

@@ -55,7 +55,7 @@ def table(report: Report, rounds: int) -> Table:
     for heading in ("metric", "value", "floor"):
         result.add_column(heading, justify="left" if heading == "metric" else "right")
     for name, value in report.values.items():
-        result.add_row(name, f"{value:.4g}", f"{report.floors[name]:.4g}")
+        result.add_row(name, f"{value:.4g}", f"{report.floors[name]:.4g}" if name in report.floors else "")
     return result
 
 

@@ -66,6 +66,7 @@ class Game(LightningModule):
         self._players: list[Player] = []
         self._moving: Player | None = None
         self._losses: deque[tuple[str, Tensor]] = deque(maxlen=_REMEMBERED_LOSSES)  # of the moves since the last log
+        self._latest_losses: dict[str, float] = {}
         self._notes: dict[str, Tensor] = {}
         self._due = False
 
@@ -231,7 +232,7 @@ class Game(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the game's counters; refuse to write weights that are not numbers over the last good ones."""
-        self._checked_losses()
+        self.require_finite_losses()
         for name, module in self.named_children():
             if not all(bool(torch.isfinite(p).all()) for p in module.parameters()):
                 raise SettingError(name, "non-finite weights", "not saved; go back to the last checkpoint")
@@ -286,7 +287,8 @@ class Game(LightningModule):
 
     def _log_round(self) -> None:
         """Log what was noted; one exchange between processes, one wait for the device, only when due."""
-        values = {f"loss/{name}": loss for name, loss in self._checked_losses().items()}
+        self.require_finite_losses()
+        values = {f"loss/{name}": loss for name, loss in self._latest_losses.items()}
         shown = [*values, "images_per_second"]
         if self._notes:
             values |= dict(zip(self._notes, self._mean_over_processes(list(self._notes.values())), strict=True))
@@ -295,21 +297,20 @@ class Game(LightningModule):
         self._images_seen, self._clock = 0, now
         log_values(self.trainer, values, on_bar=shown)
 
-    def _checked_losses(self) -> dict[str, float]:
-        """The last loss of each player that moved since the last check.
+    def require_finite_losses(self) -> None:
+        """Check the losses of all moves since the last check; collective, and waits for the device.
 
         Raises:
             NonFiniteLossError: One of them was not a number; names the player that lost it first.
         """
         if not self._losses:
-            return {}
+            return
         names, losses = zip(*self._losses, strict=True)
         self._losses.clear()
-        means = self._mean_over_processes(losses)
-        for name, loss in zip(names, means, strict=True):
+        for name, loss in zip(names, self._mean_over_processes(losses), strict=True):
             if not math.isfinite(loss):
                 raise NonFiniteLossError(name, loss, self.round)
-        return dict(zip(names, means, strict=True))
+            self._latest_losses[name] = loss
 
     def _mean_over_processes(self, values: Sequence[Tensor]) -> list[float]:
         stacked = torch.stack([value.float() for value in values])

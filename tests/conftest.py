@@ -1,0 +1,4 @@
+import torch
+
+# Small networks gain nothing from a second thread, and lose tenfold when something else wants the cores too.
+torch.set_num_threads(1)

@@ -182,9 +182,20 @@ def exact_squared(left: Tensor, right: Tensor) -> Tensor:
 
 
 def exact_pairs(left: Tensor, right: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
-    """Squared distances of ``left[rows]`` to ``right[cols]`` in bounded memory; both index tensors have shape (P,)."""
-    parts = [
-        exact_squared(left.index_select(0, rows[part]), right.index_select(0, cols[part]))
-        for part in chunks(len(rows), left.shape[1], PAIRS)
-    ]
-    return torch.cat(parts) if parts else torch.empty(0, dtype=torch.float64, device=left.device)
+    """:func:`exact_squared` of ``left[rows]`` and ``right[cols]``; both index tensors have shape (P,).
+
+    In bounded memory, which is used again for each piece: fresh memory would take longer than the arithmetic.
+    """
+    pieces = chunks(len(rows), left.shape[1], PAIRS)
+    squared = torch.empty(len(rows), dtype=torch.float64, device=left.device)
+    largest = pieces[0].stop if pieces else 0
+    taken = [side.new_empty(largest, side.shape[1]) for side in (left, right)]
+    x, y = (side.to(torch.float64, copy=True) for side in taken)
+    for piece in pieces:
+        count = piece.stop - piece.start
+        torch.index_select(left, 0, rows[piece], out=taken[0][:count])
+        torch.index_select(right, 0, cols[piece], out=taken[1][:count])
+        x[:count].copy_(taken[0][:count])
+        y[:count].copy_(taken[1][:count])
+        torch.sum(x[:count].sub_(y[:count]).square_(), 1, out=squared[piece])
+    return squared

@@ -48,18 +48,30 @@ class Nearest:
     def result(self) -> tuple[Tensor, Tensor]:
         """Squared distances (N, k), float64, ascending, in the units of the features; and which others, (N, k)."""
         rows = torch.arange(len(self.points), device=self.index.device)
-        squared, index = self._exact(rows, self.index)
+        squared, index = self._exact(rows, self.index, self._near())
         doubtful = self._doubtful(self, squared, 0.0)
         if len(doubtful):
             squared[doubtful], index[doubtful] = self._search(doubtful)
         return squared[:, : self.k], index[:, : self.k]
 
-    def _exact(self, rows: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """The candidates ``index`` (n, w) of the points ``rows`` (n,) in the order of their exact distances."""
-        repeated = rows.repeat_interleave(index.shape[1])
-        pairs = exact_pairs(self.points.features, self.others.features, repeated, index.reshape(-1)).view(index.shape)
+    def _near(self) -> Tensor:
+        """Which candidates may be among the k nearest: computed no farther than the k-th and twice the rounding."""
+        error, floor = rounding(self.points, self.others, self.points.dtype)
+        squared = self.squared.double()
+        last = (
+            min(self.k, squared.shape[1] - 1) if self.points is self.others else self.k - 1
+        )  # one is the point itself
+        kth = squared[:, last : last + 1]
+        margin = error * (3 * self.points.squared[:, None] + 4 * kth.clamp_min(0)) + floor
+        return squared <= kth + 4 * margin
+
+    def _exact(self, rows: Tensor, index: Tensor, near: Tensor) -> tuple[Tensor, Tensor]:
+        """The candidates ``index`` (n, w) of ``rows`` (n,) that are ``near`` in the order of their exact distances."""
         if self.points is self.others:
-            pairs.masked_fill_(index == rows[:, None], torch.inf)
+            near = near & (index != rows[:, None])
+        row, column = near.nonzero(as_tuple=True)
+        pairs = torch.full(index.shape, torch.inf, dtype=torch.float64, device=index.device)
+        pairs[row, column] = exact_pairs(self.points.features, self.others.features, rows[row], index[row, column])
         pairs, order = pairs.sort(dim=1, stable=True)
         return pairs, index.gather(1, order)
 
@@ -79,10 +91,10 @@ class Nearest:
         subset = Points(self.points.features[rows], self.points.frame, torch.float64)
         within = Nearest(subset, self.others, self.k)
         sweep(subset, self.others, [within])
-        squared, index = self._exact(rows, within.index)
+        squared, index = self._exact(rows, within.index, torch.ones_like(within.index, dtype=torch.bool))
         everyone = torch.arange(len(self.others), device=rows.device)[None]
         for row in self._doubtful(within, squared, TIE).tolist():
-            every, order = self._exact(rows[row : row + 1], everyone)
+            every, order = self._exact(rows[row : row + 1], everyone, torch.ones_like(everyone, dtype=torch.bool))
             squared[row], index[row] = every[0, : squared.shape[1]], order[0, : squared.shape[1]]
         return squared, index
 

@@ -9,7 +9,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from lightning_gans.errors import SettingError
 
 
-def images_of(batch: Any) -> Tensor:  # noqa: ANN401 - any batch of any loader
+def images_of(batch: Any) -> Tensor:
     """The images (or points) of a batch, (N, ...).
 
     Raises:
@@ -31,7 +31,7 @@ def images_of(batch: Any) -> Tensor:  # noqa: ANN401 - any batch of any loader
     )
 
 
-def labels_of(batch: Any) -> Tensor:  # noqa: ANN401 - any batch of any loader
+def labels_of(batch: Any) -> Tensor:
     """The class labels of a batch, (N,) int64.
 
     Raises:
@@ -48,7 +48,7 @@ def labels_of(batch: Any) -> Tensor:  # noqa: ANN401 - any batch of any loader
     )
 
 
-def _shape(batch: Any) -> str:  # noqa: ANN401 - any batch of any loader
+def _shape(batch: Any) -> str:
     if isinstance(batch, Mapping):
         return f"dict with keys {sorted(map(str, batch))}"
     if isinstance(batch, tuple | list):
@@ -56,7 +56,7 @@ def _shape(batch: Any) -> str:  # noqa: ANN401 - any batch of any loader
     return type(batch).__name__
 
 
-def chunks_of(batch: Any, count: int) -> Iterator[Any]:  # noqa: ANN401 - any batch of any loader
+def chunks_of(batch: Any, count: int) -> Iterator[Any]:
     """Split every tensor of a batch into equal chunks along its first dimension.
 
     Raises:

@@ -86,7 +86,7 @@ class GameCheckpoint(ModelCheckpoint):
         self.wandb_id = ids[0] if ids else None
         self._catch_interrupts()
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:  # noqa: ANN401
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Leave between two rounds when somebody asked to stop; processes agree on the round, now and then."""
         leave = self._interrupted > 0
         if trainer.world_size > 1:
@@ -95,14 +95,14 @@ class GameCheckpoint(ModelCheckpoint):
         if leave:
             raise SIGTERMException if self._interrupted == signal.SIGTERM else KeyboardInterrupt
 
-    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:  # noqa: ANN401
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         """Save what is due: the best if its metric was measured in this round, the last by rounds or by time."""
         self._save_best(trainer)
         by_rounds = trainer.global_step % self._every_n_train_steps == 0
         if by_rounds or self._time_is_up(trainer):
             self._save_last(trainer)
 
-    def on_train_end(self, trainer: Trainer, *_: Any) -> None:  # noqa: ANN401
+    def on_train_end(self, trainer: Trainer, *_: Any) -> None:
         """Save the final state."""
         self._save_best(trainer)
         self._save_last(trainer)

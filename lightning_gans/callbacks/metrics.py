@@ -82,7 +82,7 @@ class MetricsCallback(Callback):
         else:
             self._evaluate_and_log(trainer, pl_module)
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:  # noqa: ANN401
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Judge when a multiple of ``every_n_rounds`` is reached."""
         if trainer.global_step % self.every_n_rounds == 0:
             self._evaluate_and_log(trainer, pl_module)

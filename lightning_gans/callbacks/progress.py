@@ -23,19 +23,19 @@ class RoundsBar(TQDMProgressBar):
         """What is counted."""
         return "rounds"
 
-    def on_train_start(self, trainer: Trainer, *_: Any) -> None:  # noqa: ANN401
+    def on_train_start(self, trainer: Trainer, *_: Any) -> None:
         """Open the bar; its total is the number of rounds that are planned."""
         super().on_train_start(trainer)
         planned = trainer.estimated_stepping_batches
         self.train_progress_bar.reset(total=None if planned == float("inf") else int(planned))
 
-    def on_train_epoch_start(self, trainer: Trainer, *_: Any) -> None:  # noqa: ANN401
+    def on_train_epoch_start(self, trainer: Trainer, *_: Any) -> None:
         """Nothing: the bar spans epochs."""
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Nothing, likewise."""
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:  # noqa: ANN401
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Redraw when due."""
         bar = self.train_progress_bar
         if not bar.disable and (trainer.global_step % self.refresh_rate == 0 or trainer.global_step == bar.total):

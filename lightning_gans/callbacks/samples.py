@@ -48,7 +48,7 @@ class SampleGrid(Callback):
         self.path: Path | None = None
         self._drawn_at = -1
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:  # noqa: ANN401
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Draw when a multiple of ``every_n_rounds`` is reached."""
         if trainer.global_step % self.every_n_rounds == 0:
             self._draw(trainer, pl_module)

@@ -74,7 +74,7 @@ class GameCLI(LightningCLI):
             config.ckpt_path = str(path)
         fill_facts(config)
 
-    def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Settle the run's folder and the default logger; neither is written to the saved configuration."""
         config = self.config[self.subcommand]
         logger, root = config.trainer.logger, config.trainer.default_root_dir

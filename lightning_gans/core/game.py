@@ -117,7 +117,7 @@ class Game(LightningModule):
 
     # The round.
 
-    def training_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401 - Lightning's signature
+    def training_step(self, batch: Any, batch_idx: int) -> None:
         """Play one round on one batch."""
         every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined] # Lightning sets it unseen by mypy
         self._due = every > 0 and (self.trainer.global_step + 1) % every == 0
@@ -138,7 +138,7 @@ class Game(LightningModule):
         if self._due:
             self._log_round()
 
-    def _move(self, index: int, player: Player, optimizer: LightningOptimizer, batch: Any) -> None:  # noqa: ANN401
+    def _move(self, index: int, player: Player, optimizer: LightningOptimizer, batch: Any) -> None:
         """One move: the others frozen, gradients of all chunks and processes averaged, one optimizer step."""
         self._moving = player
         total = torch.zeros((), device=self.device)
@@ -189,7 +189,7 @@ class Game(LightningModule):
         if self.ema is None and self.ema_decay > 0 and (modules := self.averaged()):
             self.ema = EMA(modules, self.ema_decay)
 
-    def configure_optimizers(self) -> Any:  # noqa: ANN401 - a list of dicts, which Lightning's type spells otherwise
+    def configure_optimizers(self) -> Any:
         """One optimizer a player, in the order of :meth:`players`; with its scheduler, if it has one."""
         self._players = self.players()
         names = [player.name for player in self._players]
@@ -224,10 +224,10 @@ class Game(LightningModule):
         self._randomness = Randomness(self.seed, trainer.global_rank, trainer.world_size, self.accumulate)
         self._images_seen, self._clock = 0, time.perf_counter()
 
-    def validation_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Nothing per batch: a game is judged by what it generates (see the metrics callback)."""
 
-    def test_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
+    def test_step(self, batch: Any, batch_idx: int) -> None:
         """Nothing per batch, as in validation."""
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -246,7 +246,7 @@ class Game(LightningModule):
         self.round, self.seed = checkpoint["game"]["round"], checkpoint["game"]["seed"]
 
     @classmethod
-    def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> Self:  # noqa: ANN401
+    def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> Self:
         """Load a game from its checkpoint, as Lightning does.
 
         What the command line wrote describes itself. A game that was built in Python needs the objects it was built

@@ -99,26 +99,26 @@ class GAN(Game):
         )
         return [discriminator, generator]
 
-    def discriminator_loss(self, batch: Any) -> Tensor:  # noqa: ANN401
+    def discriminator_loss(self, batch: Any) -> Tensor:
         """-E[log D(x)] - E[log(1 - D(G(z)))], a scalar."""
         real_logits, fake_logits = self.judge_both(self.real(batch), self.fake(batch))
         return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
 
-    def generator_loss(self, batch: Any) -> Tensor:  # noqa: ANN401
+    def generator_loss(self, batch: Any) -> Tensor:
         """-E[log D(G(z))], a scalar."""
         return F.softplus(-self.judge(*self.fake(batch))).mean()
 
     # The seams that variants override.
 
-    def latent(self, batch: Any) -> Tensor:  # noqa: ANN401
+    def latent(self, batch: Any) -> Tensor:
         """Latents for a batch, (N, Z)."""
         return self.rand(self.prior, len(images_of(batch)), self.latent_dim).type(self.dtype)
 
-    def real(self, batch: Any) -> tuple[Tensor, ...]:  # noqa: ANN401
+    def real(self, batch: Any) -> tuple[Tensor, ...]:
         """What the discriminator judges of a batch: (images,)."""
         return (images_of(batch),)
 
-    def fake(self, batch: Any, z: Tensor | None = None) -> tuple[Tensor, ...]:  # noqa: ANN401
+    def fake(self, batch: Any, z: Tensor | None = None) -> tuple[Tensor, ...]:
         """What the discriminator judges of as many generated samples: (images,)."""
         return (self.generator(self.latent(batch) if z is None else z),)
 
@@ -231,17 +231,17 @@ class ConditionalGAN(GAN):
         kwargs: As of :class:`GAN`.
     """
 
-    def __init__(self, generator: nn.Module, discriminator: nn.Module, *, num_classes: int, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, *, num_classes: int, **kwargs: Any) -> None:
         super().__init__(generator, discriminator, **kwargs)
         if num_classes < 1:
             raise SettingError("num_classes", num_classes, "a conditional model needs at least one class")
         self.num_classes = num_classes
 
-    def real(self, batch: Any) -> tuple[Tensor, ...]:  # noqa: ANN401
+    def real(self, batch: Any) -> tuple[Tensor, ...]:
         """(images, labels)."""
         return images_of(batch), labels_of(batch)
 
-    def fake(self, batch: Any, z: Tensor | None = None) -> tuple[Tensor, ...]:  # noqa: ANN401
+    def fake(self, batch: Any, z: Tensor | None = None) -> tuple[Tensor, ...]:
         """(generated images, the labels that they were made for): those of the batch."""
         labels = labels_of(batch)
         return self.generator(self.latent(batch) if z is None else z, labels), labels

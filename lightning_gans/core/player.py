@@ -64,7 +64,7 @@ class Player:
         return (round_ + 1) % self.every == 0
 
 
-def build(spec: Callable[[Any], Any] | Mapping[str, Any], argument: object) -> Any:  # noqa: ANN401 - what it builds
+def build(spec: Callable[[Any], Any] | Mapping[str, Any], argument: object) -> Any:
     """Build an optimizer or a scheduler from its specification.
 
     Args:

@@ -40,7 +40,7 @@ class ImageDataset(Dataset[tuple[Tensor, Tensor]]):
         return from_uint8(self.images[chosen]), self.labels[chosen]
 
 
-def as_batched(batch: Any) -> Any:  # noqa: ANN401 - DataLoader types it as a list of items
+def as_batched(batch: Any) -> Any:
     """The collate function for a data set that returns whole batches: nothing left to do."""
     return batch
 

@@ -94,7 +94,7 @@ class CLIPFeatures(_VisionTransformer):
         return Features(embedding / embedding.norm(dim=1, keepdim=True))
 
 
-def _pretrained(kind: str, weights: str, download: bool) -> Any:  # noqa: ANN401 - a Hugging Face model
+def _pretrained(kind: str, weights: str, download: bool) -> Any:
     """A model of transformers, from a folder, the local cache, or (only if chosen) the hub.
 
     Raises:

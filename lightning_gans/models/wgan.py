@@ -42,7 +42,7 @@ class WGAN(GAN):
         n_critic: int = 5,
         generator_optimizer: OptimizerCallable = RMSPROP,
         discriminator_optimizer: OptimizerCallable = RMSPROP,
-        **kwargs: Any,  # noqa: ANN401
+        **kwargs: Any,
     ) -> None:
         super().__init__(
             generator,
@@ -65,13 +65,13 @@ class WGAN(GAN):
         """W <- clip(w, -c, c)."""
         clip_weights_(self.discriminator.parameters(), self.clip_value)
 
-    def discriminator_loss(self, batch: Any) -> Tensor:  # noqa: ANN401
+    def discriminator_loss(self, batch: Any) -> Tensor:
         """E[f(G(z))] - E[f(x)]: minus the estimated distance."""
         real_logits, fake_logits = self.judge_both(self.real(batch), self.fake(batch))
         distance = real_logits.mean() - fake_logits.mean()
         self.note("wasserstein", distance)
         return -distance
 
-    def generator_loss(self, batch: Any) -> Tensor:  # noqa: ANN401
+    def generator_loss(self, batch: Any) -> Tensor:
         """-E[f(G(z))]."""
         return -self.judge(*self.fake(batch)).mean()

@@ -19,7 +19,7 @@ class Kernel(ABC):
     A subclass writes :meth:`from_inner`; calling the kernel on two sets of vectors is then differentiable in both.
 
     Attributes:
-        translation_invariant: Whether ``k(x + c, y + c) = k(x, y)``. Such a kernel is computed on centred vectors,
+        translation_invariant: Whether ``k(x + c, y + c) = k(x, y)``. Such a kernel is computed on centered vectors,
             because ``|x|^2 + |y|^2 - 2 x.y`` loses all its digits far from the origin.
     """
 
@@ -46,8 +46,8 @@ class Kernel(ABC):
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
         """The kernel matrix (N, M) of ``x`` (N, D) and ``y`` (M, D), differentiable in both."""
         if self.translation_invariant:
-            centre = y.detach().mean(0)
-            x, y = x - centre, y - centre
+            center = y.detach().mean(0)
+            x, y = x - center, y - center
         return self.from_inner(x @ y.T, x.square().sum(1), y.square().sum(1), x.shape[1])
 
 

@@ -69,7 +69,7 @@ class PrecisionRecall(ComparisonMetric):
     """``precision`` and ``recall``, see :func:`~lightning_gans.metrics.functional.precision_recall`.
 
     Args:
-        k: Number of neighbours.
+        k: Number of neighbors.
         strict: Whether a point on the sphere is outside.
         reset_real_features: Whether ``reset`` forgets the real features.
         kwargs: Arguments of ``torchmetrics.Metric``.
@@ -97,7 +97,7 @@ class DensityCoverage(ComparisonMetric):
     """``density`` and ``coverage``, see :func:`~lightning_gans.metrics.functional.density_coverage`.
 
     Args:
-        k: Number of neighbours.
+        k: Number of neighbors.
         strict: Whether a point on the sphere is outside.
         reset_real_features: Whether ``reset`` forgets the real features.
         kwargs: Arguments of ``torchmetrics.Metric``.
@@ -150,7 +150,7 @@ class ModeCoverage(FeatureMetric):
     See :func:`~lightning_gans.metrics.functional.mode_coverage`.
 
     Args:
-        means: Centres of the modes, shape (K, d).
+        means: Centers of the modes, shape (K, d).
         std: Standard deviation of every mode, or one for each.
         threshold: Standard deviations within which a sample is of high quality.
         reset_real_features: Whether ``reset`` forgets the real features.

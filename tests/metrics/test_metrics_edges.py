@@ -53,7 +53,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("tile_size", [16, 1024])
 @pytest.mark.parametrize("strict", [True, False])
-def test_neighbours_are_exact(case, tile_size, strict):
+def test_neighbors_are_exact(case, tile_size, strict):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         real, fake = CASES[case]()
@@ -66,7 +66,7 @@ def test_neighbours_are_exact(case, tile_size, strict):
 
 
 def test_rounding_is_repaired_not_only_rare():
-    """Points on a sphere far from the centre of mass: float32 tiles alone get every second comparison wrong."""
+    """Points on a sphere far from the center of mass: float32 tiles alone get every second comparison wrong."""
     generator = torch.Generator().manual_seed(0)
     near = torch.randn(300, 16, generator=generator) * 1e-3
     real = near[:150] + torch.cat([torch.ones(75, 16), -torch.ones(75, 16)]) * 30
@@ -80,7 +80,7 @@ def test_identical_sets(pair):
     assert F.precision_recall(real, copy) == (1, 1)
     density, coverage = F.density_coverage(real, copy)
     assert coverage == 1
-    assert density == pytest.approx(1.0, abs=1e-12)  # itself and k - 1 neighbours: the k-th is on the sphere
+    assert density == pytest.approx(1.0, abs=1e-12)  # itself and k - 1 neighbors: the k-th is on the sphere
     assert abs(F.frechet_distance(real, copy)) < 1e-9
     assert abs(F.maximum_mean_discrepancy(real, copy, biased=True)) < 1e-12
     assert F.two_sample_accuracy(real, copy) == (0, 0, 0)
@@ -163,7 +163,7 @@ def test_one_sample_is_refused(name, pair):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda x: F.precision_recall(x[:3], x), "k=3: a sample has 2 neighbours among 3 real"),
+        (lambda x: F.precision_recall(x[:3], x), "k=3: a sample has 2 neighbors among 3 real"),
         (lambda x: F.precision_recall(x, x[:3]), "k=3: .* among 3 fake"),
         (lambda x: F.density_coverage(x[:5], x), "k=5"),
         (lambda x: F.density_coverage(x, x, k=0), "k=0"),

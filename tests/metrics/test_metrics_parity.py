@@ -82,7 +82,7 @@ def test_kid_is_that_of_torch_fidelity(size):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("tile_size", [33, 256, 1024])
-def test_nearest_neighbour_metrics_are_those_of_the_references_at_any_tile_size(size, tile_size):
+def test_nearest_neighbor_metrics_are_those_of_the_references_at_any_tile_size(size, tile_size):
     real, fake = draw(*size)
     # given float64, so that the references' rounding decides no comparison
     expected = prc_features_to_metric(

@@ -43,11 +43,11 @@ def checked_features(name: str, features: Tensor, least: int = 1) -> Tensor:
     return features
 
 
-def check_neighbours(k: int, **counts: int) -> None:
-    """Refuse a number of neighbours that some side cannot have.
+def check_neighbors(k: int, **counts: int) -> None:
+    """Refuse a number of neighbors that some side cannot have.
 
     Args:
-        k: Number of neighbours.
+        k: Number of neighbors.
         counts: Number of samples of each side, by name.
 
     Raises:
@@ -56,5 +56,5 @@ def check_neighbours(k: int, **counts: int) -> None:
     for name, count in counts.items():
         if not 1 <= k < count:
             raise SettingError(
-                "k", k, f"a sample has {count - 1} neighbours among {count} {name} samples; choose 1 <= k < N"
+                "k", k, f"a sample has {count - 1} neighbors among {count} {name} samples; choose 1 <= k < N"
             )

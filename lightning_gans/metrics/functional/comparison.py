@@ -8,8 +8,8 @@ from torch import Tensor
 
 from lightning_gans.errors import SettingError
 from lightning_gans.losses.kernels import Kernel
-from lightning_gans.metrics.functional.checks import check_neighbours
-from lightning_gans.metrics.functional.neighbours import Balls, Nearest
+from lightning_gans.metrics.functional.checks import check_neighbors
+from lightning_gans.metrics.functional.neighbors import Balls, Nearest
 from lightning_gans.metrics.functional.sides import KernelSums, Side, as_fake, as_real
 from lightning_gans.metrics.functional.tiles import TILE_SIZE, sweep, work_dtype
 
@@ -44,8 +44,8 @@ class Comparison:
         fake: Fake features, shape (M, D).
         real_balls: For which k the balls around real samples are wanted: precision and recall, density and coverage.
         fake_balls: For which k the balls around fakes are wanted: recall.
-        nearest: Whether nearest neighbours across the sides are wanted: two-sample accuracy, authenticity.
-        fake_neighbours: Whether, with ``nearest``, those among the fakes are wanted too: two-sample accuracy.
+        nearest: Whether nearest neighbors across the sides are wanted: two-sample accuracy, authenticity.
+        fake_neighbors: Whether, with ``nearest``, those among the fakes are wanted too: two-sample accuracy.
         kernels: For which kernels sums are wanted: MMD. A kernel that is fitted is fitted to the real samples.
         tile_size: Rows and columns of a tile when ``real`` is a tensor.
 
@@ -69,20 +69,20 @@ class Comparison:
         real_balls: Sequence[int] = (),
         fake_balls: Sequence[int] = (),
         nearest: bool = False,
-        fake_neighbours: bool = True,
+        fake_neighbors: bool = True,
         kernels: Sequence[Kernel] = (),
         tile_size: int = TILE_SIZE,
     ) -> None:
         self.real = as_real(real, tile_size)
         self.fake = as_fake(fake, self.real)
         for k in real_balls:
-            check_neighbours(k, real=len(self.real))
+            check_neighbors(k, real=len(self.real))
         for k in fake_balls:
-            check_neighbours(k, fake=len(self.fake))
+            check_neighbors(k, fake=len(self.fake))
         self._fitted = {kernel: kernel.fit(self.real.features) for kernel in kernels}
         self._real_balls, self._fake_balls = tuple(real_balls), tuple(fake_balls)
         self.real.prepare(max((*real_balls, int(nearest)), default=0), list(self._fitted.values()))
-        self.fake.prepare(max((*fake_balls, int(nearest and fake_neighbours)), default=0), list(self._fitted.values()))
+        self.fake.prepare(max((*fake_balls, int(nearest and fake_neighbors)), default=0), list(self._fitted.values()))
         self._sweep(nearest)
 
     def _sweep(self, nearest: bool) -> None:
@@ -99,7 +99,7 @@ class Comparison:
 
     @staticmethod
     def _radii(side: Side, ks: tuple[int, ...]) -> Tensor:
-        return side.neighbours(max(ks))[:, [k - 1 for k in ks]] if ks else torch.zeros(len(side), 0)
+        return side.neighbors(max(ks))[:, [k - 1 for k in ks]] if ks else torch.zeros(len(side), 0)
 
     def precision_recall(self, k: int = 3, strict: bool = False) -> PrecisionRecallResult:
         """See :func:`precision_recall`; k must be among ``real_balls`` and ``fake_balls``."""
@@ -121,8 +121,7 @@ class Comparison:
         correct = [
             torch.where(own == other, 0.5, (own < other).double())
             for own, other in (
-                (side.neighbours(1)[:, 0], squared[:, 0])
-                for side, (squared, _) in zip(sides, self._across, strict=True)
+                (side.neighbors(1)[:, 0], squared[:, 0]) for side, (squared, _) in zip(sides, self._across, strict=True)
             )
         ]
         return TwoSampleResult(correct[0].mean().cpu(), correct[1].mean().cpu(), torch.cat(correct).mean().cpu())
@@ -135,7 +134,7 @@ class Comparison:
     def authenticity(self) -> Tensor:
         """See :func:`authenticity`; needs ``nearest``."""
         squared, index = self._across[1]
-        own = self.real.neighbours(1)[:, 0]  # of each real sample to its nearest real sample
+        own = self.real.neighbors(1)[:, 0]  # of each real sample to its nearest real sample
         return (squared[:, 0] > own[index[:, 0]]).double().mean().cpu()
 
     def maximum_mean_discrepancy(self, kernel: Kernel, biased: bool = False) -> Tensor:

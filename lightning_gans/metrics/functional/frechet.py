@@ -136,10 +136,10 @@ def frechet_distance_infinity(
     subsets = [torch.from_numpy(random.choice(count, size, replace=False)) for size in sizes]
     distances = torch.stack([frechet_distance(real, fake[subset.to(fake.device)]) for subset in subsets])
     inverse = torch.from_numpy(1.0 / sizes)
-    centred = inverse - inverse.mean()
-    slope = (centred * distances).sum() / centred.square().sum()
+    centered = inverse - inverse.mean()
+    slope = (centered * distances).sum() / centered.square().sum()
     value = distances.mean() - slope * inverse.mean()
     residual = distances - value - slope * inverse
     variance = residual.square().sum() / (points - 2)
-    error = (variance * (1 / points + inverse.mean().square() / centred.square().sum())).sqrt()
+    error = (variance * (1 / points + inverse.mean().square() / centered.square().sum())).sqrt()
     return FrechetInfinity(value, error)

@@ -1,4 +1,4 @@
-"""Metrics from k-nearest-neighbour balls: precision and recall, density and coverage."""
+"""Metrics from k-nearest-neighbor balls: precision and recall, density and coverage."""
 
 from torch import Tensor
 
@@ -16,13 +16,13 @@ def precision_recall(
         \text{precision} = \frac1M \sum_j 1[\exists i: |y_j - x_i| \le r_k(x_i)], \qquad
         \text{recall} = \frac1N \sum_i 1[\exists j: |x_i - y_j| \le r_k(y_j)]
 
-    where r_k is the distance of a sample to its k-th nearest neighbour on its own side. Kynkaanniemi et al. 2019,
+    where r_k is the distance of a sample to its k-th nearest neighbor on its own side. Kynkaanniemi et al. 2019,
     arXiv:1904.06991, eq. 1 and 2.
 
     Args:
         real: Real features, shape (N, D), or a :class:`RealSide`.
         fake: Fake features, shape (M, D).
-        k: Number of neighbours, below N and M.
+        k: Number of neighbors, below N and M.
         strict: Whether a point on the sphere is outside (``<``) rather than inside (``<=``, as in the paper).
         tile_size: Rows and columns of a tile; it changes time and memory, not the result.
 
@@ -57,7 +57,7 @@ def density_coverage(
     Args:
         real: Real features, shape (N, D), or a :class:`RealSide`.
         fake: Fake features, shape (M, D).
-        k: Number of neighbours, below N.
+        k: Number of neighbors, below N.
         strict: Whether a point on the sphere is outside (``<``, as in the authors' code) rather than inside (``<=``).
         tile_size: Rows and columns of a tile; it changes time and memory, not the result.
 

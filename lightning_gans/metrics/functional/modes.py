@@ -33,7 +33,7 @@ def mode_coverage(samples: Tensor, means: Tensor, std: float | Tensor, threshold
 
     Args:
         samples: Fake samples, shape (N, d).
-        means: Centres of the modes, shape (K, d).
+        means: Centers of the modes, shape (K, d).
         std: Standard deviation of every mode, or of each, shape (K,).
         threshold: Standard deviations within which a sample is of high quality.
 

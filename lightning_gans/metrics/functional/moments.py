@@ -46,9 +46,9 @@ def feature_covariance(features: Tensor, mean: Tensor) -> Tensor:
     scatter = mean.new_zeros(dim, dim)
     edges = [slice(start, min(start + 512, dim)) for start in range(0, dim, 512)]
     for rows in chunks(*features.shape):
-        centred = (features[rows].double() - mean).T.contiguous()  # (D, n)
+        centered = (features[rows].double() - mean).T.contiguous()  # (D, n)
         for edge in edges:  # the blocks on and above the diagonal: half the work
-            scatter[edge, edge.start :].addmm_(centred[edge], centred[edge.start :].T)
+            scatter[edge, edge.start :].addmm_(centered[edge], centered[edge.start :].T)
     return (scatter.triu() + scatter.triu(1).T) / (len(features) - 1)
 
 
@@ -74,7 +74,7 @@ def covariance_root(covariance: Tensor) -> Tensor:
 def sample_root(features: Tensor, mean: Tensor) -> Tensor:
     """``R`` (N - 1, D) with ``R' R`` = sample covariance, for samples no more than dimensions.
 
-    The N centred samples sum to zero, so a reflection that maps (1, ..., 1) to an axis turns one row to zero; that
+    The N centered samples sum to zero, so a reflection that maps (1, ..., 1) to an axis turns one row to zero; that
     row is left out, which spares a singular value that is nothing but rounding error.
 
     Args:
@@ -85,11 +85,11 @@ def sample_root(features: Tensor, mean: Tensor) -> Tensor:
         Root, shape (N - 1, D).
     """
     count = len(features)
-    centred = features.double() - mean
+    centered = features.double() - mean
     normal = torch.full((count, 1), count**-0.5, dtype=torch.float64, device=mean.device)
     normal[0] += 1.0
     normal /= normal.norm()
-    reflected = centred - 2 * normal * (normal.T @ centred)
+    reflected = centered - 2 * normal * (normal.T @ centered)
     root: Tensor = reflected[1:] * (count - 1) ** -0.5
     return root
 

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from lightning_gans.errors import SettingError
 from lightning_gans.losses.kernels import Kernel
-from lightning_gans.metrics.functional.checks import check_neighbours, checked_features
+from lightning_gans.metrics.functional.checks import check_neighbors, checked_features
 from lightning_gans.metrics.functional.moments import covariance_root, feature_covariance, feature_mean, sample_root
-from lightning_gans.metrics.functional.neighbours import Nearest
+from lightning_gans.metrics.functional.neighbors import Nearest
 from lightning_gans.metrics.functional.tiles import TILE_SIZE, Frame, Points, Tile, sweep, work_dtype
 
 USUAL_NEIGHBOURS = 5  # found at once, as 1, 3 and 5 are asked for in turn
@@ -53,13 +53,13 @@ def kernel_tile(kernel: Kernel, tile: Tile) -> Tensor:
     rows = tile.left.squared[tile.rows] * frame.scale**-2
     cols = tile.right.squared[tile.cols] * frame.scale**-2
     if not kernel.translation_invariant:  # move the origin back: x = c + m
-        left = tile.left.block(tile.rows, torch.float64) @ frame.centre / frame.scale
-        right = tile.right.block(tile.cols, torch.float64) @ frame.centre / frame.scale
-        square = frame.centre.square().sum()
+        left = tile.left.block(tile.rows, torch.float64) @ frame.center / frame.scale
+        right = tile.right.block(tile.cols, torch.float64) @ frame.center / frame.scale
+        square = frame.center.square().sum()
         inner += (left + square)[:, None]
         inner += right
         rows, cols = rows + 2 * left + square, cols + 2 * right + square
-    return kernel.from_inner(inner, rows, cols, len(frame.centre))
+    return kernel.from_inner(inner, rows, cols, len(frame.center))
 
 
 class Side:
@@ -132,37 +132,37 @@ class Side:
         return self
 
     def prepare(self, k: int = 0, kernels: Sequence[Kernel] = ()) -> Self:
-        """Work out k nearest neighbours and kernel sums within this side in one sweep, unless they are known.
+        """Work out k nearest neighbors and kernel sums within this side in one sweep, unless they are known.
 
         Args:
-            k: Number of neighbours; 0 for none.
+            k: Number of neighbors; 0 for none.
             kernels: Kernels to sum, fitted.
 
         Returns:
             This side.
 
         Raises:
-            SettingError: If there are no k neighbours.
+            SettingError: If there are no k neighbors.
         """
         if k:
-            check_neighbours(k, **{self.name: len(self)})
+            check_neighbors(k, **{self.name: len(self)})
             k = max(k, min(USUAL_NEIGHBOURS, len(self) - 1))
         wanted = [kernel for kernel in kernels if f"kernel {kernel!r}" not in self._store]
-        need_neighbours = k > (self._store["neighbours"].shape[1] if "neighbours" in self._store else 0)
-        if not wanted and not need_neighbours:
+        need_neighbors = k > (self._store["neighbors"].shape[1] if "neighbors" in self._store else 0)
+        if not wanted and not need_neighbors:
             return self
         points = self.points(torch.float64 if wanted else work_dtype(self.features.device))
         sums, nearest = KernelSums(points, points, wanted), Nearest(points, points, k)
-        sweep(points, points, [sums] * bool(wanted) + [nearest] * need_neighbours, self.tile_size)
-        if need_neighbours:
-            self._store["neighbours"] = nearest.result()[0]
+        sweep(points, points, [sums] * bool(wanted) + [nearest] * need_neighbors, self.tile_size)
+        if need_neighbors:
+            self._store["neighbors"] = nearest.result()[0]
         for number, kernel in enumerate(wanted):
             self._store[f"kernel {kernel!r}"] = torch.stack([sums.totals[number], sums.diagonals[number]])
         return self
 
-    def neighbours(self, k: int) -> Tensor:
+    def neighbors(self, k: int) -> Tensor:
         """Squared distances of each sample to its k nearest, itself left out; ascending, float64, shape (N, k)."""
-        return self.prepare(k)._store["neighbours"][:, :k]
+        return self.prepare(k)._store["neighbors"][:, :k]
 
     def kernel_sums(self, kernel: Kernel) -> tuple[Tensor, Tensor]:
         """Sum of a fitted kernel over pairs of two different samples, and over pairs of a sample with itself."""
@@ -171,15 +171,15 @@ class Side:
 
 
 class RealSide(Side):
-    """The real side, which can be stored and used again: means, covariance root, neighbours, kernel sums.
+    """The real side, which can be stored and used again: means, covariance root, neighbors, kernel sums.
 
     Wherever a function takes real features it takes a ``RealSide`` too, and then works out only what is new.
 
     Example:
         >>> real = RealSide.from_features(torch.tensor([[0.0], [1.0], [3.0]]), k=1)
-        >>> real.neighbours(1).squeeze(1)
+        >>> real.neighbors(1).squeeze(1)
         tensor([1., 1., 4.], dtype=torch.float64)
-        >>> RealSide.from_dict(real.to_dict()).neighbours(1).squeeze(1)
+        >>> RealSide.from_dict(real.to_dict()).neighbors(1).squeeze(1)
         tensor([1., 1., 4.], dtype=torch.float64)
     """
 
@@ -197,7 +197,7 @@ class RealSide(Side):
 
         Args:
             real: Real features, shape (N, D).
-            k: Number of neighbours to find (5 serves precision, recall, density, coverage and the 1-NN test).
+            k: Number of neighbors to find (5 serves precision, recall, density, coverage and the 1-NN test).
             kernels: Kernels to sum.
             moments: Whether to work out mean and covariance root.
             tile_size: Rows and columns of a tile.

@@ -23,23 +23,23 @@ class Frame:
     """Where the origin and the unit of length of a computation are.
 
     Args:
-        centre: The mean of the real features, float64, shape (D,).
+        center: The mean of the real features, float64, shape (D,).
         scale: Factor that brings the real features to norm 1 or less; a power of two, so that scaling is exact.
     """
 
-    centre: Tensor
+    center: Tensor
     scale: float
 
     @classmethod
-    def of(cls, features: Tensor, centre: Tensor) -> "Frame":
-        """The frame of real features (N, D) with mean ``centre`` (D,)."""
-        largest = max(float((features[rows].double() - centre).norm(dim=1).max()) for rows in chunks(*features.shape))
+    def of(cls, features: Tensor, center: Tensor) -> "Frame":
+        """The frame of real features (N, D) with mean ``center`` (D,)."""
+        largest = max(float((features[rows].double() - center).norm(dim=1).max()) for rows in chunks(*features.shape))
         exponent = torch.frexp(torch.tensor(largest, dtype=torch.float64)).exponent if largest > 0 else 0
-        return cls(centre, 2.0 ** -int(exponent))
+        return cls(center, 2.0 ** -int(exponent))
 
     def move(self, features: Tensor, dtype: torch.dtype) -> Tensor:
         """Features (n, D) in this frame."""
-        return ((features.double() - self.centre) * self.scale).to(dtype)
+        return ((features.double() - self.center) * self.scale).to(dtype)
 
 
 class Points:
@@ -52,7 +52,7 @@ class Points:
 
     Attributes:
         squared: Squared norms in the frame, float64, shape (N,).
-        error: Bound on the rounding error of one vector in the frame, from subtracting the centre.
+        error: Bound on the rounding error of one vector in the frame, from subtracting the center.
     """
 
     def __init__(self, features: Tensor, frame: Frame, dtype: torch.dtype) -> None:
@@ -135,7 +135,7 @@ def rounding(left: Points, right: Points, dtype: torch.dtype) -> tuple[float, fl
     r"""``(e, a)`` such that a squared distance of x and y errs by less than ``e (|x|^2 + |y|^2) + a`` in the frame.
 
     An inner product of D terms errs by at most D u |x| |y| (Higham 2002, Accuracy and Stability of Numerical
-    Algorithms, eq. 3.5), u being half of eps; norms, sums and the subtraction of the centre add the rest.
+    Algorithms, eq. 3.5), u being half of eps; norms, sums and the subtraction of the center add the rest.
     """
     dim = left.features.shape[1]
     unit, fine = (torch.finfo(kind).eps / 2 for kind in (dtype, torch.float64))

@@ -1,4 +1,4 @@
-"""Metrics from the nearest neighbour alone: two-sample test, authenticity, distance to the training set."""
+"""Metrics from the nearest neighbor alone: two-sample test, authenticity, distance to the training set."""
 
 from torch import Tensor
 
@@ -8,7 +8,7 @@ from lightning_gans.metrics.functional.tiles import TILE_SIZE
 
 
 def two_sample_accuracy(real: Tensor | Side, fake: Tensor | Side, tile_size: int = TILE_SIZE) -> TwoSampleResult:
-    """Leave-one-out accuracy of a 1-nearest-neighbour classifier that tells real from fake.
+    """Leave-one-out accuracy of a 1-nearest-neighbor classifier that tells real from fake.
 
     0.5 where the distributions agree, 1 where they are apart, 0 where each fake copies a real sample. A generator that
     has collapsed scores low on real and high on fake, which the pooled figure alone hides. Lopez-Paz and Oquab 2017,
@@ -58,7 +58,7 @@ def authenticity(real: Tensor | Side, fake: Tensor | Side, tile_size: int = TILE
         >>> authenticity(torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([[0.1], [5.0]]))
         tensor(0.5000, dtype=torch.float64)
     """
-    return Comparison(real, fake, nearest=True, fake_neighbours=False, tile_size=tile_size).authenticity()
+    return Comparison(real, fake, nearest=True, fake_neighbors=False, tile_size=tile_size).authenticity()
 
 
 def nearest_real_distance(
@@ -82,4 +82,4 @@ def nearest_real_distance(
         >>> nearest_real_distance(torch.tensor([[0.0], [4.0]]), torch.tensor([[3.0]]))
         (tensor([1.], dtype=torch.float64), tensor([1]))
     """
-    return Comparison(real, fake, nearest=True, fake_neighbours=False, tile_size=tile_size).nearest_real()
+    return Comparison(real, fake, nearest=True, fake_neighbors=False, tile_size=tile_size).nearest_real()

@@ -1,11 +1,11 @@
-"""Nearest neighbours and ball membership, with the distances of float64 at the price of float32."""
+"""Nearest neighbors and ball membership, with the distances of float64 at the price of float32."""
 
 import torch
 from torch import Tensor
 
 from lightning_gans.metrics.functional.tiles import Points, Tile, exact_pairs, rounding, sweep
 
-SPARE = 4  # candidates kept beyond k: the point itself, and some so that rounding rarely hides a true neighbour
+SPARE = 4  # candidates kept beyond k: the point itself, and some so that rounding rarely hides a true neighbor
 TIE = 1e-9  # relative difference of squared distances below which two candidates are as good as tied
 CROWD = 64  # a tile with more than 1 unsure comparison in 64 is computed again in float64
 
@@ -15,12 +15,12 @@ class Nearest:
 
     Tiles give k + 4 candidates for each point; :meth:`result` computes their distances exactly and leaves out the
     point itself by its index. Where rounding could
-    have hidden a true neighbour among the rest, the point is searched again in float64.
+    have hidden a true neighbor among the rest, the point is searched again in float64.
 
     Args:
-        points: The points whose neighbours are wanted.
-        others: Where the neighbours are; ``points`` itself for neighbours within one set.
-        k: Number of neighbours, less than the number of others.
+        points: The points whose neighbors are wanted.
+        others: Where the neighbors are; ``points`` itself for neighbors within one set.
+        k: Number of neighbors, less than the number of others.
     """
 
     def __init__(self, points: Points, others: Points, k: int) -> None:
@@ -76,7 +76,7 @@ class Nearest:
         return pairs, index.gather(1, order)
 
     def _doubtful(self, found: "Nearest", squared: Tensor, tolerance: float) -> Tensor:
-        """Which rows of ``found`` may lack a true neighbour whose distance differs by more than the tolerance, (n,)."""
+        """Which rows of ``found`` may lack a true neighbor whose distance differs by more than the tolerance, (n,)."""
         if found.squared.shape[1] >= len(self.others):
             return torch.empty(0, dtype=torch.int64, device=squared.device)  # every other point is a candidate
         error, floor = rounding(found.points, self.others, found.points.dtype)
@@ -87,7 +87,7 @@ class Nearest:
         return unsure.nonzero().squeeze(1)
 
     def _search(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """The neighbours of the points ``rows`` (n,) from tiles in float64, and without tiles where that fails too."""
+        """The neighbors of the points ``rows`` (n,) from tiles in float64, and without tiles where that fails too."""
         subset = Points(self.points.features[rows], self.points.frame, torch.float64)
         within = Nearest(subset, self.others, self.k)
         sweep(subset, self.others, [within])
@@ -103,9 +103,9 @@ class Balls:
     """Visitor that counts which points lie in the balls around the points of another set.
 
     Args:
-        centres: Centres of the balls.
+        centers: Centers of the balls.
         points: The points asked about.
-        squared_radii: Squared radii in the units of the features, shape (N, K): K balls around each centre.
+        squared_radii: Squared radii in the units of the features, shape (N, K): K balls around each center.
 
     Attributes:
         open_counts: In how many open balls (d < r) each point lies, shape (M, K).
@@ -114,44 +114,44 @@ class Balls:
         closed_hits: Whether each closed ball has any point inside, shape (N, K).
     """
 
-    def __init__(self, centres: Points, points: Points, squared_radii: Tensor) -> None:
-        self.centres, self.points = centres, points
-        self.squared_radii = squared_radii.to(centres.features.device) * centres.frame.scale**2
-        width, device = squared_radii.shape[1], centres.features.device
+    def __init__(self, centers: Points, points: Points, squared_radii: Tensor) -> None:
+        self.centers, self.points = centers, points
+        self.squared_radii = squared_radii.to(centers.features.device) * centers.frame.scale**2
+        width, device = squared_radii.shape[1], centers.features.device
         self.open_counts = torch.zeros(len(points), width, dtype=torch.int64, device=device)
         self.closed_counts = torch.zeros_like(self.open_counts)
-        self.open_hits = torch.zeros(len(centres), width, dtype=torch.bool, device=device)
+        self.open_hits = torch.zeros(len(centers), width, dtype=torch.bool, device=device)
         self.closed_hits = torch.zeros_like(self.open_hits)
 
     def visit(self, tile: Tile) -> None:
         """See :class:`Visitor`."""
-        mirrored = tile.left is not self.centres
+        mirrored = tile.left is not self.centers
         inner, outer = (tile.cols, tile.rows) if mirrored else (tile.rows, tile.cols)
-        squared = tile.squared.T if mirrored else tile.squared  # (centres, points)
+        squared = tile.squared.T if mirrored else tile.squared  # (centers, points)
         radii = self.squared_radii[inner]
         error, floor = rounding(tile.left, tile.right, tile.inner.dtype)
-        slack = error * (self.centres.squared[inner] + self.points.squared[outer].max()) + floor
+        slack = error * (self.centers.squared[inner] + self.points.squared[outer].max()) + floor
         limit = ((radii.amax(1) + slack) * (1 + 2**-20)).to(squared.dtype)
-        centre, point = (squared <= limit[:, None]).nonzero(as_tuple=True)
-        distance = squared[centre, point].double()[:, None]
-        margin = (error * (self.centres.squared[inner][centre] + self.points.squared[outer][point]) + floor)[:, None]
-        radius = radii[centre]  # (hits, K)
+        center, point = (squared <= limit[:, None]).nonzero(as_tuple=True)
+        distance = squared[center, point].double()[:, None]
+        margin = (error * (self.centers.squared[inner][center] + self.points.squared[outer][point]) + floor)[:, None]
+        radius = radii[center]  # (hits, K)
         unsure = (distance - radius).abs() <= margin
         if tile.inner.dtype != torch.float64 and int(unsure.any(1).sum()) * CROWD > squared.numel() + 64 * CROWD:
             return self.visit(tile.refined())
-        centre, point = centre + inner.start, point + outer.start
+        center, point = center + inner.start, point + outer.start
         opened, closed = distance < radius, distance <= radius
         again = unsure.any(1).nonzero().squeeze(1)
-        exact = exact_pairs(self.centres.features, self.points.features, centre[again], point[again])[:, None]
-        exact = exact * self.centres.frame.scale**2
+        exact = exact_pairs(self.centers.features, self.points.features, center[again], point[again])[:, None]
+        exact = exact * self.centers.frame.scale**2
         opened[again] = torch.where(unsure[again], exact < radius[again], opened[again])
         closed[again] = torch.where(unsure[again], exact <= radius[again], closed[again])
-        self._count(opened, centre, point, self.open_counts, self.open_hits)
-        self._count(closed, centre, point, self.closed_counts, self.closed_hits)
+        self._count(opened, center, point, self.open_counts, self.open_hits)
+        self._count(closed, center, point, self.closed_counts, self.closed_hits)
         return None
 
     @staticmethod
-    def _count(inside: Tensor, centre: Tensor, point: Tensor, counts: Tensor, hits: Tensor) -> None:
+    def _count(inside: Tensor, center: Tensor, point: Tensor, counts: Tensor, hits: Tensor) -> None:
         counts.index_add_(0, point, inside.to(torch.int64))
         for column in range(inside.shape[1]):
-            hits[centre[inside[:, column]], column] = True
+            hits[center[inside[:, column]], column] = True

@@ -1,32 +1,19 @@
 """Inception-v3 equals torch-fidelity's own extractor, on random weights of the right shape."""
 
-import hashlib
 from urllib.error import URLError
 
 import pytest
 import torch
-from torch import nn
 from torch_fidelity import feature_extractor_inceptionv3 as fidelity
 
 from lightning_gans.errors import SettingError
 from lightning_gans.features import InceptionFeatures
+from tests.inception import he_initialized
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """A He-initialized file (PyTorch's default initialization gives constant features), named by its sha256."""
-    with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng():
-        torch.manual_seed(0)
-        patch.setattr(fidelity, "load_state_dict_from_url", lambda *args, **kwargs: {})
-        patch.setattr(fidelity.FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
-        network = fidelity.FeatureExtractorInceptionV3("random", ["2048"])
-        for module in network.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.kaiming_normal_(module.weight)
-    path = tmp_path_factory.mktemp("inception") / "weights.pth"
-    torch.save(network.state_dict(), path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return path.rename(path.with_name(f"weights-inception-{digest[:8]}.pth"))
+    return he_initialized(tmp_path_factory.mktemp("inception"))
 
 
 @pytest.fixture(scope="module")

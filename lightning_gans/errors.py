@@ -20,3 +20,7 @@ class SettingError(ValueError):
 
     def __init__(self, setting: str, value: object, remedy: str) -> None:
         super().__init__(f"{setting}={value!r}: {remedy}")
+        self.setting, self.value, self.remedy = setting, value, remedy
+
+    def __reduce__(self) -> tuple[type["SettingError"], tuple[str, object, str]]:
+        return SettingError, (self.setting, self.value, self.remedy)  # errors travel between processes

@@ -8,6 +8,7 @@ import hashlib
 import inspect
 import json
 import os
+import uuid
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 from torchmetrics import Metric
 
@@ -24,85 +24,16 @@ from lightning_gans.errors import SettingError
 from lightning_gans.features import Extractor, Features
 from lightning_gans.losses.kernels import Kernel, PolynomialKernel
 from lightning_gans.metrics.functional import Comparison, RealSide, frechet_distance, inception_score
+from lightning_gans.processes import first_process, gather_shares, rank, share_of
+from lightning_gans.reports import HIGHER_IS_BETTER, Report, differences
 from lightning_gans.sources import Source
 
-SCHEMA = 1  # raised whenever the meaning of a cached real side or of a report changes
+__all__ = ["HIGHER_IS_BETTER", "Evaluator", "Report", "classes_found", "default_cache", "differences"]
+
+SCHEMA = 2  # raised whenever the meaning of a cached real side or of a report changes
 PRECISION_RECALL_K, DENSITY_COVERAGE_K = 3, 5  # the papers' choices
-
-HIGHER_IS_BETTER = {
-    "fid": False,
-    "mmd": False,
-    "precision": True,
-    "recall": True,
-    "density": True,
-    "coverage": True,
-    "two_sample_accuracy": False,
-    "is": True,
-    "classes": True,
-}
-"""Which way each figure improves, by its name without the extractor's suffix."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """Figures with what they mean.
-
-    Attributes:
-        values: From metric names (``fid_digits``) to figures.
-        floors: The same for real images against real images: what a perfect generator scores with these two counts.
-        protocol: How the figures came about, as plain data.
-        intervals: 95% intervals of the figures over the choice of samples, where they were asked for.
-    """
-
-    values: dict[str, float]
-    floors: dict[str, float]
-    protocol: dict[str, Any]
-    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
-
-    def logged(self) -> dict[str, float]:
-        """The figures under the names that are logged: ``metrics/<name>``.
-
-        Example:
-            >>> Report({"fid_digits": 5.0}, {}, {}).logged()
-            {'metrics/fid_digits': 5.0}
-        """
-        return {f"metrics/{name}": value for name, value in self.values.items()}
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, for JSON."""
-        return {
-            "values": self.values,
-            "floors": self.floors,
-            "intervals": {name: list(ends) for name, ends in self.intervals.items()},
-            "protocol": self.protocol,
-        }
-
-    @classmethod
-    def from_file(cls, path: str | Path) -> "Report":
-        """Read a report that was written as JSON.
-
-        Raises:
-            SettingError: The file is missing or is no report.
-        """
-        try:
-            content = json.loads(Path(path).read_text())
-            intervals = {name: tuple(ends) for name, ends in content["intervals"].items()}
-            return cls(content["values"], content["floors"], content["protocol"], intervals)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise SettingError("report", str(path), f"cannot be read as a report ({error})") from error
-
-
-def differences(first: Report, second: Report) -> dict[str, tuple[Any, Any]]:
-    """Where the protocols of two reports differ in what makes their figures comparable; the fake side may differ.
-
-    Example:
-        >>> one, two = (Report({}, {}, {"features": name, "fake": {"count": 10, "seed": name}}) for name in "ab")
-        >>> differences(one, two)
-        {'features': ('a', 'b')}
-    """
-    flat = [{**r.protocol, "fake": (r.protocol.get("fake") or {}).get("count")} for r in (first, second)]
-    keys = sorted(flat[0].keys() | flat[1].keys())
-    return {key: (flat[0].get(key), flat[1].get(key)) for key in keys if flat[0].get(key) != flat[1].get(key)}
+_LEAST_REAL, _LEAST_FAKE = 20, 10  # ten for the splits of the Inception Score, on each half of the real images too
+_HALVINGS, _MANY = 3, 10_000  # several ways of halving a small set; one does for many images
 
 
 @dataclass
@@ -132,6 +63,7 @@ class Evaluator:
     extra: Mapping[str, Metric] = field(default_factory=dict)
     on_batch: Callable[[int, int], None] = lambda done, total: None
     _known: dict[str, "_Real"] = field(default_factory=dict, init=False, repr=False)
+    _fed: set[str] = field(default_factory=set, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -149,20 +81,15 @@ class Evaluator:
         Raises:
             SettingError: The images do not suit the extractor, or there are too few of them.
         """
+        self._require_enough(fake, real)
         side = self._real_side(real)
         extracted = self._gathered(fake)
-        payload: list[Any] = [None]
-        if _rank() == 0:
-            payload = [self._report(side, extracted, real.protocol(), fake.protocol())]
-        if _world_size() > 1:
-            dist.broadcast_object_list(payload, src=0)
-        report: Report = payload[0]
+        report = first_process(lambda: self._report(side, extracted, real.protocol(), fake.protocol()))
         return replace(report, values=report.values | self._extra_values(fake, real)) if self.extra else report
 
     def _report(self, real: "_Real", fake: Features, real_facts: dict[str, Any], fake_facts: dict[str, Any]) -> Report:
-        count = len(fake.features)
-        if count not in real.floors:
-            real.floors[count] = self._measure(real, real.drawn(count))
+        if real.halves is None:
+            real.halves = self._halves(real)
             self._store(real)
         protocol = {
             "features": self.features.name,
@@ -172,17 +99,51 @@ class Evaluator:
             "fake": fake_facts,
             "k": {"precision_recall": PRECISION_RECALL_K, "density_coverage": DENSITY_COVERAGE_K},
             "mmd": f"unbiased MMD^2 over all samples, {self.kernel!r}",
-            "floor": "real images drawn with replacement against all real images",
+            "floor": "disjoint halves of the real images; FID scaled to the counts compared",
             "version": version("lightning-gans"),
             "schema": SCHEMA,
         }
-        values = self._measure(real, fake)
-        return Report(values, dict(real.floors[count]), protocol, self._intervals(values, real, fake))
+        values = self._measure(real.side, fake)
+        report = Report(values, self._floors(real, len(fake.features)), protocol, self._intervals(values, real, fake))
+        real.side.release()  # the working copy of the features; what follows from them stays
+        return report
 
-    def _measure(self, real: "_Real", fake: Features) -> dict[str, float]:
+    def _require_enough(self, fake: Source, real: Source) -> None:
+        """Refuse too few images before any work is done."""
+        parts = 2 if self.resamples else 1
+        for name, source, least in (("real", real, _LEAST_REAL), ("fake", fake, _LEAST_FAKE * parts)):
+            if len(source) < least:
+                raise SettingError(name, f"{len(source)} images", f"at least {least} are needed for these figures")
+
+    def _halves(self, real: "_Real") -> dict[str, float]:
+        """The figures of one half of the real images against the other, a mean over a few ways of halving them."""
+        count = len(real.side)
+        generator, half = torch.Generator().manual_seed(0), count // 2
+        found: list[dict[str, float]] = []
+        for _ in range(_HALVINGS if count < _MANY else 1):
+            order = torch.randperm(count, generator=generator)
+            one, other = (real.part(rows) for rows in (order[:half], order[half : 2 * half]))
+            found.append(self._measure(RealSide(one.features, name="real"), other))
+        return {name: sum(values[name] for values in found) / len(found) for name in found[0]}
+
+    def _floors(self, real: "_Real", count: int) -> dict[str, float]:
+        """What a perfect generator would score with ``count`` samples.
+
+        FID's expectation for equal distributions is proportional to 1 / N + 1 / M to first order (Chong and Forsyth
+        2020, arXiv:1911.07023), so that of two halves (4 / N) is scaled to the counts compared. The unbiased MMD^2 is
+        0 and the two-sample accuracy one half by definition; the other figures are those of the halves.
+        """
+        assert real.halves is not None
+        suffix, total = self.features.metric_suffix, len(real.side)
+        floors = dict(real.halves)
+        floors[f"fid{suffix}"] *= (1 / total + 1 / count) / (2 / (total // 2))
+        floors |= {f"mmd{suffix}": 0.0, f"two_sample_accuracy{suffix}": 0.5}
+        return floors
+
+    def _measure(self, real: RealSide, fake: Features) -> dict[str, float]:
         """All figures, from one pass over the pairs."""
         pairs = Comparison(
-            real.side,
+            real,
             fake.features,
             real_balls=(PRECISION_RECALL_K, DENSITY_COVERAGE_K),
             fake_balls=(PRECISION_RECALL_K,),
@@ -192,7 +153,7 @@ class Evaluator:
         precision, recall = pairs.precision_recall(PRECISION_RECALL_K)
         density, coverage = pairs.density_coverage(DENSITY_COVERAGE_K)
         values: dict[str, Tensor | int] = {
-            "fid": frechet_distance(real.side, fake.features),
+            "fid": frechet_distance(real, fake.features),
             "mmd": pairs.maximum_mean_discrepancy(self.kernel),
             "precision": precision,
             "recall": recall,
@@ -205,11 +166,12 @@ class Evaluator:
         return {name + self.features.metric_suffix: float(value) for name, value in values.items()}
 
     def _intervals(self, values: dict[str, float], real: "_Real", fake: Features) -> dict[str, tuple[float, float]]:
-        """Value +- 1.96 standard deviations over random halves of the samples.
+        """Value +- 1.96 standard deviations over random halves of the samples, the real images given.
 
         A half drawn without replacement varies around the whole as the whole varies around the truth (variance
         s^2 / n in both cases; Politis et al. 1999, section 2.2). A bootstrap would draw duplicates, and every
-        neighbor-based figure takes those for copies.
+        neighbor-based figure takes those for copies. Coverage and the 1-NN test depend on how dense the samples lie,
+        which halves change: no interval is given for them.
         """
         if self.resamples == 0:
             return {}
@@ -218,32 +180,44 @@ class Evaluator:
         for _ in range(self.resamples):
             half = torch.randperm(count, generator=generator)[: count // 2]
             part = Features(fake.features[half], None if fake.logits is None else fake.logits[half])
-            for name, value in self._measure(real, part).items():
+            for name, value in self._measure(real.side, part).items():
                 found[name].append(value)
+        for name in ("coverage", "two_sample_accuracy"):
+            found.pop(name + self.features.metric_suffix)
         spread = {name: 1.96 * float(torch.tensor(rows, dtype=torch.float64).std()) for name, rows in found.items()}
-        return {name: (value - spread[name], value + spread[name]) for name, value in values.items()}
+        return {name: (values[name] - width, values[name] + width) for name, width in spread.items()}
 
     def _extra_values(self, fake: Source, real: Source) -> dict[str, float]:
         """Figures of the metrics that were added; each process feeds its share, and torchmetrics joins them."""
-        sides = [(fake, False), (real, True)]
-        for metric in self.extra.values():
+        values: dict[str, float] = {}
+        for name, metric in self.extra.items():
             metric.reset()
-            for source, is_real in sides[: 1 + _takes_real(metric)]:
-                for first, last in _spans(*_share(len(source)), self.batch_size):
-                    images = source.images(first, last).to(metric.device)
-                    metric.update(images, **({"real": is_real} if _takes_real(metric) else {}))
-        found = {name: metric.compute() for name, metric in self.extra.items()}
-        return {name: float(value[0] if isinstance(value, tuple) else value) for name, value in found.items()}
+            if _takes_real(metric):
+                if name not in self._fed:
+                    self._feed(metric, real, {"real": True})
+                self._feed(metric, fake, {"real": False})
+            else:
+                self._feed(metric, fake, {})
+            if getattr(metric, "reset_real_features", True) is False:
+                self._fed.add(name)  # it keeps the real images
+            found = metric.compute()
+            if isinstance(found, dict):
+                values |= {f"{name}_{part}": float(value) for part, value in found.items()}
+            else:
+                values[name] = float(found[0] if isinstance(found, tuple) else found)
+        return values
+
+    def _feed(self, metric: Metric, source: Source, side: dict[str, bool]) -> None:
+        for first, last in _spans(*share_of(len(source)), self.batch_size):
+            metric.update(source.images(first, last).to(metric.device), **side)
 
     def _real_side(self, real: Source) -> "_Real":
         """From memory, from disk, or from the images, in this order; all processes go the same way."""
         key = self._key(real.protocol())
         if key not in self._known:
-            stored = self._load(key) if _rank() == 0 else None
-            found = [stored is not None]
-            if _world_size() > 1:
-                dist.broadcast_object_list(found, src=0)
-            if stored is None and not found[0]:
+            stored = self._load(key) if rank() == 0 else None
+            found = first_process(lambda: stored is not None)
+            if stored is None and not found:
                 extracted = self._gathered(real)
                 stored = _Real(key, RealSide(extracted.features, name="real"), extracted.logits)
                 self._store(stored)
@@ -255,7 +229,7 @@ class Evaluator:
     def _key(self, facts: dict[str, Any]) -> str:
         names = [
             SCHEMA,
-            repr(self.kernel),
+            self.kernel.key,
             self.features.name,
             self.features.fingerprint,
             facts,
@@ -274,11 +248,11 @@ class Evaluator:
 
     def _store(self, real: "_Real") -> None:
         """Keep the real side on disk: written by the first process, and renamed into place when complete."""
-        if self.cache is None or _rank() != 0:
+        if self.cache is None or rank() != 0:
             return
         try:
             self.cache.mkdir(parents=True, exist_ok=True)
-            part = self.cache / f"{real.key}.{os.getpid()}.part"
+            part = self.cache / f"{real.key}.{uuid.uuid4().hex}.part"
             try:
                 torch.save(real.to_dict(), part)
                 part.replace(self.cache / f"{real.key}.pt")
@@ -290,7 +264,7 @@ class Evaluator:
     def _gathered(self, source: Source) -> Features:
         """Features of all images in order, each process having extracted a contiguous share."""
         count = len(source)
-        begin, end = _share(count)
+        begin, end = share_of(count)
         parts = []
         for first, last in _spans(begin, end, self.batch_size):
             parts.append(self.features(source.images(first, last)))
@@ -298,18 +272,18 @@ class Evaluator:
         if not parts:  # an empty share still has to know the width of a row
             one = self.features(source.images(0, 1))
             parts = [Features(one.features[:0], None if one.logits is None else one.logits[:0])]
-        features = _gather(torch.cat([part.features for part in parts]), count)
+        features = gather_shares(torch.cat([part.features for part in parts]), count)
         logits = [part.logits for part in parts if part.logits is not None]
-        return Features(features, _gather(torch.cat(logits), count) if logits else None)
+        return Features(features, gather_shares(torch.cat(logits), count) if logits else None)
 
 
 class _Real:
-    """What depends on the real images alone: their features' side, their logits, the floors by number of fakes."""
+    """What depends on the real images alone: their features' side, their logits, the figures of their halves."""
 
     def __init__(self, key: str, side: RealSide | None, logits: Tensor | None) -> None:
         self.key, self.logits = key, logits
         self._side = side
-        self.floors: dict[int, dict[str, float]] = {}
+        self.halves: dict[str, float] | None = None
 
     @property
     def side(self) -> RealSide:
@@ -317,23 +291,19 @@ class _Real:
         assert self._side is not None
         return self._side
 
-    def drawn(self, count: int) -> Features:
-        """As many real images as there are fakes, drawn with replacement: a perfect generator of this data set.
-
-        Two disjoint parts of it would be smaller than the sides that are compared, and overstate the floor.
-        """
-        chosen = torch.randint(len(self.side), (count,), generator=torch.Generator().manual_seed(0))
-        return Features(self.side.features[chosen], None if self.logits is None else self.logits[chosen])
+    def part(self, rows: Tensor) -> Features:
+        """Features and logits of some of the images."""
+        return Features(self.side.features[rows], None if self.logits is None else self.logits[rows])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain tensors and numbers."""
-        return {"side": self.side.to_dict(), "logits": self.logits, "floors": self.floors}
+        return {"side": self.side.to_dict(), "logits": self.logits, "halves": self.halves}
 
     @classmethod
     def from_dict(cls, key: str, content: dict[str, Any]) -> "_Real":
         """What :meth:`to_dict` wrote."""
         real = cls(key, RealSide.from_dict(content["side"]), content["logits"])
-        real.floors = content["floors"]
+        real.halves = content["halves"]
         return real
 
 
@@ -364,32 +334,5 @@ def _spans(begin: int, end: int, size: int) -> Iterator[tuple[int, int]]:
         yield first, min(first + size, end)
 
 
-def _share(count: int) -> tuple[int, int]:
-    """The contiguous share of this process: first and one past the last; the last shares may be short or empty."""
-    size = -(-count // _world_size())
-    begin = min(_rank() * size, count)
-    return begin, min(begin + size, count)
-
-
 def _takes_real(metric: Metric) -> bool:
     return "real" in inspect.signature(metric.update).parameters
-
-
-def _gather(rows: Tensor, count: int) -> Tensor:
-    """Rows of all processes in order, on the CPU."""
-    if _world_size() == 1:
-        return rows.cpu()
-    share = -(-count // _world_size())
-    padded = rows.new_zeros(share, *rows.shape[1:])
-    padded[: len(rows)] = rows
-    parts = [torch.empty_like(padded) for _ in range(_world_size())]
-    dist.all_gather(parts, padded)
-    return torch.cat(parts)[:count].cpu()
-
-
-def _world_size() -> int:
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
-
-
-def _rank() -> int:
-    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0

@@ -1,10 +1,12 @@
 """Where images to be measured come from: data sets, generators, folders, arrays. One contract: images by index."""
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -71,7 +73,9 @@ class DatasetSource(Source):
         if self._digest is None:
             digest = hashlib.sha256()
             for first in range(0, self.count, 1024):
-                digest.update(self.images(first, min(first + 1024, self.count)).contiguous().numpy().tobytes())
+                part = self.images(first, min(first + 1024, self.count)).contiguous().cpu()
+                digest.update(f"{part.dtype} {tuple(part.shape)}".encode())
+                digest.update(part.view(torch.uint8).numpy().tobytes())
             self._digest = digest.hexdigest()
         return {"kind": type(self.dataset).__name__, "count": self.count, "sha256": self._digest}
 
@@ -131,11 +135,16 @@ class ArraySource(Source):
         try:
             loaded = np.load(self.path, mmap_mode="r", allow_pickle=False)
             array = loaded[loaded.files[0]] if hasattr(loaded, "files") else loaded
-        except (OSError, ValueError, IndexError) as error:
+        except (OSError, ValueError, IndexError, EOFError, BadZipFile) as error:
             raise SettingError("array", str(path), f"cannot be read as .npy or .npz ({error})") from error
+        if hasattr(loaded, "files") and len(loaded.files) > 1:
+            raise SettingError("array", str(path), f"holds {len(loaded.files)} arrays; save the images alone")
         if array.dtype != np.uint8 or array.ndim not in (3, 4) or len(array) == 0:
             given = f"{array.dtype} {array.shape}"
             raise SettingError("array", str(path), f"holds {given}; uint8 images (N, H, W, C) are needed")
+        if array.ndim == 4 and (array.shape[1] in (1, 3)) == (array.shape[3] in (1, 3)):
+            remedy = "has no axis, or more than one, that could be the channels (1 or 3); save it as (N, H, W, C)"
+            raise SettingError("array", f"{path} {array.shape}", remedy)
         self.array = array
 
     def __len__(self) -> int:
@@ -161,6 +170,9 @@ class ArraySource(Source):
 class FolderSource(Source):
     """All images below a folder, in the order of their paths; all of one size, RGB unless all are gray.
 
+    Hidden files are left out, links followed. Transparency is dropped. 16-bit and floating-point images are refused:
+    whoever made them knows how their levels map to 0..255.
+
     Args:
         path: The folder.
 
@@ -173,12 +185,17 @@ class FolderSource(Source):
         if not self.path.is_dir():
             raise SettingError("folder", str(path), "no such folder")
         self.files: Sequence[Path] = sorted(
-            file for file in self.path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES
+            Path(folder, name)
+            for folder, _, names in os.walk(self.path, followlinks=True)
+            for name in names
+            if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")
         )
         if not self.files:
             raise SettingError("folder", str(path), f"holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
         with self._opened(self.files[0]) as first:
-            self.size, self.mode = first.size, "L" if first.mode in ("1", "L") else "RGB"
+            self.size = first.size
+        self.mode = "L" if all(self._is_gray(file) for file in self.files) else "RGB"
+        self._digest: str | None = None
 
     def __len__(self) -> int:
         return len(self.files)
@@ -188,12 +205,21 @@ class FolderSource(Source):
         return torch.stack([self._read(file) for file in self.files[first:last]])
 
     def protocol(self) -> dict[str, Any]:
-        """Count and a hash of names, sizes and times of change: reading all pixels would cost as much as using them."""
-        digest = hashlib.sha256()
-        for file in self.files:
-            facts = file.stat()
-            digest.update(f"{file.relative_to(self.path)} {facts.st_size} {facts.st_mtime_ns}\n".encode())
-        return {"kind": "folder", "count": len(self), "sha256": digest.hexdigest()}
+        """Count and a hash of all files: their names inside the folder and their contents (read once)."""
+        if self._digest is None:
+            digest = hashlib.sha256()
+            for file in self.files:
+                digest.update(f"{file.relative_to(self.path)}\0".encode())
+                digest.update(hashlib.sha256(file.read_bytes()).digest())
+            self._digest = digest.hexdigest()
+        return {"kind": "folder", "count": len(self), "sha256": self._digest}
+
+    def _is_gray(self, file: Path) -> bool:
+        with self._opened(file) as image:
+            if image.mode[0] in "IF":
+                remedy = f"has levels of mode {image.mode}; convert it to 8 bits"
+                raise SettingError("image", str(file), remedy)
+            return image.mode in ("1", "L", "LA")
 
     def _read(self, file: Path) -> Tensor:
         with self._opened(file) as image:
@@ -204,12 +230,12 @@ class FolderSource(Source):
                 raise SettingError("image", str(file), remedy)
             try:
                 pixels: Tensor = pil_to_tensor(image.convert(self.mode))
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 raise SettingError("image", str(file), f"is damaged ({error}); remove it") from error
             return pixels
 
     def _opened(self, file: Path) -> Image.Image:
         try:
             return Image.open(file)
-        except (UnidentifiedImageError, OSError) as error:
+        except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
             raise SettingError("image", str(file), f"cannot be read ({error}); remove it") from error

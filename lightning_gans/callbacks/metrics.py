@@ -69,14 +69,15 @@ class MetricsCallback(Callback):
     @property
     def state_key(self) -> str:
         """One state for each extractor: a run may have several of these callbacks."""
-        return self._generate_state_key(features=self.evaluator.features.name, ema=self.ema)
+        settings = {"num_samples": self.num_samples, "seed": self.seed, "ema": self.ema}
+        return self._generate_state_key(features=self.evaluator.features.name, **settings)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Judge the untrained generator; a resumed run already knows its last values."""
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger) and trainer.is_global_zero:
                 self._define_summaries(logger)
-        if self._resumed:
+        if self._resumed and trainer.global_step > 0:
             self._resumed = False
             trainer.callback_metrics.update({name: torch.tensor(value) for name, value in self._last.items()})
         else:
@@ -110,8 +111,8 @@ class MetricsCallback(Callback):
         self._last, self._evaluated_at = state_dict["last"], state_dict["evaluated_at"]
         self._resumed = True
 
-    def names(self) -> dict[str, bool]:
-        """The logged names, and whether higher values of each are better."""
+    def names(self) -> dict[str, bool | None]:
+        """The logged names, and whether higher values of each are better; None where neither way."""
         suffix = self.evaluator.features.metric_suffix
         return {f"metrics/{name}{suffix}": higher for name, higher in HIGHER_IS_BETTER.items()}
 
@@ -120,8 +121,11 @@ class MetricsCallback(Callback):
             kind = type(pl_module).__name__
             raise SettingError("metrics", kind, "needs a model with sample(n, seed=..., start=...), as GAN has")
         pl_module.require_finite_losses()  # or the samples would be what is refused, and no player named
-        for module in (self.evaluator.features, *self.evaluator.extra.values()):
-            module.to(pl_module.device)  # they are no part of the model, so Lightning does not
+        with torch.inference_mode(False):  # `validate` would make them inference tensors, which `fit` cannot use
+            for module in (self.evaluator.features, *self.evaluator.extra.values()):
+                module.to(pl_module.device)  # they are no part of the model, so Lightning does not
+        if is_smoke_run(trainer):
+            self.evaluator.cache = None
         count = _SMOKE_SAMPLES if is_smoke_run(trainer) else self.num_samples
         fake = SampledSource(pl_module, count, self.seed, self.ema)
         self.report = self.evaluator.evaluate(fake, self._real_images(trainer))
@@ -147,5 +151,5 @@ class MetricsCallback(Callback):
     def _define_summaries(self, logger: WandbLogger) -> None:
         """Let W&B keep each metric's best value beside its last."""
         for name, higher in self.names().items():
-            best = "max" if higher else "min"
-            logger.experiment.define_metric(name, step_metric="trainer/global_step", summary=f"{best},last")
+            best = {True: "max,", False: "min,", None: ""}[higher]
+            logger.experiment.define_metric(name, step_metric="trainer/global_step", summary=f"{best}last")

@@ -80,13 +80,14 @@ def evaluate(
             on_batch=lambda done, total: progress.update(tasks[0], completed=done, total=total),
         )
         report = evaluator.evaluate(fake_side, real_side)
-    if before is not None and (found := differences(before, report)):
-        where = "; ".join(f"{key}: {old} against {new}" for key, (old, new) in found.items())
-        raise SettingError("--baseline", baseline, f"cannot be compared, the protocols differ in {where}")
-    _show(report, before)
+    found = {} if before is None else differences(before, report)
+    _show(report, None if found else before)
     if output is not None:
         Path(output).write_text(json.dumps(report.as_dict(), indent=2) + "\n")
         print(f"wrote {output}")
+    if found:  # last, so that nothing measured is lost
+        where = "; ".join(f"{key}: {old} against {new}" for key, (old, new) in found.items())
+        raise SettingError("--baseline", baseline, f"cannot be compared, the protocols differ in {where}")
 
 
 def train_features(

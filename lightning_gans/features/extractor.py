@@ -137,7 +137,7 @@ class Extractor(nn.Module, ABC):
 
         Cached; an in-place change of a weight is noticed through PyTorch's version counter of that tensor.
         """
-        seen = [(key, value.data_ptr(), value._version) for key, value in self._weights()]
+        seen = [(key, value.data_ptr(), _version_of(value)) for key, value in self._weights()]
         if self._hashed is None or self._hashed[0] != seen:
             self._hashed = seen, self._hash()
         return self._hashed[1]
@@ -174,7 +174,8 @@ class Extractor(nn.Module, ABC):
         return sorted(chain(self.named_parameters(), self.named_buffers()), key=lambda item: item[0])
 
     def _hash(self) -> str:
-        digest = hashlib.sha256(f"{type(self).__qualname__}\n{self.preprocessing}\n{self.structure}\n".encode())
+        facts = (type(self).__qualname__, self.preprocessing, self.structure, self.num_classes)
+        digest = hashlib.sha256("\n".join(map(str, facts)).encode())
         for key, value in self._weights():
             digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
             digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
@@ -182,6 +183,11 @@ class Extractor(nn.Module, ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_hashed": None}  # addresses of tensors mean nothing in a copy
+
+
+def _version_of(tensor: Tensor) -> int | None:
+    """How often a tensor was changed in place, as far as torch counts it (not for tensors of inference mode)."""
+    return None if tensor.is_inference() else tensor._version
 
 
 def describe(tensor: Tensor) -> str:

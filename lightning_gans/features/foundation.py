@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.transforms.functional import InterpolationMode, resize
 
 from lightning_gans.errors import SettingError
 from lightning_gans.features.extractor import Extractor, Features, describe
@@ -29,6 +28,7 @@ class _VisionTransformer(Extractor):
     ) -> None:
         super().__init__(name)
         self.model, self.side = model, side
+        self.structure = str(getattr(model, "config", ""))  # heads and activations are no weights
         self.preprocessing = f"{self.preprocessing}; {side} pixels, mean {mean}, std {std}"
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
@@ -42,6 +42,8 @@ class _VisionTransformer(Extractor):
 
     def prepared(self, images: Tensor) -> Tensor:
         """Images as the transformer takes them: (N, 3, side, side) float32."""
+        from torchvision.transforms.functional import InterpolationMode, resize  # here, since only this needs it
+
         rgb = images.expand(-1, 3, -1, -1)
         resized: Tensor = resize(rgb, [self.side, self.side], InterpolationMode.BICUBIC, antialias=True)
         return (resized.float() / 255 - self.get_buffer("mean")) / self.get_buffer("std")

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, is_dataclass
 from typing import ClassVar
 
 import torch
@@ -21,9 +21,17 @@ class Kernel(ABC):
     Attributes:
         translation_invariant: Whether ``k(x + c, y + c) = k(x, y)``. Such a kernel is computed on centered vectors,
             because ``|x|^2 + |y|^2 - 2 x.y`` loses all its digits far from the origin.
+        translation_invariant_mmd: Whether moving all samples by one vector leaves the MMD as it is, though not the
+            kernel: then too the samples are centered first.
     """
 
     translation_invariant: ClassVar[bool] = False
+    translation_invariant_mmd: ClassVar[bool] = False
+
+    @property
+    def key(self) -> str | None:
+        """What identifies the kernel from run to run: its class and parameters; None where they are not known."""
+        return f"{type(self).__qualname__}{astuple(self)}" if is_dataclass(self) else None
 
     @abstractmethod
     def from_inner(self, inner: Tensor, x_squared: Tensor, y_squared: Tensor, dim: int) -> Tensor:
@@ -59,6 +67,8 @@ class LinearKernel(Kernel):
         >>> LinearKernel()(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]))
         tensor([[11.]])
     """
+
+    translation_invariant_mmd: ClassVar[bool] = True
 
     def from_inner(self, inner: Tensor, x_squared: Tensor, y_squared: Tensor, dim: int) -> Tensor:
         """See :meth:`Kernel.from_inner`."""

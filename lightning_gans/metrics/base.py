@@ -141,7 +141,9 @@ class FeatureMetric(RowMetric):
     def __init__(self, reset_real_features: bool = True, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.reset_real_features = reset_real_features
-        self._known: tuple[tuple[bool, int], RealSide] | None = None
+        # A MetricCollection lets metrics of equal states share them; these two kinds must not.
+        self.add_state("keeps_real", default=torch.tensor(int(not reset_real_features)), dist_reduce_fx="max")
+        self._known: RealSide | None = None
 
     def update(self, features: Tensor, real: bool, index: Tensor | None = None) -> None:
         """Add a batch of one side.
@@ -188,10 +190,10 @@ class ComparisonMetric(FeatureMetric):
         """The value from both sides."""
 
     def _real_side(self) -> RealSide:
-        parts = [self.real] if isinstance(self.real, Tensor) else self.real
-        state = (self._is_synced, sum(map(len, parts)))  # real samples are only ever added
-        if self._known is not None and self._known[0] == state:
-            return self._known[1]
-        side = RealSide.from_features(self._rows("real"))
-        self._known = None if self.reset_real_features else (state, side)
+        rows = self._rows("real")
+        known = self._known
+        if known is not None and known.features.dtype == rows.dtype and torch.equal(known.features, rows):
+            return known
+        side = RealSide.from_features(rows)
+        self._known = None if self.reset_real_features else side
         return side

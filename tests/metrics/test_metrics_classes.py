@@ -131,11 +131,11 @@ def test_real_features_stay_when_asked(name, pair, monkeypatch):
 def test_real_side_is_worked_out_once_when_it_stays(pair, monkeypatch):
     metric = fill(PrecisionRecall(reset_real_features=False), pair)
     metric.compute()
-    side = metric._known[1]
+    side = metric._known
     metric.reset()
     metric.update(pair[1], real=False)
     metric.compute()
-    assert metric._known[1] is side
+    assert metric._known is side
 
 
 def test_a_collection_keeps_real_features_too(pair):

@@ -65,9 +65,11 @@ def covariance_root(covariance: Tensor) -> Tensor:
         >>> covariance_root(torch.tensor([[4.0, 0.0], [0.0, 0.0]], dtype=torch.float64)).abs()
         tensor([[2., 0.]], dtype=torch.float64)
     """
-    values, vectors = torch.linalg.eigh(covariance)
+    scale = covariance.diagonal().clamp_min(0).sqrt()  # of correlations, so that no unit decides what is rounding error
+    scale = torch.where(scale > 0, scale, 1)
+    values, vectors = torch.linalg.eigh(covariance / scale / scale[:, None])
     keep = values > len(values) * torch.finfo(values.dtype).eps * values[-1]
-    root: Tensor = values[keep].sqrt()[:, None] * vectors[:, keep].T
+    root: Tensor = values[keep].sqrt()[:, None] * vectors[:, keep].T * scale
     return root
 
 

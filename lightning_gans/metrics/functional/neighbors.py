@@ -63,7 +63,7 @@ class Nearest:
         )  # one is the point itself
         kth = squared[:, last : last + 1]
         margin = error * (3 * self.points.squared[:, None] + 4 * kth.clamp_min(0)) + floor
-        return squared <= kth + 4 * margin
+        return (squared <= kth + 4 * margin) | ~squared.isfinite()  # what overflowed is computed exactly
 
     def _exact(self, rows: Tensor, index: Tensor, near: Tensor) -> tuple[Tensor, Tensor]:
         """The candidates ``index`` (n, w) of ``rows`` (n,) that are ``near`` in the order of their exact distances."""
@@ -83,7 +83,9 @@ class Nearest:
         # |y|^2 <= 2 |x|^2 + 2 d^2, and any y that is not a candidate has a computed distance of at least the last one's
         kth = squared[:, self.k - 1] * self.points.frame.scale**2
         margin = error * (3 * found.points.squared + 2 * kth) + floor
-        unsure = (kth > 0) & (kth + margin > found.squared[:, -1].double()) & (margin > tolerance * kth)
+        last = found.squared[:, -1].double()
+        unsure = (kth > 0) & (kth + margin > last) & (margin > tolerance * kth)
+        unsure |= ~(last.isfinite() & margin.isfinite())  # overflow says nothing about who is near
         return unsure.nonzero().squeeze(1)
 
     def _search(self, rows: Tensor) -> tuple[Tensor, Tensor]:

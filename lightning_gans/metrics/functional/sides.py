@@ -15,7 +15,7 @@ from lightning_gans.metrics.functional.neighbors import Nearest
 from lightning_gans.metrics.functional.tiles import TILE_SIZE, Frame, Points, Tile, sweep, work_dtype
 
 USUAL_NEIGHBOURS = 5  # found at once, as 1, 3 and 5 are asked for in turn
-SCHEMA = 1  # raised whenever the meaning of a stored tensor changes
+SCHEMA = 2  # raised whenever the meaning of a stored tensor changes
 
 
 class KernelSums:
@@ -52,7 +52,7 @@ def kernel_tile(kernel: Kernel, tile: Tile) -> Tensor:
     inner = tile.inner.double() * frame.scale**-2
     rows = tile.left.squared[tile.rows] * frame.scale**-2
     cols = tile.right.squared[tile.cols] * frame.scale**-2
-    if not kernel.translation_invariant:  # move the origin back: x = c + m
+    if not (kernel.translation_invariant or kernel.translation_invariant_mmd):  # move the origin back: x = c + m
         left = tile.left.block(tile.rows, torch.float64) @ frame.center / frame.scale
         right = tile.right.block(tile.cols, torch.float64) @ frame.center / frame.scale
         square = frame.center.square().sum()
@@ -78,6 +78,7 @@ class Side:
         self.features = checked_features(name, features)
         self.name, self.tile_size, self._frame = name, tile_size, frame
         self._store: dict[str, Tensor] = {}
+        self._unnamed: list[tuple[Kernel, Tensor]] = []
         self._points: Points | None = None
 
     def __len__(self) -> int:
@@ -147,7 +148,7 @@ class Side:
         if k:
             check_neighbors(k, **{self.name: len(self)})
             k = max(k, min(USUAL_NEIGHBOURS, len(self) - 1))
-        wanted = [kernel for kernel in kernels if f"kernel {kernel!r}" not in self._store]
+        wanted = [kernel for kernel in kernels if self._kernel_sums(kernel) is None]
         need_neighbors = k > (self._store["neighbors"].shape[1] if "neighbors" in self._store else 0)
         if not wanted and not need_neighbors:
             return self
@@ -157,8 +158,17 @@ class Side:
         if need_neighbors:
             self._store["neighbors"] = nearest.result()[0]
         for number, kernel in enumerate(wanted):
-            self._store[f"kernel {kernel!r}"] = torch.stack([sums.totals[number], sums.diagonals[number]])
+            found = torch.stack([sums.totals[number], sums.diagonals[number]])
+            if kernel.key is None:
+                self._unnamed.append((kernel, found))  # holding the kernel, so that no other takes its identity
+            else:
+                self._store[f"kernel {kernel.key}"] = found
         return self
+
+    def _kernel_sums(self, kernel: Kernel) -> Tensor | None:
+        if kernel.key is not None:
+            return self._store.get(f"kernel {kernel.key}")
+        return next((sums for known, sums in self._unnamed if known is kernel), None)
 
     def neighbors(self, k: int) -> Tensor:
         """Squared distances of each sample to its k nearest, itself left out; ascending, float64, shape (N, k)."""
@@ -166,7 +176,9 @@ class Side:
 
     def kernel_sums(self, kernel: Kernel) -> tuple[Tensor, Tensor]:
         """Sum of a fitted kernel over pairs of two different samples, and over pairs of a sample with itself."""
-        total, diagonal = self.prepare(kernels=[kernel])._store[f"kernel {kernel!r}"]
+        found = self.prepare(kernels=[kernel])._kernel_sums(kernel)
+        assert found is not None
+        total, diagonal = found
         return total, diagonal
 
 
@@ -243,13 +255,14 @@ def as_fake(fake: Tensor | Side, real: Side, name: str = "fake") -> Side:
     Raises:
         SettingError: If the dimensions differ.
     """
-    if isinstance(fake, Side):
+    if isinstance(fake, Side) and fake is not real and fake.frame is real.frame:
         return fake
-    side = Side(fake.to(real.features.device), None, name, real.tile_size)
+    features = fake.features if isinstance(fake, Side) else fake
+    side = Side(features.to(real.features.device), None, name, real.tile_size)
     if side.features.shape[1] != real.features.shape[1]:
         remedy = (
             f"the real features have dimension {real.features.shape[1]}; extract both sides with the same extractor"
         )
-        raise SettingError(name, tuple(fake.shape), remedy)
+        raise SettingError(name, tuple(features.shape), remedy)
     side._frame = real.frame
     return side

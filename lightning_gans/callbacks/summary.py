@@ -69,7 +69,9 @@ def paths(trainer: Trainer) -> dict[str, Any]:
             found["samples"] = callback.path
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger) and logger.experiment.settings.mode == "offline":
-            found["to upload"] = f"wandb sync {shown(Path(logger.experiment.dir).parent)}"
+            latest = Path(logger.experiment.dir).parent
+            parts = sorted(latest.parent.glob(f"offline-run-*-{logger.version}"))  # several after a resume
+            found["to upload"] = f"wandb sync {' '.join(shown(part) for part in parts or [latest])}"
     return {name: shown(path) for name, path in found.items() if path}
 
 

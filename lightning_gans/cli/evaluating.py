@@ -51,7 +51,7 @@ def evaluate(
         checkpoint: A checkpoint that ``lightning_gans fit`` wrote, whose samples are judged.
         features: inception, digits, mnist, or a .safetensors file of ``lightning_gans train-features``. By default
             those of the named data set, and inception for all other images.
-        weights: File with Inception's weights (pt_inception-2015-12-05-6726825d.pth).
+        weights: File with Inception's weights, torch-fidelity's weights-inception-2015-12-05-6726825d.pth.
         download: Whether Inception's weights may be downloaded.
         num_samples: Number of samples of a checkpoint.
         seed: Selects those samples.
@@ -103,7 +103,7 @@ def train_features(
     Args:
         data: A folder with one folder of images for each class, or a data set by name (Digits).
         output: The .safetensors file to write.
-        name: Of the features in metrics (metrics/fid_<name>); the data's by default.
+        name: Of the features in metrics (metrics/fid_<name>); the output file's by default.
         seed: Of weights, order and split.
         epochs: Passes over the training images.
         batch_size: Images a step.
@@ -121,7 +121,7 @@ def train_features(
         facts = write_classifier(
             parts,
             Path(output),
-            name=name or Path(data).name.lower(),
+            name=name or Path(output).stem,
             description=f"{data}, {len(images)} images, a fifth of each class held out (seed {seed})",
             seed=seed,
             epochs=epochs,

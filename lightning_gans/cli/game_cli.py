@@ -102,11 +102,12 @@ def fill_facts(config: Namespace) -> None:
     Args:
         config: Configuration of a subcommand, with ``model`` and ``data`` as ``class_path`` and ``init_args``.
     """
-    facts = {"latent_dim": config.model.init_args.get("latent_dim")}
+    settings = _init_args(config.model)
+    facts = {"latent_dim": settings.get("latent_dim")}
     if config.get("data") is not None:
-        data = import_object(config.data.class_path)(**config.data.init_args.as_dict())
+        data = import_object(config.data.class_path)(**_init_args(config.data))
         facts |= {name: getattr(data, name, None) for name in ("image_shape", "num_classes")}
-    nodes = [config.model, *(v for v in vars(config.model.init_args).values() if isinstance(v, Namespace))]
+    nodes = [config.model, *(v for v in settings.values() if isinstance(v, Namespace))]
     for node in nodes:
         if "class_path" not in node or "init_args" not in node:
             continue
@@ -119,3 +120,9 @@ def fill_facts(config: Namespace) -> None:
 
 def _run_name(config: Namespace) -> str:
     return str(config.model.class_path).rpartition(".")[2].lower()
+
+
+def _init_args(node: Namespace) -> dict[str, Any]:
+    """The arguments of a class, by name; none where it takes none."""
+    arguments = node.get("init_args")
+    return {} if arguments is None else dict(vars(arguments))

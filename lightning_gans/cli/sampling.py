@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from torchvision.utils import save_image
+from torchvision.transforms.functional import to_pil_image
 
 from lightning_gans.callbacks.samples import columns, grid
 from lightning_gans.cli.runs import read_checkpoint, require_writable
@@ -14,7 +14,7 @@ _AT_ONCE = 256  # images in memory
 
 
 def sample(checkpoint: str, num: int = 64, seed: int = 0, output: str = "samples", ema: bool = True) -> None:
-    """Generate images from a checkpoint: one PNG each, and a grid of the first 64.
+    """Generate images from a checkpoint: one PNG each in ``images``, and ``grid.png`` of the first 64.
 
     Args:
         checkpoint: A checkpoint that ``lightning_gans fit`` wrote.
@@ -31,11 +31,15 @@ def sample(checkpoint: str, num: int = 64, seed: int = 0, output: str = "samples
         raise SettingError("checkpoint", checkpoint, f"{type(model).__name__} cannot be sampled")
     require_writable(output, "--output")
     folder = Path(output)
+    singles = folder / "images"  # apart from the grid, so that `evaluate` takes the folder as it is
+    singles.mkdir(exist_ok=True)
+    for old in singles.glob("[0-9]*.png"):
+        old.unlink()  # of another number or model: two must not be mixed
     for start in range(0, num, _AT_ONCE):
         images = model.sample(min(_AT_ONCE, num - start), seed=seed, ema=ema, start=start)
         if start == 0:
             first = grid(images[:64], columns(min(num, 64)))
-            save_image(first.float() / 255, folder / "grid.png")
-        for index, image in enumerate(images, start):
-            save_image(to_uint8(image).float() / 255, folder / f"{index:05d}.png")
-    print(f"{num} images and grid.png in {folder}")
+            to_pil_image(first).save(folder / "grid.png")
+        for index, image in enumerate(to_uint8(images).cpu(), start):
+            to_pil_image(image).save(singles / f"{index:05d}.png")  # gray stays gray
+    print(f"{num} images in {singles}, and {folder / 'grid.png'}")

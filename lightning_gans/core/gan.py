@@ -116,7 +116,10 @@ class GAN(Game):
 
     def real(self, batch: Any) -> tuple[Tensor, ...]:
         """What the discriminator judges of a batch: (images,)."""
-        return (images_of(batch),)
+        images = images_of(batch)
+        if not images.is_floating_point():
+            raise SettingError("batch", str(images.dtype), "networks take floats in [-1, 1]; see images.from_uint8")
+        return (images,)
 
     def fake(self, batch: Any, z: Tensor | None = None) -> tuple[Tensor, ...]:
         """What the discriminator judges of as many generated samples: (images,)."""

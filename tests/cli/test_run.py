@@ -164,16 +164,21 @@ def test_sample(run, command, tmp_path):
         assert done.code == 0, done.err
 
     def pictures(folder):
-        return {path.name: path.read_bytes() for path in (tmp_path / folder).glob("0*.png")}
+        return {path.name: path.read_bytes() for path in (tmp_path / folder / "images").glob("*.png")}
 
     five = pictures("five")
     assert len(five) == 5
     assert (tmp_path / "five/grid.png").is_file()
-    with Image.open(tmp_path / "five/00000.png") as picture:
-        assert picture.size == (8, 8)
+    with Image.open(tmp_path / "five/images/00000.png") as picture:
+        assert (picture.size, picture.mode) == ((8, 8), "L")
     assert pictures("again") == five
     assert pictures("other") != five
     assert pictures("three") == {name: five[name] for name in sorted(five)[:3]}
+    command("sample", run.best, "--num", 2, "--output", "five")
+    assert len(pictures("five")) == 2  # nothing of the earlier ones stays
+    done = command("sample", run.best, "--num", 20, "--output", "more")
+    done = command("evaluate", "--real", "Digits", "--fake", "more/images")
+    assert done.code == 0, done.err
 
 
 def test_fast_dev_run_writes_nothing(command, tmp_path):

@@ -79,8 +79,8 @@ class SampleGrid(Callback):
             self.real = real_images(trainer)
         if self.real is None:
             return None  # an iterable data set shows no images twice
-        count = min(self.num, len(self.real))  # type: ignore[arg-type]
-        spread = torch.linspace(0, len(self.real) - 1, count).long().tolist()  # type: ignore[arg-type]
+        total = len(self.real)  # type: ignore[arg-type] # torch's Dataset declares no length; real_images asks for one
+        spread = torch.linspace(0, total - 1, min(self.num, total)).long().tolist()
         return torch.stack([images_of(self.real[index]) for index in spread])
 
 

@@ -36,7 +36,7 @@ class RunSummary(Callback):
             return
         console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
         console.print()
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        for callback in trainer.callbacks:  # type: ignore[attr-defined] # Lightning sets it unseen
             if isinstance(callback, MetricsCallback) and callback.report is not None:
                 console.print(table(callback.report, trainer.global_step))
         for name, path in paths(trainer).items():
@@ -62,7 +62,7 @@ def table(report: Report, rounds: int) -> Table:
 def paths(trainer: Trainer) -> dict[str, Any]:
     """Where things are, by what they are."""
     found: dict[str, Any] = {}
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+    for callback in trainer.callbacks:  # type: ignore[attr-defined] # Lightning sets it unseen
         if isinstance(callback, GameCheckpoint):
             found |= {"best checkpoint": callback.best_model_path, "last checkpoint": callback.last_model_path}
         if isinstance(callback, SampleGrid):

@@ -278,12 +278,12 @@ def pairwise_accuracy(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
 
 def _latent_dim(given: int | None, generator: nn.Module) -> int:
     """The size of the latents: as given, or as the generator says; both must agree."""
-    own = getattr(generator, "latent_dim", None)
-    if given is None and own is None:
+    own: int | None = getattr(generator, "latent_dim", None)
+    size = own if given is None else given
+    if size is None:
         raise SettingError("latent_dim", None, "give it, or give the generator an attribute latent_dim")
-    if given is not None and own is not None and given != own:
-        raise SettingError("latent_dim", given, f"the generator takes latents of size {own}")
-    size = int(given if given is not None else own)  # type: ignore[arg-type]
+    if own is not None and size != own:
+        raise SettingError("latent_dim", size, f"the generator takes latents of size {own}")
     if size < 1:
         raise SettingError("latent_dim", size, "must be positive")
     return size

@@ -5,7 +5,6 @@ from typing import Any
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from lightning_gans.batch import images_of, labels_of
 from lightning_gans.core.averaging import calibrate, evaluating, has_batch_statistics
@@ -13,6 +12,7 @@ from lightning_gans.core.game import Game
 from lightning_gans.core.player import Player
 from lightning_gans.core.randomness import Normal, Prior, indexed_draw, mix
 from lightning_gans.errors import SettingError
+from lightning_gans.losses import minimax_discriminator_loss, non_saturating_generator_loss
 
 ADAM: Any = {"class_path": "torch.optim.Adam", "init_args": {"lr": 2e-4, "betas": [0.5, 0.999]}}
 """Adam as in DCGAN (Radford et al. 2016, arXiv:1511.06434, section 4), the usual choice for GANs since."""
@@ -101,12 +101,11 @@ class GAN(Game):
 
     def discriminator_loss(self, batch: Any) -> Tensor:
         """-E[log D(x)] - E[log(1 - D(G(z)))], a scalar."""
-        real_logits, fake_logits = self.judge_both(self.real(batch), self.fake(batch))
-        return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+        return minimax_discriminator_loss(*self.judge_both(self.real(batch), self.fake(batch)))
 
     def generator_loss(self, batch: Any) -> Tensor:
         """-E[log D(G(z))], a scalar."""
-        return F.softplus(-self.judge(*self.fake(batch))).mean()
+        return non_saturating_generator_loss(self.judge(*self.fake(batch)))
 
     # The seams that variants override.
 

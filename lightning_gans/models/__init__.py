@@ -1,5 +1,10 @@
 """The variants, one paper a file; no variant imports another."""
 
+from lightning_gans.models.dcgan import DCGAN
+from lightning_gans.models.gan import MinimaxGAN
+from lightning_gans.models.hinge import HingeGAN
+from lightning_gans.models.lsgan import LSGAN
 from lightning_gans.models.wgan import WGAN
+from lightning_gans.models.wgan_gp import WGANGP
 
-__all__ = ["WGAN"]
+__all__ = ["DCGAN", "LSGAN", "WGAN", "WGANGP", "HingeGAN", "MinimaxGAN"]

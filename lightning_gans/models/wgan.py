@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from lightning_gans.core import GAN, Player
 from lightning_gans.errors import SettingError
+from lightning_gans.losses import wasserstein_discriminator_loss, wasserstein_generator_loss
 from lightning_gans.regularizers import clip_weights_
 
 RMSPROP: Any = {"class_path": "torch.optim.RMSprop", "init_args": {"lr": 5e-5}}
@@ -68,10 +69,10 @@ class WGAN(GAN):
     def discriminator_loss(self, batch: Any) -> Tensor:
         """E[f(G(z))] - E[f(x)]: minus the estimated distance."""
         real_logits, fake_logits = self.judge_both(self.real(batch), self.fake(batch))
-        distance = real_logits.mean() - fake_logits.mean()
-        self.note("wasserstein", distance)
-        return -distance
+        loss = wasserstein_discriminator_loss(real_logits, fake_logits)
+        self.note("wasserstein", -loss)
+        return loss
 
     def generator_loss(self, batch: Any) -> Tensor:
         """-E[f(G(z))]."""
-        return -self.judge(*self.fake(batch)).mean()
+        return wasserstein_generator_loss(self.judge(*self.fake(batch)))

@@ -2,5 +2,16 @@
 
 from lightning_gans.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from lightning_gans.networks.mlp import MLPDiscriminator, MLPGenerator
+from lightning_gans.networks.resnet import ResNetDiscriminator, ResNetGenerator
+from lightning_gans.networks.spectral import SpectralNorm, spectrally_normalized
 
-__all__ = ["DCGANDiscriminator", "DCGANGenerator", "MLPDiscriminator", "MLPGenerator"]
+__all__ = [
+    "DCGANDiscriminator",
+    "DCGANGenerator",
+    "MLPDiscriminator",
+    "MLPGenerator",
+    "ResNetDiscriminator",
+    "ResNetGenerator",
+    "SpectralNorm",
+    "spectrally_normalized",
+]

@@ -11,7 +11,9 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from lightning_gans.errors import SettingError
 from lightning_gans.networks.shapes import halvings, image_size, positive
+from lightning_gans.networks.spectral import spectrally_normalized
 
 
 class DCGANGenerator(nn.Module):
@@ -59,6 +61,8 @@ class DCGANDiscriminator(nn.Module):
         width: Channels of the largest hidden map; each smaller map has twice as many.
         batch_norm: Whether hidden maps are batch normalized, as in the paper; not with gradient penalties, which are
             defined sample by sample.
+        spectral_norm: Whether every layer is spectrally normalized (Miyato et al. 2018, arXiv:1802.05957); in place of
+            batch norm, whose scale would undo it.
 
     Raises:
         SettingError: An impossible shape or size.
@@ -69,9 +73,17 @@ class DCGANDiscriminator(nn.Module):
         torch.Size([2, 1])
     """
 
-    def __init__(self, image_shape: Sequence[int] | None = None, width: int = 64, batch_norm: bool = True) -> None:
+    def __init__(
+        self,
+        image_shape: Sequence[int] | None = None,
+        width: int = 64,
+        batch_norm: bool = True,
+        spectral_norm: bool = False,
+    ) -> None:
         super().__init__()
         positive(width=width)
+        if batch_norm and spectral_norm:
+            raise SettingError("spectral_norm", True, "needs batch_norm: false, whose scale would undo it")
         channels, side = image_size(image_shape)
         sides = halvings(side)
         widths = [channels, *(width * 2**i for i in range(len(sides) - 1))]
@@ -84,6 +96,8 @@ class DCGANDiscriminator(nn.Module):
         self.down = nn.Sequential(*layers)
         self.out = nn.Conv2d(widths[-1], 1, sides[-1])  # smallest map -> 1 x 1
         self.apply(_initialize)
+        if spectral_norm:
+            spectrally_normalized(self)
 
     def features(self, images: Tensor) -> Tensor:
         """The last hidden map, flattened: (N, D)."""

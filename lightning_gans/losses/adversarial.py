@@ -1,0 +1,133 @@
+r"""Adversarial objectives as pure functions of logits: what each player minimizes, a scalar in float32 or more.
+
+Logits may have any shape (N, ...): several logits of one sample (patches) count alike. With a logit l and
+D = sigmoid(l), -log D = softplus(-l) and -log(1 - D) = softplus(l), which do not overflow.
+"""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def minimax_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """-E[log D(x)] - E[log(1 - D(G(z)))]: Goodfellow et al. 2014, arXiv:1406.2661, eq. 1.
+
+    Its minimum over D is -V = 2 log 2 - 2 JSD, reached at D = p / (p + q) (section 4.1).
+
+    Args:
+        real_logits: Logits of real samples, (N, ...).
+        fake_logits: Logits of generated samples, (M, ...).
+
+    Example:
+        >>> import torch
+        >>> minimax_discriminator_loss(torch.zeros(2), torch.zeros(3))  # 2 log 2: a judge that guesses
+        tensor(1.3863)
+    """
+    return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+
+
+def minimax_generator_loss(fake_logits: Tensor) -> Tensor:
+    """E[log(1 - D(G(z)))]: the generator's side of eq. 1 of arXiv:1406.2661; flat where D is sure of what is fake.
+
+    Args:
+        fake_logits: (N, ...).
+
+    Example:
+        >>> import torch
+        >>> minimax_generator_loss(torch.zeros(3))  # -log 2
+        tensor(-0.6931)
+    """
+    return -F.softplus(fake_logits).mean()
+
+
+def non_saturating_generator_loss(fake_logits: Tensor) -> Tensor:
+    """-E[log D(G(z))]: the same fixed point, a steep gradient early on (arXiv:1406.2661, section 3).
+
+    Args:
+        fake_logits: (N, ...).
+
+    Example:
+        >>> import torch
+        >>> non_saturating_generator_loss(torch.zeros(3))  # log 2
+        tensor(0.6931)
+    """
+    return F.softplus(-fake_logits).mean()
+
+
+def least_squares_discriminator_loss(
+    real_logits: Tensor, fake_logits: Tensor, a: float = 0.0, b: float = 1.0
+) -> Tensor:
+    """1/2 E[(D(x) - b)^2] + 1/2 E[(D(G(z)) - a)^2]: Mao et al. 2017, arXiv:1611.04076, eq. 2.
+
+    Args:
+        real_logits: (N, ...).
+        fake_logits: (M, ...).
+        a: Target for generated samples.
+        b: Target for real samples.
+
+    Example:
+        >>> import torch
+        >>> least_squares_discriminator_loss(torch.ones(2), torch.zeros(3))
+        tensor(0.)
+    """
+    return ((real_logits - b).square().mean() + (fake_logits - a).square().mean()) / 2
+
+
+def least_squares_generator_loss(fake_logits: Tensor, c: float = 1.0) -> Tensor:
+    """1/2 E[(D(G(z)) - c)^2]: arXiv:1611.04076, eq. 2.
+
+    Args:
+        fake_logits: (N, ...).
+        c: What the generator wants D to say.
+
+    Example:
+        >>> import torch
+        >>> least_squares_generator_loss(torch.zeros(3))
+        tensor(0.5000)
+    """
+    return (fake_logits - c).square().mean() / 2
+
+
+def hinge_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))]: Lim and Ye 2017, arXiv:1705.02894; Miyato et al. 2018, eq. 16.
+
+    Samples outside the margin pull no more: the critic stays bounded without a penalty.
+
+    Args:
+        real_logits: (N, ...).
+        fake_logits: (M, ...).
+
+    Example:
+        >>> import torch
+        >>> hinge_discriminator_loss(torch.tensor([2.0, 0.0]), torch.tensor([-3.0, 0.0]))
+        tensor(1.)
+    """
+    return F.relu(1 - real_logits).mean() + F.relu(1 + fake_logits).mean()
+
+
+def wasserstein_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """E[f(G(z))] - E[f(x)]: minus the critic's estimated distance; Arjovsky et al. 2017, arXiv:1701.07875, eq. 2.
+
+    Args:
+        real_logits: f(x), (N, ...).
+        fake_logits: f(G(z)), (M, ...).
+
+    Example:
+        >>> import torch
+        >>> wasserstein_discriminator_loss(torch.ones(2), torch.zeros(3))
+        tensor(-1.)
+    """
+    return fake_logits.mean() - real_logits.mean()
+
+
+def wasserstein_generator_loss(fake_logits: Tensor) -> Tensor:
+    """-E[f(G(z))]: the generator's side, and of the hinge objective too (arXiv:1802.05957, eq. 17).
+
+    Args:
+        fake_logits: f(G(z)), (N, ...).
+
+    Example:
+        >>> import torch
+        >>> wasserstein_generator_loss(torch.tensor([1.0, 2.0]))
+        tensor(-1.5000)
+    """
+    return -fake_logits.mean()

@@ -1,4 +1,4 @@
-"""The one kind of error that is the user's to mend."""
+"""The one kind of error that is the user's to mend, and the one kind of warning."""
 
 
 class SettingError(ValueError):
@@ -24,3 +24,7 @@ class SettingError(ValueError):
 
     def __reduce__(self) -> tuple[type["SettingError"], tuple[str, object, str]]:
         return SettingError, (self.setting, self.value, self.remedy)  # errors travel between processes
+
+
+class Advice(UserWarning):
+    """What a user should know although nothing is wrong: one line, which the command prints as it is."""

@@ -16,6 +16,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from lightning_gans.callbacks.folder import is_smoke_run, run_folder, shown
+from lightning_gans.callbacks.metrics import MetricsCallback
 from lightning_gans.errors import SettingError
 
 _AGREE_EVERY = 10  # rounds: asking all processes in each would make a GPU wait for each
@@ -29,7 +30,8 @@ class GameCheckpoint(ModelCheckpoint):
     callback does not save by time under manual optimization.
 
     Args:
-        monitor: The metric that decides what is best; None keeps the last state only.
+        monitor: The metric that decides what is best, with or without the suffix of its features. None, or a run
+            without metrics, keeps the last state only.
         mode: ``"min"`` or ``"max"``.
         every_n_rounds: Rounds between saves of the last state.
         every: Time between saves of the last state; None for rounds only.
@@ -43,7 +45,7 @@ class GameCheckpoint(ModelCheckpoint):
 
     def __init__(
         self,
-        monitor: str | None = None,
+        monitor: str | None = "metrics/fid",
         mode: str = "min",
         every_n_rounds: int = 1000,
         every: timedelta | None = None,
@@ -63,14 +65,15 @@ class GameCheckpoint(ModelCheckpoint):
             every_n_train_steps=every_n_rounds,
             enable_version_counter=False,  # a rerun in the same folder replaces its own files
         )
-        self.interval = every
+        self.interval, self._wanted = every, monitor
         self.wandb_id: str | None = None
         self._seen: Tensor | None = None
         self._interrupted = 0
         self._previous_handlers: dict[int, Any] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Settle the folder: that of the run, whatever the logger."""
+        """Settle the folder, that of the run whatever the logger, and the full name of the monitored metric."""
+        self.monitor = logged_name(trainer, self._wanted)
         if self.dirpath is None:
             folder = Path(run_folder(trainer)).resolve() / "checkpoints"  # asks all processes
             self.dirpath = str(trainer.strategy.broadcast(str(folder)))
@@ -193,3 +196,21 @@ class GameCheckpoint(ModelCheckpoint):
         for number, handler in self._previous_handlers.items():
             signal.signal(number, handler)
         self._previous_handlers = {}
+
+
+def logged_name(trainer: Trainer, metric: str | None) -> str | None:
+    """The name under which a run logs a metric: ``metrics/fid`` may stand for ``metrics/fid_digits``.
+
+    Args:
+        trainer: The trainer of the run, whose callbacks are set up.
+        metric: Name with or without the suffix of the features.
+
+    Returns:
+        The full name, of the first callback that measures it; the name as given where none does.
+    """
+    for callback in trainer.callbacks:  # type: ignore[attr-defined] # Lightning sets it unseen
+        if isinstance(callback, MetricsCallback) and callback.evaluator is not None:
+            names = {metric, f"{metric}{callback.evaluator.features.metric_suffix}"}
+            if found := names & callback.names().keys():
+                return found.pop()
+    return metric

@@ -1,5 +1,6 @@
 """Judges the generator while it trains."""
 
+import warnings
 from typing import Any
 
 import torch
@@ -10,13 +11,18 @@ from torchmetrics import Metric
 
 from lightning_gans.callbacks.folder import is_smoke_run, real_images
 from lightning_gans.core import Game, log_values
-from lightning_gans.errors import SettingError
+from lightning_gans.errors import Advice, SettingError
 from lightning_gans.evaluation import HIGHER_IS_BETTER, Evaluator, Report
 from lightning_gans.features import Extractor
 from lightning_gans.losses.kernels import Kernel, PolynomialKernel
 from lightning_gans.sources import DatasetSource, SampledSource
 
 _SMOKE_SAMPLES = 64  # under fast_dev_run
+_REMEDY = (
+    "give --metrics.features InceptionFeatures (with --metrics.features.download true, 95 MB, or "
+    "--metrics.features.weights FILE), or a file that lightning_gans train-features made: "
+    "--metrics.features ClassifierFeatures --metrics.features.weights FILE"
+)
 
 
 class MetricsCallback(Callback):
@@ -28,7 +34,8 @@ class MetricsCallback(Callback):
     which papers mean by FID, go without the suffix.
 
     Args:
-        features: The extractor: ``DigitsFeatures()`` for the embedded digits.
+        features: The extractor; by default the one that suits the data, ``datamodule.features()``. Where there is
+            none either, as for a user's own images, ``fit`` goes without metrics and says so.
         every_n_rounds: Rounds between evaluations.
         num_samples: Samples generated for an evaluation.
         seed: Selects their latents: the same in every evaluation, so that curves are smooth.
@@ -39,12 +46,13 @@ class MetricsCallback(Callback):
         extra: Further torchmetrics metrics by name, fed with uint8 images and logged as ``metrics/<name>``.
 
     Raises:
-        SettingError: A setting is out of its range, or there are no real images.
+        SettingError: A setting is out of its range, or there are no real images; in ``validate`` and ``test`` also
+            if there are no features.
     """
 
     def __init__(
         self,
-        features: Extractor,
+        features: Extractor | None = None,
         every_n_rounds: int = 1000,
         num_samples: int = 2000,
         seed: int = 0,
@@ -58,10 +66,14 @@ class MetricsCallback(Callback):
             raise SettingError("metrics.every_n_rounds", every_n_rounds, "must be 1 or more")
         if num_samples < 2:
             raise SettingError("metrics.num_samples", num_samples, "a distribution needs at least 2 samples")
-        self.evaluator = Evaluator(features, batch_size, kernel=kernel or PolynomialKernel(), extra=extra or {})
+        if batch_size < 1:
+            raise SettingError("metrics.batch_size", batch_size, "must be positive")
+        self.features, self.batch_size, self.kernel, self.extra = features, batch_size, kernel, extra or {}
         self.every_n_rounds, self.num_samples, self.seed, self.ema = every_n_rounds, num_samples, seed, ema
-        self.real = None if real is None else DatasetSource(real)
+        self.real = real
+        self.evaluator: Evaluator | None = None  # None as long as there are no features
         self.report: Report | None = None
+        self._source: DatasetSource | None = None
         self._evaluated_at = -1
         self._last: dict[str, float] = {}
         self._resumed = False
@@ -70,10 +82,28 @@ class MetricsCallback(Callback):
     def state_key(self) -> str:
         """One state for each extractor: a run may have several of these callbacks."""
         settings = {"num_samples": self.num_samples, "seed": self.seed, "ema": self.ema}
-        return self._generate_state_key(features=self.evaluator.features.name, **settings)
+        features = self.evaluator.features if self.evaluator is not None else self.features
+        return self._generate_state_key(features=features.name if features is not None else None, **settings)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Settle features and real images; those of the data where none were given."""
+        datamodule: Any = getattr(trainer, "datamodule", None)
+        suited = datamodule.features() if hasattr(datamodule, "features") else None
+        features = self.features if self.features is not None else suited
+        self.report, self._source = None, None
+        self.evaluator = None
+        if features is not None:
+            kernel = self.kernel or PolynomialKernel()
+            self.evaluator = Evaluator(features, self.batch_size, kernel=kernel, extra=self.extra)
+        elif stage != "fit":
+            raise SettingError("metrics.features", None, f"there is nothing to measure with; {_REMEDY}")
+        elif trainer.is_global_zero:
+            warnings.warn(f"no metrics: no features are known for these data; {_REMEDY}", Advice, stacklevel=1)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Judge the untrained generator; a resumed run already knows its last values."""
+        if self.evaluator is None:
+            return
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger) and trainer.is_global_zero:
                 self._define_summaries(logger)
@@ -85,12 +115,12 @@ class MetricsCallback(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Judge when a multiple of ``every_n_rounds`` is reached."""
-        if trainer.global_step % self.every_n_rounds == 0:
+        if self.evaluator is not None and trainer.global_step % self.every_n_rounds == 0:
             self._evaluate_and_log(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Judge the final generator, unless that was just done."""
-        if self._evaluated_at != trainer.global_step:
+        if self.evaluator is not None and self._evaluated_at != trainer.global_step:
             self._evaluate_and_log(trainer, pl_module)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -112,7 +142,9 @@ class MetricsCallback(Callback):
         self._resumed = True
 
     def names(self) -> dict[str, bool | None]:
-        """The logged names, and whether higher values of each are better; None where neither way."""
+        """The logged names, and whether higher values of each are better; None where neither way. Known after setup."""
+        if self.evaluator is None:
+            return {}
         suffix = self.evaluator.features.metric_suffix
         return {f"metrics/{name}{suffix}": higher for name, higher in HIGHER_IS_BETTER.items()}
 
@@ -120,6 +152,7 @@ class MetricsCallback(Callback):
         if not isinstance(pl_module, Game):
             kind = type(pl_module).__name__
             raise SettingError("metrics", kind, "needs a model with sample(n, seed=..., start=...), as GAN has")
+        assert self.evaluator is not None
         pl_module.require_finite_losses()  # or the samples would be what is refused, and no player named
         with torch.inference_mode(False):  # `validate` would make them inference tensors, which `fit` cannot use
             for module in (self.evaluator.features, *self.evaluator.extra.values()):
@@ -141,12 +174,12 @@ class MetricsCallback(Callback):
         pl_module.log_dict(self._evaluate(trainer, pl_module).logged())
 
     def _real_images(self, trainer: Trainer) -> DatasetSource:
-        if self.real is None:
-            found = real_images(trainer)
+        if self._source is None:
+            found = real_images(trainer) if self.real is None else self.real
             if found is None:
                 raise SettingError("metrics.real", None, "pass the data set of real images: MetricsCallback(real=...)")
-            self.real = DatasetSource(found)
-        return self.real
+            self._source = DatasetSource(found)
+        return self._source
 
     def _define_summaries(self, logger: WandbLogger) -> None:
         """Let W&B keep each metric's best value beside its last."""

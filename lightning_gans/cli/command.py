@@ -18,7 +18,7 @@ from lightning_gans.cli.messages import flat, parsing_error, users_error
 from lightning_gans.cli.runs import RUN_DIR
 from lightning_gans.cli.sampling import sample
 from lightning_gans.core import Game
-from lightning_gans.errors import SettingError
+from lightning_gans.errors import Advice, SettingError
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "sample": sample,
@@ -26,6 +26,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train-features": train_features,
 }
 """The plain commands: functions whose arguments are the command's."""
+
+_formatted = warnings.formatwarning  # as Lightning left it
 
 _USERS_ERRORS = (SettingError, MisconfigurationException, ArgumentError, OSError)
 
@@ -108,11 +110,22 @@ def _quiet() -> None:
     """Keep advice that does not concern the user off the screen; what does, the closing summary says."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.formatwarning = _warning
+    warnings.simplefilter("always", Advice)
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning on torch 2.13 and newer
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # the data are in memory
     warnings.filterwarnings("ignore", message=".*exists and is not empty.*")  # a resumed run continues in its folder
     warnings.filterwarnings("ignore", message=".*across ranks is zero.*")  # no validation inside fit: rounds decide
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")  # rounds are logged, not epochs
+
+
+def _warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """A warning on the screen: advice as one line, others as Python and Lightning show them."""
+    if issubclass(category, Advice):
+        return f"lightning_gans: {message}\n"
+    return _formatted(message, category, filename, lineno, line)
 
 
 def _line(error: Exception) -> str:

@@ -85,7 +85,7 @@ def test_mistyped_file(command, tmp_path, text, expected):
     [
         ([], ["fit", "sample"]),
         (["fti"], ["'fti'", "fit", "sample"]),
-        (["fit"], ["model", "data", "metrics.features"]),
+        (["fit"], ["model", "data"]),
         (["fit", "--config", "nope.yaml"], ["nope.yaml", "cannot be read"]),
         (["fit", "--model", "WGAN"], ["generator", "discriminator"]),
         (["sample"], ["checkpoint"]),

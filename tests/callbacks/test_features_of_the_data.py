@@ -1,0 +1,91 @@
+"""Features and monitor come from the data, so that one recipe fits any data set."""
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+
+from lightning_gans import GAN
+from lightning_gans.callbacks import GameCheckpoint, MetricsCallback
+from lightning_gans.data import Digits
+from lightning_gans.errors import Advice, SettingError
+from lightning_gans.features import DigitsFeatures
+from lightning_gans.networks import MLPDiscriminator, MLPGenerator
+
+
+class Unknown(Digits):
+    def features(self):
+        return None
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LIGHTNING_GANS_CACHE", str(tmp_path / "cache"))
+
+
+def model():
+    torch.manual_seed(0)
+    return GAN(MLPGenerator(4, (1, 8, 8), (8,)), MLPDiscriminator((1, 8, 8), (8,)))
+
+
+def fit(*callbacks, data, rounds=2, **settings):
+    off = dict.fromkeys(("logger", "enable_progress_bar", "enable_model_summary"), False)
+    trainer = Trainer(max_steps=rounds, max_epochs=-1, accelerator="cpu", callbacks=list(callbacks), **off)
+    trainer.fit(model(), datamodule=data, **settings)
+    return trainer
+
+
+def kept(path):
+    return {file.name for file in path.glob("*.ckpt")}
+
+
+def test_features_and_monitor_follow_the_data(tmp_path):
+    callback, keep = MetricsCallback(num_samples=32), GameCheckpoint(dirpath=str(tmp_path / "kept"))
+    trainer = fit(callback, keep, data=Digits())
+    assert callback.report.protocol["features"] == "digits"
+    assert keep.monitor == "metrics/fid_digits"
+    assert keep.best_model_score == trainer.callback_metrics["metrics/fid_digits"]
+    assert kept(tmp_path / "kept") == {"best.ckpt", "last.ckpt"}
+    content = torch.load(tmp_path / "kept/best.ckpt", weights_only=True)["callbacks"]
+    assert [state["monitor"] for state in content.values() if "monitor" in state] == ["metrics/fid_digits"]
+
+
+def test_given_features_win(tmp_path):
+    callback, keep = MetricsCallback(DigitsFeatures(), num_samples=32), GameCheckpoint("metrics/recall", "max")
+    fit(callback, keep, data=Unknown())
+    assert (callback.report.protocol["features"], keep.monitor) == ("digits", "metrics/recall_digits")
+
+
+def test_without_features_fit_says_so_once_and_keeps_the_last_state(tmp_path):
+    keep = GameCheckpoint(dirpath=str(tmp_path / "kept"))
+    with pytest.warns(Advice, match=r"no metrics.*--metrics.features InceptionFeatures.*train-features") as found:
+        trainer = fit(MetricsCallback(num_samples=32), keep, data=Unknown())
+    assert sum(one.category is Advice for one in found) == 1
+    assert not [name for name in trainer.callback_metrics if name.startswith("metrics/")]
+    assert kept(tmp_path / "kept") == {"last.ckpt"}
+
+
+def test_without_features_there_is_nothing_to_validate():
+    trainer = Trainer(accelerator="cpu", callbacks=[MetricsCallback()], logger=False, enable_checkpointing=False)
+    for judge in (trainer.validate, trainer.test):
+        with pytest.raises(SettingError, match=r"metrics\.features=None"):
+            judge(model(), Unknown(), verbose=False)
+
+
+def test_a_second_fit_on_other_data_asks_them_anew():
+    callback = MetricsCallback(num_samples=32)
+    fit(callback, data=Digits())
+    with pytest.warns(Advice):
+        fit(callback, data=Unknown())
+    assert callback.evaluator is None
+    assert callback.report is None
+
+
+@pytest.mark.filterwarnings("ignore:.*exists and is not empty", "ignore:You're resuming from a checkpoint")
+def test_a_resumed_run_keeps_its_best(tmp_path):
+    folder = str(tmp_path / "kept")
+    first = GameCheckpoint(dirpath=folder)
+    fit(MetricsCallback(num_samples=32), first, data=Digits())
+    second, callback = GameCheckpoint(dirpath=folder), MetricsCallback(num_samples=32)
+    fit(callback, second, data=Digits(), rounds=3, ckpt_path=tmp_path / "kept/last.ckpt")
+    assert second.best_model_score <= first.best_model_score

@@ -11,6 +11,8 @@ from lightning_gans.errors import Advice, SettingError
 from lightning_gans.features import DigitsFeatures
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*exists and is not empty")
+
 
 class Unknown(Digits):
     def features(self):
@@ -81,7 +83,7 @@ def test_a_second_fit_on_other_data_asks_them_anew():
     assert callback.report is None
 
 
-@pytest.mark.filterwarnings("ignore:.*exists and is not empty", "ignore:You're resuming from a checkpoint")
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint")
 def test_a_resumed_run_keeps_its_best(tmp_path):
     folder = str(tmp_path / "kept")
     first = GameCheckpoint(dirpath=folder)

@@ -3,7 +3,15 @@ import torch
 from torch import nn
 
 from lightning_gans import SettingError
-from lightning_gans.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
+from lightning_gans.networks import (
+    DCGANDiscriminator,
+    DCGANGenerator,
+    MLPDiscriminator,
+    MLPGenerator,
+    ResNetDiscriminator,
+    ResNetGenerator,
+    SpectralNorm,
+)
 
 
 @pytest.mark.parametrize("side", [8, 9, 11, 15, 16, 27, 28, 31, 32, 50, 64, 100, 127, 128])
@@ -74,3 +82,26 @@ def test_mlp_shapes(shape):
 def test_impossible_sizes_are_named(build, message):
     with pytest.raises(SettingError, match=message):
         build()
+
+
+@pytest.mark.parametrize("side", [8, 9, 15, 28, 32, 33, 64])
+def test_resnet_fits_any_square_size(side):
+    shape = (3, side, side)
+    generator, discriminator = ResNetGenerator(5, shape, 4), ResNetDiscriminator(shape, 4)
+    images = generator(torch.randn(2, 5))
+    assert images.shape == (2, *shape)
+    assert images.abs().max() <= 1
+    assert discriminator(images).shape == (2, 1)
+    assert discriminator.features(images).shape == (2, 4)
+
+
+def test_resnet_has_the_paper_s_blocks_on_32_pixels():
+    generator, discriminator = ResNetGenerator(128, (3, 32, 32)), ResNetDiscriminator((3, 32, 32))
+    assert generator.project.out_features == 4 * 4 * 256
+    assert len(generator.blocks) == 3
+    assert len(discriminator.blocks) == 4
+    assert discriminator.blocks(torch.zeros(1, 3, 32, 32)).shape == (1, 128, 8, 8)
+    layers = [m for m in discriminator.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert len(layers) == sum(isinstance(m, SpectralNorm) for m in discriminator.modules())
+    plain = ResNetDiscriminator((3, 32, 32), 8, spectral_norm=False)
+    assert not any(isinstance(m, SpectralNorm) for m in plain.modules())

@@ -1,37 +1,44 @@
 """The engine: who moves when, with which gradients, noise and bookkeeping. What differs between papers is not here."""
 
 import inspect
-import math
-import time
 import warnings
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self
 
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.core.mixins.hparams_mixin import _given_hyperparameters
-from lightning.pytorch.core.optimizer import LightningOptimizer, do_nothing_closure
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lightning_gans.batch import chunks_of, images_of
 from lightning_gans.core.averaging import EMA
+from lightning_gans.core.compiling import compilation_refused, compile_networks
+from lightning_gans.core.counting import counted_once
 from lightning_gans.core.exchange import average_gradients, local_backward
-from lightning_gans.core.logging import NonFiniteLossError, log_values
-from lightning_gans.core.player import Player, build
+from lightning_gans.core.guards import (
+    DivergedError,
+    advise_on_gradients,
+    advise_on_loaders,
+    require_gradient,
+    require_images_in_range,
+    require_supported,
+)
+from lightning_gans.core.logging import Journal, log_values
+from lightning_gans.core.player import Player, build, fuse
 from lightning_gans.core.randomness import Draw, Randomness
 from lightning_gans.core.saving import class_named, constructor_arguments, is_plain
 from lightning_gans.errors import SettingError
 
-_REMEMBERED_LOSSES = 10_000  # when logging is never due, the oldest are forgotten
-
-# Two warnings of Lightning that are no news here: a game has a validation_step for `validate` and needs no validation
-# loader for `fit`; and a checkpoint that holds the state after a whole round holds what it should.
+# Warnings of Lightning that are no news here: a game has a validation_step for `validate` and needs no validation
+# loader for `fit`; a checkpoint that holds the state after a whole round holds what it should; and of loaders that
+# start over a game tells in its own words.
 warnings.filterwarnings("ignore", message="You defined a `validation_step` but have no `val_dataloader`")
 warnings.filterwarnings("ignore", message="Using ModelCheckpoint with manual optimization")
+warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended")
 
 
 class Game(LightningModule):
@@ -45,12 +52,19 @@ class Game(LightningModule):
         ema_decay: Weight of the past in the moving average of :meth:`averaged`, per move of its owner; 0 is off.
         accumulate: Number of equal chunks in which each batch is processed; the gradients are averaged. Equal to the
             undivided batch for losses that are means over samples and networks without batch statistics.
+        compile: Compile the players' networks, one by one; gradient penalties run uncompiled.
+        loss_limit: A loss beyond it, in absolute value, counts as exploded, as one that is not a number does.
 
     Raises:
         SettingError: A setting is out of its range.
     """
 
-    def __init__(self, *, ema_decay: float = 0.0, accumulate: int = 1) -> None:
+    image_range: tuple[float, float] | None = (-1.0, 1.0)
+    """The range that images must lie in, as decision of a class; None for any. Points have none."""
+
+    def __init__(
+        self, *, ema_decay: float = 0.0, accumulate: int = 1, compile: bool = False, loss_limit: float = 1e8
+    ) -> None:
         super().__init__()
         self._remember_arguments(inspect.currentframe())
         self.automatic_optimization = False
@@ -58,16 +72,21 @@ class Game(LightningModule):
             raise SettingError("accumulate", accumulate, "must be a number of chunks, 1 or more")
         if not 0 <= ema_decay < 1:
             raise SettingError("ema_decay", ema_decay, "must lie in [0, 1); 0 turns averaging off")
+        if not loss_limit > 0:
+            raise SettingError("loss_limit", loss_limit, "must be positive")
         self.ema_decay, self.accumulate = ema_decay, accumulate
+        self.compiles = compile
         self.ema: EMA | None = None
         self.round = 0
         self.seed: int | None = None
         self._randomness = Randomness(seed=0)
         self._players: list[Player] = []
-        self._moving: Player | None = None
-        self._losses: deque[tuple[str, Tensor]] = deque(maxlen=_REMEMBERED_LOSSES)  # of the moves since the last log
-        self._latest_losses: dict[str, float] = {}
-        self._notes: dict[str, Tensor] = {}
+        self._moving = 0
+        self._first = True  # the next round is the first of this fit
+        self._unreached: dict[int, set[str]] = {}  # parameters that got no gradient so far, by player
+        self._journal = Journal(loss_limit)
+        self._advised: set[str] = set()  # players of which the user was told that they cannot learn
+        self.recover: Callable[[DivergedError], None] | None = None
         self._due = False
 
     # What a variant says.
@@ -108,7 +127,7 @@ class Game(LightningModule):
     def note(self, name: str, value: Tensor | float) -> None:
         """Log the mean of a value under a name, when logging is due; costs nothing when it is not."""
         if self._due:
-            self._notes[name] = torch.as_tensor(value, device=self.device).detach().float().mean()
+            self._journal.notes[name] = torch.as_tensor(value, device=self.device).detach().float().mean()
 
     @property
     def noting(self) -> bool:
@@ -121,26 +140,32 @@ class Game(LightningModule):
         """Play one round on one batch."""
         every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined] # Lightning sets it unseen by mypy
         self._due = every > 0 and (self.trainer.global_step + 1) % every == 0
-        self._notes = {}
+        self._journal.notes = {}
         self._randomness.reseed_global(self.round, self.device)
+        images = images_of(batch)
+        if self._due or self._first:
+            require_images_in_range(images, self.image_range, self._largest, advising=self._first)
         optimizers = self.optimizers()
         optimizers = optimizers if isinstance(optimizers, list) else [optimizers]
-        moved: list[Player] = []
-        with _counted_once(optimizers):
-            for index, player in enumerate(self._players):
-                if player.moves_in(self.round):
-                    self._move(index, player, optimizers[index], batch)
-                    moved.append(player)
-        if self.ema is not None and any(player.name in self._averaging for player in moved):
+        due = [index for index, player in enumerate(self._players) if player.moves_in(self.round)]
+        with counted_once(optimizers), compilation_refused(self.compiles):
+            for index in due:
+                self._move(index, self._players[index], optimizers[index], batch)
+        if self.ema is not None and any(self._players[index].name in self._averaging for index in due):
             self.ema.update()
         self.round += 1
-        self._images_seen += len(images_of(batch)) * self.trainer.world_size
+        self._first = False
+        self._journal.saw(len(images) * self.trainer.world_size)
         if self._due:
             self._log_round()
 
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Seed the generators that the next batch is loaded and augmented with, whatever the callbacks drew."""
+        self._randomness.reseed_global(self.round, self.device, loading=True)
+
     def _move(self, index: int, player: Player, optimizer: LightningOptimizer, batch: Any) -> None:
         """One move: the others frozen, gradients of all chunks and processes averaged, one optimizer step."""
-        self._moving = player
+        self._moving = index
         total = torch.zeros((), device=self.device)
         with self._alone(index):
             for chunk_index, chunk in enumerate(chunks_of(batch, self.accumulate)):
@@ -149,6 +174,8 @@ class Game(LightningModule):
                 with local_backward(self.trainer.strategy):
                     self.manual_backward(loss)
                 total = total + loss.detach()
+            if self._due or index not in self._unreached:
+                self._require_gradient(index, player)
             average_gradients(self._own[index])
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -157,7 +184,7 @@ class Game(LightningModule):
                 player.constraint()
         if (scheduler := self._schedulers[index]) is not None:
             scheduler.step()
-        self._losses.append((player.name, total))
+        self._journal.lost(player.name, total)
 
     @contextmanager
     def _alone(self, index: int) -> Iterator[None]:
@@ -172,17 +199,21 @@ class Game(LightningModule):
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Measure and clip the moving player's gradient: here it is unscaled, in every precision."""
-        player = self._moving
-        if player is None or not (self._due or player.clip is not None):
+        player, owned = self._players[self._moving], self._own[self._moving]
+        if not (self._due or player.clip is not None):
             return
-        grads = [p.grad for p in self._own[self._players.index(player)] if p.grad is not None]
-        norm = nn.utils.get_total_norm(grads)
+        norm = nn.utils.get_total_norm([p.grad for p in owned if p.grad is not None])
         self.note(f"grad_norm/{player.name}", norm)
         if player.clip is not None:
-            owned = self._own[self._players.index(player)]
             nn.utils.clip_grads_with_norm_(owned, player.clip, norm)
 
     # What Lightning asks for.
+
+    def configure_callbacks(self) -> list[Callback]:
+        """None; but this is where Lightning first asks, and a trainer that cannot play is refused early."""
+        if self.trainer.state.fn == "fit":
+            require_supported(self.trainer)
+        return []
 
     def configure_model(self) -> None:
         """Create the moving average, once; Lightning calls this before training and before loading weights."""
@@ -205,7 +236,7 @@ class Game(LightningModule):
             self._others.append([p for key, p in every_one.items() if key not in mine])
         covered = {id(module) for module in self.averaged().values()}
         self._averaging = {player.name for player in self._players if covered & {id(m) for m in player.modules}}
-        optimizers = [build(player.optimizer, own) for player, own in zip(self._players, self._own, strict=True)]
+        optimizers = [fuse(build(player.optimizer, own)) for player, own in zip(self._players, self._own, strict=True)]
         self._schedulers = [
             None if player.scheduler is None else build(player.scheduler, optimizer)
             for player, optimizer in zip(self._players, optimizers, strict=True)
@@ -222,7 +253,15 @@ class Game(LightningModule):
             self.seed = int(self.trainer.strategy.broadcast(torch.initial_seed()))
         trainer = self.trainer
         self._randomness = Randomness(self.seed, trainer.global_rank, trainer.world_size, self.accumulate)
-        self._images_seen, self._clock = 0, time.perf_counter()
+        self._randomness.reseed_global(self.round, self.device, loading=True)
+        self._journal.restart_clock()
+        self._first, self._unreached = True, {}
+        if self.compiles:
+            compile_networks(module for player in self._players for module in player.modules)
+
+    def on_train_start(self) -> None:
+        """Tell when the data start over: a resumed run is exact where the loader can go on, or between epochs."""
+        advise_on_loaders(self.trainer)
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Nothing per batch: a game is judged by what it generates (see the metrics callback)."""
@@ -232,18 +271,18 @@ class Game(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the game's counters; refuse to write weights that are not numbers over the last good ones."""
-        self.require_finite_losses()
-        for name, module in self.named_children():
-            if not all(bool(torch.isfinite(p).all()) for p in module.parameters()):
-                raise SettingError(name, "non-finite weights", "not saved; go back to the last checkpoint")
+        if (error := self._divergence()) is not None:
+            raise error
         kind = f"{type(self).__module__}.{type(self).__qualname__}"
-        checkpoint["game"] = {"class": kind, "round": self.round, "seed": self.seed, "objects": self._objects}
+        counters = {"round": self.round, "seed": self.seed, "losses": self._journal.latest}
+        checkpoint["game"] = {"class": kind, "objects": self._objects, **counters}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take back the game's counters."""
         if "game" not in checkpoint:
             raise SettingError("checkpoint", "no game in it", "it was not written by lightning_gans")
-        self.round, self.seed = checkpoint["game"]["round"], checkpoint["game"]["seed"]
+        game = checkpoint["game"]
+        self.round, self.seed, self._journal.latest = game["round"], game["seed"], dict(game["losses"])
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> Self:
@@ -288,46 +327,55 @@ class Game(LightningModule):
     def _log_round(self) -> None:
         """Log what was noted; one exchange between processes, one wait for the device, only when due."""
         self.require_finite_losses()
-        values = {f"loss/{name}": loss for name, loss in self._latest_losses.items()}
-        shown = [*values, "images_per_second"]
-        if self._notes:
-            values |= dict(zip(self._notes, self._mean_over_processes(list(self._notes.values())), strict=True))
-        now = time.perf_counter()
-        values["images_per_second"] = self._images_seen / (now - self._clock)
-        self._images_seen, self._clock = 0, now
-        log_values(self.trainer, values, on_bar=shown)
+        values = self._journal.entry(self._mean)
+        for index, player in enumerate(self._players):
+            missing = sorted(self._unreached.get(index, ()))
+            if player.name not in self._advised and advise_on_gradients(
+                player.name, missing, values.get(f"grad_norm/{player.name}")
+            ):
+                self._advised.add(player.name)
+        shown = [name for name in values if name.startswith("loss/")]
+        log_values(self.trainer, values, on_bar=[*shown, "images_per_second"])
+
+    def _require_gradient(self, index: int, player: Player) -> None:
+        """Remember which parameters of a player no backward pass has reached so far; it must reach some."""
+        names = {id(p): name for name, p in self.named_parameters()}
+        owned = {names.get(id(p), f"{player.name}.{i}"): p for i, p in enumerate(self._own[index])}
+        missing = set(require_gradient(player.name, owned))
+        self._unreached[index] = self._unreached.get(index, missing) & missing
 
     def require_finite_losses(self) -> None:
         """Check the losses of all moves since the last check; collective, and waits for the device.
 
         Raises:
-            NonFiniteLossError: One of them was not a number; names the player that lost it first.
+            NonFiniteLossError: One of them was not a number, or exploded; names the player that lost it first.
         """
-        if not self._losses:
-            return
-        names, losses = zip(*self._losses, strict=True)
-        self._losses.clear()
-        for name, loss in zip(names, self._mean_over_processes(losses), strict=True):
-            if not math.isfinite(loss):
-                raise NonFiniteLossError(name, loss, self.round)
-            self._latest_losses[name] = loss
+        self._unless_recovered(self._journal.diverged(self._mean, self.round))
 
-    def _mean_over_processes(self, values: Sequence[Tensor]) -> list[float]:
-        stacked = torch.stack([value.float() for value in values])
-        means: list[float] = self.trainer.strategy.reduce(stacked, reduce_op="mean").tolist()
-        return means
+    def require_sound_state(self) -> None:
+        """Check losses and weights, before they are saved over the last good ones.
 
+        Raises:
+            DivergedError: Some are not numbers.
+        """
+        self._unless_recovered(self._divergence())
 
-@contextmanager
-def _counted_once(optimizers: Sequence[LightningOptimizer]) -> Iterator[None]:
-    """Let all moves of a round count as one step.
+    def _unless_recovered(self, error: DivergedError | None) -> None:
+        if error is not None:
+            if self.recover is None:
+                raise error
+            self.recover(error)
 
-    Lightning counts every optimizer step by the hooks that it sets on each optimizer for the time of a batch; here
-    they are muted, and called once.
-    """
-    before, after = optimizers[0]._on_before_step, optimizers[0]._on_after_step
-    for optimizer in optimizers:
-        optimizer._on_before_step = optimizer._on_after_step = do_nothing_closure
-    yield
-    before()
-    after()
+    def _divergence(self) -> DivergedError | None:
+        if (error := self._journal.diverged(self._mean, self.round)) is not None:
+            return error
+        for name, module in self.named_children():
+            if not all(bool(torch.isfinite(p).all()) for p in module.parameters()):
+                return DivergedError(name, "non-finite weights", "not saved; go back to the last checkpoint")
+        return None
+
+    def _mean(self, values: Tensor) -> Tensor:
+        return self.trainer.strategy.reduce(values, reduce_op="mean")
+
+    def _largest(self, values: Tensor) -> Tensor:
+        return self.trainer.strategy.reduce(values, reduce_op="max")

@@ -45,6 +45,8 @@ class GAN(Game):
         discriminator_clip: The same for the discriminator.
         ema_decay: Decay of the generator's moving average per move, which samples and metrics use; 0 is off.
         accumulate: Number of chunks in which each batch is processed.
+        compile: Compile both networks; gradient penalties run uncompiled.
+        loss_limit: A loss beyond it counts as exploded.
 
     Raises:
         SettingError: No latent size is given, or a setting is out of its range.
@@ -66,8 +68,10 @@ class GAN(Game):
         discriminator_clip: float | None = None,
         ema_decay: float = 0.999,
         accumulate: int = 1,
+        compile: bool = False,
+        loss_limit: float = 1e8,
     ) -> None:
-        super().__init__(ema_decay=ema_decay, accumulate=accumulate)
+        super().__init__(ema_decay=ema_decay, accumulate=accumulate, compile=compile, loss_limit=loss_limit)
         if n_critic < 1:
             raise SettingError("n_critic", n_critic, "the generator moves in every n-th round, n = 1, 2, ...")
         self.generator, self.discriminator = generator, discriminator

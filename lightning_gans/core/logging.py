@@ -1,25 +1,75 @@
-"""What a game tells its loggers, and when it stops because there is nothing sensible left to tell."""
+"""What a game tells its loggers."""
 
-from collections.abc import Sequence
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 
 import torch
 from lightning.pytorch import Trainer
+from torch import Tensor
 
-from lightning_gans.errors import SettingError
+from lightning_gans.core.guards import NonFiniteLossError
+
+_REMEMBERED_LOSSES = 10_000  # when logging is never due, the oldest are forgotten
+
+Mean = Callable[[Tensor], Tensor]
+"""The mean of a tensor over all processes; collective."""
 
 
-class NonFiniteLossError(SettingError):
-    """A player's loss is not a number: training stops, and the last good checkpoint stays.
+class Journal:
+    """What the moves report until logging is due: losses of every move, notes of rounds that are due, and the speed.
+
+    It keeps tensors and reads none of them before it must: no round waits for the device but those that are logged.
 
     Args:
-        player: Name of the player.
-        loss: Its loss.
-        round_: Number of rounds played.
+        limit: A loss that is larger, in absolute value, counts as exploded.
     """
 
-    def __init__(self, player: str, loss: float, round_: int) -> None:
-        remedy = f"stopped after {round_} rounds; lower the {player}'s learning rate or resume from the last checkpoint"
-        super().__init__(f"loss/{player}", loss, remedy)
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+        self.latest: dict[str, float] = {}
+        self.notes: dict[str, Tensor] = {}
+        self._losses: deque[tuple[str, Tensor]] = deque(maxlen=_REMEMBERED_LOSSES)
+        self.restart_clock()
+
+    def restart_clock(self) -> None:
+        """Begin to measure the speed."""
+        self._images, self._since = 0, time.perf_counter()
+
+    def lost(self, player: str, loss: Tensor) -> None:
+        """Keep the loss of a move."""
+        self._losses.append((player, loss))
+
+    def saw(self, images: int) -> None:
+        """Count images, those of all processes."""
+        self._images += images
+
+    def diverged(self, mean: Mean, round_: int) -> NonFiniteLossError | None:
+        """Read the losses of all moves since the last call; the first that is lost, if one is. Waits for the device."""
+        if not self._losses:
+            return None
+        names, losses = zip(*self._losses, strict=True)
+        self._losses.clear()
+        for name, loss in zip(names, _read(losses, mean), strict=True):
+            if not math.isfinite(loss) or abs(loss) > self.limit:
+                return NonFiniteLossError(name, loss, round_)
+            self.latest[name] = loss
+        return None
+
+    def entry(self, mean: Mean) -> dict[str, float]:
+        """What to log now: latest losses, notes, images per second; one exchange between processes."""
+        values = {f"loss/{name}": loss for name, loss in self.latest.items()}
+        if self.notes:
+            values |= dict(zip(self.notes, _read(list(self.notes.values()), mean), strict=True))
+        values["images_per_second"] = self._images / (time.perf_counter() - self._since)
+        self.restart_clock()
+        return values
+
+
+def _read(values: Sequence[Tensor], mean: Mean) -> list[float]:
+    numbers: list[float] = mean(torch.stack([value.float() for value in values])).tolist()
+    return numbers
 
 
 def log_values(trainer: Trainer, values: dict[str, float], on_bar: Sequence[str] = ()) -> None:

@@ -89,3 +89,29 @@ def build(spec: Callable[[Any], Any] | Mapping[str, Any], argument: object) -> A
     except (ImportError, AttributeError, ValueError) as error:
         raise SettingError("class_path", spec["class_path"], f"cannot be imported ({error})") from error
     return factory(argument, **spec.get("init_args", {}))
+
+
+_FUSING_DEVICES = {"cpu", "cuda", "mps", "xpu"}
+
+
+def fuse(optimizer: Optimizer) -> Optimizer:
+    """Let an optimizer do its step in one kernel where it can and the user did not say how.
+
+    Set on the parameter groups, not asked of the constructor: an optimizer that is built fused announces that it
+    unscales gradients itself, and then neither clipping nor the logged norms would see them unscaled under 16-mixed.
+
+    Args:
+        optimizer: Any; only Adam, AdamW, SGD and Adagrad know fused steps, and only of real floats.
+
+    Example:
+        >>> fuse(torch.optim.Adam([nn.Parameter(torch.zeros(1))])).param_groups[0]["fused"]
+        True
+    """
+    for group in optimizer.param_groups:
+        undecided = group.get("fused", False) is None and not any(
+            group.get(choice) for choice in ("foreach", "capturable", "differentiable")
+        )
+        able = all(p.device.type in _FUSING_DEVICES and p.is_floating_point() for p in group["params"])
+        if undecided and able and group.get("foreach") is None:
+            group["fused"] = True
+    return optimizer

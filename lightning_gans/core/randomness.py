@@ -154,9 +154,15 @@ class Randomness:
         rows = draw(n * self.chunks * self.world_size, *shape, generator=generator, device=device)
         return rows[self.rank :: self.world_size][chunk * n : (chunk + 1) * n]
 
-    def reseed_global(self, round_: int, device: torch.device) -> None:
-        """Seed torch's own generators for a round, so that dropout and augmentation resume too; ranks differ."""
-        seed = mix(self.seed, round_, -1 - self.rank)
+    def reseed_global(self, round_: int, device: torch.device, *, loading: bool = False) -> None:
+        """Seed torch's own generators for a round, so that dropout and augmentation resume too; ranks differ.
+
+        Args:
+            round_: The round.
+            device: Of the model.
+            loading: For loading its batch, before the round itself begins.
+        """
+        seed = mix(self.seed, round_, -1 - self.rank, int(loading))
         torch.default_generator.manual_seed(seed)
         if device.type == "cuda":
             torch.cuda.manual_seed(seed)

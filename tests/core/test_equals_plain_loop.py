@@ -28,8 +28,8 @@ def batches():
 
 
 def plain_gan(generator, discriminator, average, decay):
-    g_optimizer = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    d_optimizer = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    g_optimizer = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
+    d_optimizer = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
     for round_, real in batches():
         fake = generator(noise(round_, 0, len(real))).detach()
         d_loss = F.softplus(-discriminator(real)).mean() + F.softplus(discriminator(fake)).mean()

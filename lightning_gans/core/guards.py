@@ -1,0 +1,149 @@
+"""What a game refuses to train on, and when it stops.
+
+Numbers are read when logging is due: no other round waits for the device.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from lightning.fabric.utilities.types import _Stateful
+from lightning.pytorch import Trainer
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor, nn
+
+from lightning_gans.errors import Advice, SettingError
+
+_ROUNDING = 1e-3  # half precision and resized images may miss the ends of their range by so much
+
+
+class DivergedError(SettingError):
+    """The game is lost: a loss or a weight is no longer a sensible number. The last good checkpoint stays."""
+
+
+class NonFiniteLossError(DivergedError):
+    """A player's loss is not a number, or beyond the limit.
+
+    Args:
+        player: Name of the player.
+        loss: Its loss.
+        round_: Number of rounds played.
+    """
+
+    def __init__(self, player: str, loss: float, round_: int) -> None:
+        remedy = f"stopped after {round_} rounds; lower the {player}'s learning rate or resume from the last checkpoint"
+        super().__init__(f"loss/{player}", loss, remedy)
+
+
+def require_supported(trainer: Trainer) -> None:
+    """Check that the trainer leaves to the game what is the game's.
+
+    Raises:
+        SettingError: It would clip or accumulate, or its strategy takes over the gradients.
+    """
+    if trainer.gradient_clip_val is not None:
+        remedy = "clips all players alike; clip each by its own: generator_clip, discriminator_clip (Player.clip)"
+        raise SettingError("trainer.gradient_clip_val", trainer.gradient_clip_val, remedy)
+    if trainer.accumulate_grad_batches != 1:
+        remedy = "one batch is one round; process a larger batch in chunks: the model's accumulate"
+        raise SettingError("trainer.accumulate_grad_batches", trainer.accumulate_grad_batches, remedy)
+    strategy, name = trainer.strategy, type(trainer.strategy).__name__
+    if not isinstance(strategy, DDPStrategy | SingleDeviceStrategy):
+        remedy = "shards or schedules what several optimizers share; use ddp (it sends each gradient once)"
+        raise SettingError("trainer.strategy", name, remedy)
+    if isinstance(strategy, DDPStrategy) and strategy._ddp_kwargs.get("static_graph"):
+        remedy = "the graph of a round changes with the player that moves; use ddp without it"
+        raise SettingError("trainer.strategy.static_graph", True, remedy)
+    if isinstance(strategy, DDPStrategy) and strategy._ddp_comm_hook is not None:
+        remedy = "the game sends the gradients itself, so the hook would never be called; use ddp without it"
+        raise SettingError("trainer.strategy.ddp_comm_hook", strategy._ddp_comm_hook, remedy)
+
+
+def require_images_in_range(
+    images: Tensor, bounds: tuple[float, float] | None, largest: Callable[[Tensor], Tensor], advising: bool = False
+) -> None:
+    """Check that a batch holds finite numbers, and images the range that networks are built for. Collective.
+
+    Args:
+        images: Images (N, C, H, W), or points (N, ...), whose range is free.
+        bounds: Smallest and largest value of an image; None for any.
+        largest: The maximum of a tensor over all processes, entry by entry.
+        advising: Say so when all values lie in the upper half of the range, as those of unscaled images do.
+
+    Raises:
+        SettingError: Some value is not finite, or out of range, on whatever process.
+    """
+    if not images.is_floating_point() or images.numel() == 0:
+        return  # the model says what it takes instead
+    ends = torch.stack([-images.detach().amin(), images.detach().amax()]).float()
+    negative_low, high = largest(ends.nan_to_num(nan=math.inf)).tolist()
+    low = -negative_low
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise SettingError(
+            "batch", f"values from {low:g} to {high:g}", "some are not finite; clean or skip those images"
+        )
+    if bounds is None or images.ndim != 4:
+        return
+    if low < bounds[0] - _ROUNDING or high > bounds[1] + _ROUNDING:
+        remedy = f"networks take {list(bounds)}; scale them (images.from_uint8 does), or set the model's image_range"
+        raise SettingError("batch", f"images from {low:g} to {high:g}", remedy)
+    if advising and low >= sum(bounds) / 2:
+        advise(f"the first images lie in [{low:g}, {high:g}], but networks take {list(bounds)}: were they scaled?")
+
+
+def require_gradient(player: str, parameters: Mapping[str, nn.Parameter]) -> list[str]:
+    """Check that a backward pass reached a player.
+
+    Args:
+        player: Its name.
+        parameters: Those that it owns, by name.
+
+    Returns:
+        The names of the parameters that were not reached.
+
+    Raises:
+        SettingError: None was.
+    """
+    missing = [name for name, p in parameters.items() if p.grad is None]
+    if len(missing) == len(parameters):
+        remedy = f"its loss does not depend on what the {player} owns; is something detached, or in no_grad?"
+        raise SettingError(player, "no gradient", remedy)
+    return missing
+
+
+def advise_on_gradients(player: str, missing: Sequence[str], norm: float | None) -> bool:
+    """Say in one line that a player, or a part of it, cannot learn.
+
+    Args:
+        player: Its name.
+        missing: Its parameters that never got a gradient.
+        norm: Of its gradient in this round, if it moved.
+
+    Returns:
+        Whether there was anything to say.
+    """
+    if missing:
+        shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        advise(f"{player}: {len(missing)} parameters never got a gradient ({shown}): its loss does not use them")
+    elif norm == 0:
+        advise(f"{player}: its gradient is exactly zero, so it learns nothing; is its loss saturated or detached?")
+    return bool(missing) or norm == 0
+
+
+def advise_on_loaders(trainer: Trainer) -> None:
+    """Tell when the data of a resumed run start over: it is exact where the loader can go on, or between epochs."""
+    loop = trainer.fit_loop
+    if loop._combined_loader is None or not loop.restarting:
+        return
+    inside = trainer.global_step % max(1, trainer.num_training_batches) != 0
+    if inside and not all(isinstance(loader, _Stateful) for loader in loop._combined_loader.flattened):
+        advise(
+            f"resumed after round {trainer.global_step}, inside an epoch, and this loader starts its data over: weights"
+            " and noise go on exactly, the data do not; they would from a loader with state_dict and load_state_dict"
+        )
+
+
+def advise(line: str) -> None:
+    """Tell the user something that is no error."""
+    rank_zero_warn(line, category=Advice)

@@ -1,0 +1,113 @@
+"""The digits table: recipes trained through the command line with several seeds, each measured as the README measures.
+
+    python benchmarks/digits.py [--recipes gan lsgan ...] [--seeds 0 1 2] [--jobs 2] [--folder runs/digits]
+                                [--fit ARGS ...]
+
+For each recipe and seed: ``lightning_gans fit --config configs/<recipe>.yaml`` (one thread a run; the seconds are those
+of the whole command, its evaluations included), then ``lightning_gans evaluate`` on its last checkpoint: 2,000 samples
+of the averaged weights against the 1,797 digits. Figures are mean and standard deviation over the seeds. What is done
+is kept in the folder: an interrupted benchmark goes on where it stopped. ``--fit`` is passed on to every ``fit``.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+SIX = ("gan", "dcgan", "lsgan", "hinge", "wgan", "wgan_gp")
+COLUMNS = {
+    "fid_digits": "FID",
+    "is_digits": "IS",
+    "mmd_digits": "MMD^2",
+    "precision_digits": "precision",
+    "recall_digits": "recall",
+    "classes_digits": "classes",
+}
+
+
+def command(*args: str) -> None:
+    """Run ``lightning_gans`` on one thread; its output is shown when it fails."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "lightning_gans.cli", *args],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"lightning_gans {' '.join(args)}\n{done.stdout}\n{done.stderr}")
+
+
+def result(recipe: str, seed: int, folder: Path, fit: list[str]) -> dict[str, Any]:
+    """Train and measure one recipe with one seed, or read what was measured before."""
+    run = folder / recipe / str(seed)
+    path = run / "report.json"
+    if not path.is_file():
+        config = str(ROOT / "configs" / f"{recipe}.yaml")
+        settings = ["--seed_everything", str(seed), "--trainer.default_root_dir", str(run)]
+        quiet = ["--trainer.logger", "false", "--trainer.enable_progress_bar", "false"]
+        start = time.perf_counter()
+        command("fit", "--config", config, *settings, *quiet, *fit)
+        (run / "seconds.json").write_text(json.dumps(time.perf_counter() - start))
+        last = str(run / "checkpoints" / "last.ckpt")
+        command("evaluate", "--checkpoint", last, "--real", "Digits", "--num_samples", "2000", "--output", str(path))
+        print(f"{recipe}, seed {seed}: done", file=sys.stderr)
+    report: dict[str, Any] = json.loads(path.read_text())
+    return report | {"seconds": json.loads((run / "seconds.json").read_text())}
+
+
+def spread(values: list[float], digits: int = 3) -> str:
+    """Mean and standard deviation.
+
+    Example:
+        >>> spread([1.0, 2.0, 3.0])
+        '2 ± 1'
+    """
+    mean = f"{statistics.mean(values):.{digits}g}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.2g}"
+
+
+def table(results: dict[tuple[str, int], dict[str, Any]], seeds: list[int]) -> str:
+    """The results as Markdown, best FID first."""
+    lines = ["| recipe | " + " | ".join(COLUMNS.values()) + " | seconds |", "|---" * (len(COLUMNS) + 2) + "|"]
+    recipes = list(dict.fromkeys(recipe for recipe, _ in results))
+    rows = {recipe: [results[recipe, seed] for seed in seeds] for recipe in recipes}
+    for recipe in sorted(recipes, key=lambda name: statistics.mean(r["values"]["fid_digits"] for r in rows[name])):
+        cells = [spread([r["values"][key] for r in rows[recipe]]) for key in COLUMNS]
+        cells.append(spread([r["seconds"] for r in rows[recipe]]))
+        lines.append(f"| {recipe} | " + " | ".join(cells) + " |")
+    floors = next(iter(results.values()))["floors"]
+    cells = [f"{floors[key]:.3g}" if key in floors else "" for key in COLUMNS]
+    lines.append("| floor: a perfect generator | " + " | ".join(cells) + " | |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Train what is missing, print the table, keep everything as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipes", nargs="+", default=list(SIX))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--jobs", type=int, default=1, help="runs side by side")
+    parser.add_argument("--folder", type=Path, default=Path("runs/digits"))
+    parser.add_argument("--fit", nargs=argparse.REMAINDER, default=[])
+    given = parser.parse_args()
+    jobs = list(product(given.recipes, given.seeds))
+    with ThreadPoolExecutor(given.jobs) as pool:
+        done = pool.map(lambda job: result(*job, given.folder, given.fit), jobs)
+        results = dict(zip(jobs, done, strict=True))
+    everything = [{"recipe": recipe, "seed": seed, **report} for (recipe, seed), report in results.items()]
+    (given.folder / "results.json").write_text(json.dumps(everything, indent=1))
+    print(table(results, given.seeds))
+
+
+if __name__ == "__main__":
+    main()

@@ -18,6 +18,7 @@ class MLPGenerator(nn.Module):
         image_shape: Shape of one sample: (C, H, W), or (d,) for points.
         hidden: Sizes of the hidden layers.
         bounded: Whether the output passes through tanh, as images in [-1, 1] want.
+        batch_norm: Whether hidden layers are batch normalized.
 
     Raises:
         SettingError: A size is missing or not positive.
@@ -34,11 +35,12 @@ class MLPGenerator(nn.Module):
         image_shape: Sequence[int] | None = None,
         hidden: Sequence[int] = (128, 128),
         bounded: bool = True,
+        batch_norm: bool = False,
     ) -> None:
         super().__init__()
         positive(latent_dim=latent_dim)
         self.latent_dim, self.image_shape = latent_dim, _checked(image_shape)
-        layers = _layers([latent_dim, *hidden, math.prod(self.image_shape)], nn.ReLU())
+        layers = _layers([latent_dim, *hidden, math.prod(self.image_shape)], nn.ReLU(), batch_norm)
         self.layers = nn.Sequential(*layers, *([nn.Tanh()] if bounded else []))
 
     def forward(self, z: Tensor) -> Tensor:
@@ -85,9 +87,11 @@ def _checked(image_shape: Sequence[int] | None) -> tuple[int, ...]:
     return tuple(image_shape)
 
 
-def _layers(sizes: Sequence[int], activation: nn.Module) -> list[nn.Module]:
+def _layers(sizes: Sequence[int], activation: nn.Module, batch_norm: bool = False) -> list[nn.Module]:
+    """Linear layers with what follows each but the last, the output."""
+    for size in sizes:
+        positive(hidden=size)
     layers: list[nn.Module] = []
-    for before, after in pairwise(sizes):
-        positive(hidden=after)
-        layers += [nn.Linear(before, after), activation]
-    return layers[:-1]
+    for before, after in pairwise(sizes[:-1]):
+        layers += [nn.Linear(before, after), *([nn.BatchNorm1d(after)] if batch_norm else []), activation]
+    return [*layers, nn.Linear(sizes[-2], sizes[-1])]

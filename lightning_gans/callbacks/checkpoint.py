@@ -5,10 +5,13 @@ import sys
 import threading
 import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from weakref import proxy
 
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import WandbLogger
@@ -17,7 +20,10 @@ from torch import Tensor
 
 from lightning_gans.callbacks.folder import is_smoke_run, run_folder, shown
 from lightning_gans.callbacks.metrics import MetricsCallback
+from lightning_gans.callbacks.writing import AtomicCheckpointIO, remove_unfinished
+from lightning_gans.core import DivergedError, Game
 from lightning_gans.errors import SettingError
+from lightning_gans.processes import first_process
 
 _AGREE_EVERY = 10  # rounds: asking all processes in each would make a GPU wait for each
 
@@ -27,7 +33,8 @@ class GameCheckpoint(ModelCheckpoint):
 
     A metric belongs to the round in which it was measured: the best is saved in that round or not at all. Ctrl-C and
     SIGTERM finish the present round, save the last state and leave; a second Ctrl-C leaves at once. Lightning's own
-    callback does not save by time under manual optimization.
+    callback does not save by time under manual optimization. Files are written atomically: a kill or a full disk leaves
+    the last good one. With ``restores``, a run whose loss is lost goes back to the last state and on from there.
 
     Args:
         monitor: The metric that decides what is best, with or without the suffix of its features. None, or a run
@@ -38,9 +45,11 @@ class GameCheckpoint(ModelCheckpoint):
         dirpath: Folder; by default ``checkpoints`` in the run's folder.
         filename: Name of the best one; may hold ``{step}`` and metrics, as Lightning's.
         save_top_k: How many of the best to keep.
+        restores: How often weights and optimizers may go back to the last state when a loss is not a number, or
+            exploded. Data and noise go on, so the same failure is not repeated; 0 stops the run instead.
 
     Raises:
-        SettingError: ``every_n_rounds`` is not positive.
+        SettingError: A setting is out of its range.
     """
 
     def __init__(
@@ -52,9 +61,12 @@ class GameCheckpoint(ModelCheckpoint):
         dirpath: str | None = None,
         filename: str = "best",
         save_top_k: int = 1,
+        restores: int = 0,
     ) -> None:
         if every_n_rounds < 1:
             raise SettingError("checkpoint.every_n_rounds", every_n_rounds, "must be 1 or more")
+        if restores < 0:
+            raise SettingError("checkpoint.restores", restores, "must be 0 or more")
         super().__init__(
             dirpath=dirpath,
             filename=filename,
@@ -65,7 +77,8 @@ class GameCheckpoint(ModelCheckpoint):
             every_n_train_steps=every_n_rounds,
             enable_version_counter=False,  # a rerun in the same folder replaces its own files
         )
-        self.interval, self._wanted = every, monitor
+        self.interval, self._wanted, self.restores = every, monitor, restores
+        self.restored = 0
         self.wandb_id: str | None = None
         self._seen: Tensor | None = None
         self._interrupted = 0
@@ -78,6 +91,10 @@ class GameCheckpoint(ModelCheckpoint):
             folder = Path(run_folder(trainer)).resolve() / "checkpoints"  # asks all processes
             self.dirpath = str(trainer.strategy.broadcast(str(folder)))
         super().setup(trainer, pl_module, stage)
+        if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
+            trainer.strategy.checkpoint_io = AtomicCheckpointIO()
+        if stage == "fit" and trainer.is_global_zero:
+            remove_unfinished(str(self.dirpath))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remember what was measured before the first round; catch Ctrl-C from here on."""
@@ -85,6 +102,8 @@ class GameCheckpoint(ModelCheckpoint):
         self._require_known_monitor(trainer)
         self._seen = self._monitored(trainer)
         self._interrupted = 0
+        if isinstance(pl_module, Game) and self.restores:
+            pl_module.recover = partial(self._recover, trainer)
         ids = [logger.version for logger in trainer.loggers if isinstance(logger, WandbLogger)]
         self.wandb_id = ids[0] if ids else None
         self._catch_interrupts()
@@ -133,8 +152,8 @@ class GameCheckpoint(ModelCheckpoint):
         return self._generate_state_key(monitor=self.monitor, mode=self.mode)
 
     def state_dict(self) -> dict[str, Any]:
-        """The paths and scores, and the id of the W&B run, which a resumed run continues."""
-        return super().state_dict() | {"wandb_id": self.wandb_id}
+        """The paths and scores, the id of the W&B run, which a resumed run continues, and the restores used up."""
+        return super().state_dict() | {"wandb_id": self.wandb_id, "restored": self.restored}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take back paths and scores, also when the run's folder was moved meanwhile."""
@@ -145,7 +164,7 @@ class GameCheckpoint(ModelCheckpoint):
             state_dict = state_dict | {"dirpath": str(folder), "best_k_models": moved}
             for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
                 state_dict[key] = state_dict[key].replace(before, f"{folder}/")
-        self.wandb_id = state_dict["wandb_id"]
+        self.wandb_id, self.restored = state_dict["wandb_id"], state_dict["restored"]
         super().load_state_dict(state_dict)
 
     def _save_best(self, trainer: Trainer) -> None:
@@ -153,13 +172,50 @@ class GameCheckpoint(ModelCheckpoint):
         if measured is None or measured is self._seen or is_smoke_run(trainer):
             return
         self._seen = measured
+        self._require_sound(trainer)
         self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def _save_last(self, trainer: Trainer) -> None:
         if is_smoke_run(trainer):
             return
         self._last_time_checked = time.monotonic()
+        self._require_sound(trainer)
         self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+
+    def _require_sound(self, trainer: Trainer) -> None:
+        """Nothing broken is saved over what is good."""
+        if isinstance(trainer.lightning_module, Game):
+            trainer.lightning_module.require_sound_state()
+
+    def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
+        """Save; where the first process cannot write, all of them hear of it and stop."""
+        content = trainer._checkpoint_connector.dump_checkpoint(self.save_weights_only)  # asks all processes
+        first_process(lambda: trainer.strategy.checkpoint_io.save_checkpoint(content, filepath))
+        self._last_global_step_saved, self._last_checkpoint_saved = trainer.global_step, filepath
+        for logger in trainer.loggers if trainer.is_global_zero else []:
+            logger.after_save_checkpoint(proxy(self))
+
+    def _recover(self, trainer: Trainer, error: DivergedError) -> None:
+        """Take weights, averages and optimizers back to the last state; rounds, data and noise go on.
+
+        All processes come here together: they have agreed on the loss.
+        """
+        path = self.last_model_path
+        if self.restored >= self.restores or not path:
+            raise error
+        self.restored += 1
+        strategy = trainer.strategy
+        content = strategy.load_checkpoint(path, weights_only=True)
+        strategy.load_model_state_dict(content)
+        strategy.load_optimizer_state_dict(content)
+        for config, state in zip(trainer.lr_scheduler_configs, content["lr_schedulers"], strict=True):
+            config.scheduler.load_state_dict(state)
+        if state := content.get(type(trainer.precision_plugin).__qualname__):
+            trainer.precision_plugin.load_state_dict(state)
+        if trainer.is_global_zero:
+            lost = f"{error.setting}={error.value} in round {trainer.global_step}"
+            back = f"went back to the weights of round {content['game']['round']}"
+            print(f"\n{lost}: {back} (restore {self.restored} of {self.restores})", file=sys.stderr)
 
     def _require_known_monitor(self, trainer: Trainer) -> None:
         """Refuse a mistyped metric before training: those of the first evaluation are known by now."""

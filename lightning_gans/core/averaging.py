@@ -1,33 +1,21 @@
 """Exponential moving averages of weights, as samples, metrics and grids use them."""
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from lightning_gans.errors import SettingError
-
-_Tensors = tuple[Tensor, ...] | list[Tensor]
-
-
-class _Decay:
-    """One step of the average; an object because a closure would not pickle (``ddp_spawn`` pickles the model)."""
-
-    def __init__(self, decay: float) -> None:
-        self.decay = decay
-
-    @torch.no_grad()
-    def __call__(self, averaged: _Tensors, current: _Tensors, num_averaged: Tensor | int) -> None:
-        torch._foreach_lerp_(averaged, current, 1 - self.decay)
 
 
 class EMA(nn.Module):
     """Exponential moving average of some modules: w_ema <- decay * w_ema + (1 - decay) * w after each move.
 
-    Batch norm's running statistics belong to the weights that produced them, so averaged weights need their own:
-    :meth:`calibrate` re-estimates them, and is due after every update.
+    The first move is copied: what the networks were before they learned anything is no part of the average. Batch
+    norm's running statistics belong to the weights that produced them, so averaged weights need their own:
+    :func:`calibrate` re-estimates them, and is due after every update.
 
     Args:
         modules: What to average, by name; copied, never changed.
@@ -37,29 +25,45 @@ class EMA(nn.Module):
         SettingError: ``decay`` outside [0, 1).
     """
 
+    started: Tensor
+
     def __init__(self, modules: dict[str, nn.Module], decay: float) -> None:
         super().__init__()
         if not 0 <= decay < 1:
             raise SettingError("ema_decay", decay, "must lie in [0, 1); 0 turns averaging off")
+        self.decay = decay
         self._sources = dict(modules)  # in a dict, so that the sources do not become our submodules
-        self.averages = nn.ModuleDict()
-        for name, module in modules.items():
-            self.averages[name] = AveragedModel(module, multi_avg_fn=_Decay(decay)).requires_grad_(False)
+        copies = {name: copy.deepcopy(module).requires_grad_(False) for name, module in modules.items()}
+        self.averages = nn.ModuleDict(copies)
+        self.register_buffer("started", torch.tensor(False))
+        self._started = False  # the same where reading it does not wait for the device
         self.calibrated = False
+        self.register_load_state_dict_post_hook(_take_over)  # type: ignore[no-untyped-call] # torch leaves it untyped
 
     def __getitem__(self, name: str) -> nn.Module:
         """The averaged copy of a module."""
-        average = self.averages[name]
-        assert isinstance(average, AveragedModel)
-        return average.module
+        return self.averages[name]
 
+    @torch.no_grad()
     def update(self) -> None:
-        """Take one step towards the current weights."""
+        """Take one step towards the current weights; torch's ``AveragedModel`` would wait for the device twice."""
         for name, source in self._sources.items():
             average = self.averages[name]
-            assert isinstance(average, AveragedModel)
-            average.update_parameters(source)
+            averaged: list[Tensor] = list(average.parameters())
+            current: list[Tensor] = list(source.parameters())
+            torch._foreach_lerp_(averaged, current, 1 - self.decay if self._started else 1.0)
+            if buffers := list(average.buffers()):
+                torch._foreach_copy_(buffers, list(source.buffers()))
+        if not self._started:
+            self._started = True
+            self.started.fill_(True)
         self.calibrated = False
+
+
+def _take_over(average: nn.Module, _: object) -> None:
+    """After loading: go on from where that average was."""
+    assert isinstance(average, EMA)
+    average._started, average.calibrated = bool(average.started), False
 
 
 @contextmanager

@@ -139,7 +139,7 @@ def test_checkpoint_saves_by_time(tmp_path):
     assert saved == [1, 2, 3, 3]
 
 
-@pytest.mark.filterwarnings("ignore:.*exists and is not empty", "ignore:You're resuming from a checkpoint")
+@pytest.mark.filterwarnings("ignore:.*exists and is not empty", "ignore:resumed after round")
 def test_checkpoint_state_follows_a_moved_folder(tmp_path):
     first = GameCheckpoint(FID, dirpath=str(tmp_path / "old"))
     trainer(4, metrics(every_n_rounds=2), first, enable_checkpointing=True).fit(model(), loader())

@@ -83,7 +83,7 @@ def test_a_second_fit_on_other_data_asks_them_anew():
     assert callback.report is None
 
 
-@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint")
+@pytest.mark.filterwarnings("ignore:resumed after round")
 def test_a_resumed_run_keeps_its_best(tmp_path):
     folder = str(tmp_path / "kept")
     first = GameCheckpoint(dirpath=folder)

@@ -1,0 +1,71 @@
+"""Checkpoints that are whole or not there: a file takes its name when all of it is on the disk."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+
+from lightning_gans.errors import SettingError
+
+_UNFINISHED = ".unfinished"
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes beside the old file, waits for the disk, and renames: a kill or a full disk leaves the old file whole.
+
+    Lightning's own collects the file in the system's temporary folder, often another disk, and copies it over the old
+    one, which a kill can cut in two.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """Save a checkpoint.
+
+        Args:
+            checkpoint: Its content.
+            path: The file; what lies on no local disk is left to Lightning.
+            storage_options: Of other storages.
+
+        Raises:
+            SettingError: The disk is full, or the folder cannot be written to.
+        """
+        if "://" in str(path):
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
+        target = Path(path)
+        partial = target.with_name(f".{target.name}{_UNFINISHED}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(target)
+            _settle(target.parent)
+        except (OSError, RuntimeError) as error:
+            partial.unlink(missing_ok=True)
+            cause = error.__context__ if isinstance(error, RuntimeError) else error  # torch covers it with its own
+            if not isinstance(cause, OSError):
+                raise
+            remedy = (
+                f"cannot be written ({cause.strerror}); what was saved before is whole: make room and resume from it"
+            )
+            raise SettingError("checkpoint", str(target), remedy) from error
+
+
+def remove_unfinished(folder: str | Path) -> None:
+    """Remove what a kill left of files that it interrupted."""
+    for file in Path(folder).glob(f".*{_UNFINISHED}"):
+        file.unlink(missing_ok=True)
+
+
+def _settle(folder: Path) -> None:
+    """Let a new name in a folder reach the disk too, on systems that open folders."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,6 +1,6 @@
 """Gradient exchange between processes: only the moving player's gradients travel, once per move."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -22,14 +22,15 @@ def local_backward(strategy: Strategy) -> Iterator[None]:
         yield
 
 
-def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
-    """Replace each gradient by its mean over all processes: one flat all-reduce per dtype and device.
+def average_over_processes(parameters: Sequence[nn.Parameter], statistics: Sequence[Tensor] = ()) -> None:
+    """Replace gradients and batch statistics by their means over all processes: one all-reduce per dtype and device.
 
     A parameter without a gradient on this process counts as zero: the processes must agree on what they exchange,
     whatever each of them happened to use. Call it before the gradients are unscaled, clipped or applied.
 
     Args:
         parameters: The moving player's parameters, in the same order on every process.
+        statistics: Running statistics that every process estimated on its own batches; see :func:`batch_statistics`.
     """
     if not dist.is_available() or not dist.is_initialized() or dist.get_world_size() == 1:
         return
@@ -38,9 +39,27 @@ def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
         if p.grad is None:
             p.grad = torch.zeros_like(p)
         groups.setdefault((p.grad.dtype, p.grad.device), []).append(p.grad)
-    for grads in groups.values():
-        flat = torch.cat([g.reshape(-1) for g in grads])
+    for statistic in statistics:
+        groups.setdefault((statistic.dtype, statistic.device), []).append(statistic)
+    for tensors in groups.values():
+        flat = torch.cat([t.reshape(-1) for t in tensors])
         dist.all_reduce(flat)
         flat /= dist.get_world_size()
-        pieces = flat.split([g.numel() for g in grads])
-        torch._foreach_copy_(grads, [piece.view_as(g) for piece, g in zip(pieces, grads, strict=True)])
+        pieces = flat.split([t.numel() for t in tensors])
+        torch._foreach_copy_(tensors, [piece.view_as(t) for piece, t in zip(pieces, tensors, strict=True)])
+
+
+def batch_statistics(modules: Iterable[nn.Module]) -> list[Tensor]:
+    """The running means and variances of batch norm.
+
+    Under manual optimization ``DistributedDataParallel`` does not keep them equal, so each process would sample with
+    statistics of its own, and a resumed run with those of the first.
+    """
+    layers = {
+        id(layer): layer
+        for module in modules
+        for layer in module.modules()
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.track_running_stats
+    }
+    found = [tensor for layer in layers.values() for tensor in (layer.running_mean, layer.running_var)]
+    return [tensor for tensor in found if tensor is not None]

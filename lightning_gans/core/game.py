@@ -18,7 +18,7 @@ from lightning_gans.batch import chunks_of, images_of
 from lightning_gans.core.averaging import EMA
 from lightning_gans.core.compiling import compilation_refused, compile_networks
 from lightning_gans.core.counting import counted_once
-from lightning_gans.core.exchange import average_gradients, local_backward
+from lightning_gans.core.exchange import average_over_processes, batch_statistics, local_backward
 from lightning_gans.core.guards import (
     DivergedError,
     advise_on_gradients,
@@ -176,7 +176,7 @@ class Game(LightningModule):
                 total = total + loss.detach()
             if self._due or index not in self._unreached:
                 self._require_gradient(index, player)
-            average_gradients(self._own[index])
+            average_over_processes(self._own[index], self._statistics)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         if player.constraint is not None:
@@ -234,6 +234,7 @@ class Game(LightningModule):
                 raise SettingError(f"{player.name}", "no parameters", "owns nothing that could learn")
             mine = {id(p) for p in own}
             self._others.append([p for key, p in every_one.items() if key not in mine])
+        self._statistics = batch_statistics(module for player in self._players for module in player.modules)
         covered = {id(module) for module in self.averaged().values()}
         self._averaging = {player.name for player in self._players if covered & {id(m) for m in player.modules}}
         optimizers = [fuse(build(player.optimizer, own)) for player, own in zip(self._players, self._own, strict=True)]

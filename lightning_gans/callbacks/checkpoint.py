@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 import time
+from copy import deepcopy
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -81,6 +82,9 @@ class GameCheckpoint(ModelCheckpoint):
         self.restored = 0
         self.wandb_id: str | None = None
         self._seen: Tensor | None = None
+        # Where the last round of max_steps left the loops: Lightning then counts an epoch that was cut as complete, and
+        # a run that goes on would be one ahead.
+        self._stopped: tuple[int, dict[str, Any]] | None = None
         self._interrupted = 0
         self._previous_handlers: dict[int, Any] = {}
 
@@ -101,7 +105,7 @@ class GameCheckpoint(ModelCheckpoint):
         super().on_train_start(trainer, pl_module)
         self._require_known_monitor(trainer)
         self._seen = self._monitored(trainer)
-        self._interrupted = 0
+        self._interrupted, self._stopped = 0, None
         if isinstance(pl_module, Game) and self.restores:
             pl_module.recover = partial(self._recover, trainer)
         ids = [logger.version for logger in trainer.loggers if isinstance(logger, WandbLogger)]
@@ -119,6 +123,8 @@ class GameCheckpoint(ModelCheckpoint):
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         """Save what is due: the best if its metric was measured in this round, the last by rounds or by time."""
+        if trainer.global_step == trainer.max_steps:
+            self._stopped = trainer.current_epoch, deepcopy(trainer.fit_loop.state_dict())
         self._save_best(trainer)
         by_rounds = trainer.global_step % self._every_n_train_steps == 0
         if by_rounds or self._time_is_up(trainer):
@@ -190,6 +196,8 @@ class GameCheckpoint(ModelCheckpoint):
     def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
         """Save; where the first process cannot write, all of them hear of it and stop."""
         content = trainer._checkpoint_connector.dump_checkpoint(self.save_weights_only)  # asks all processes
+        if self._stopped is not None and "loops" in content:
+            content["epoch"], content["loops"]["fit_loop"] = self._stopped
         first_process(lambda: trainer.strategy.checkpoint_io.save_checkpoint(content, filepath))
         self._last_global_step_saved, self._last_checkpoint_saved = trainer.global_step, filepath
         for logger in trainer.loggers if trainer.is_global_zero else []:

@@ -147,6 +147,36 @@ def test_stopped_by_max_steps(stop, tmp_path):
     assert_same_end(tmp_path, stop, "parts")
 
 
+class Interrupt(Callback):
+    """Ctrl-C at the end of a round."""
+
+    def __init__(self, stop):
+        self.stop = stop
+
+    def on_train_batch_end(self, trainer, *_):
+        if trainer.global_step == self.stop:
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("stop", [4, 5, 6])
+@pytest.mark.filterwarnings("ignore:.*exists and is not empty")
+def test_stopped_by_an_interrupt(stop, tmp_path):
+    fit(ROUNDS, tmp_path / "whole", data=Tiny(batch_size=8))
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit):
+        fit(
+            ROUNDS,
+            tmp_path / "never",
+            Interrupt(stop),
+            GameCheckpoint(dirpath=str(tmp_path / "kept")),
+            data=Tiny(batch_size=8),
+        )
+    signal.signal(signal.SIGINT, handler)
+    again = GameCheckpoint(dirpath=str(tmp_path / "kept"))
+    fit(ROUNDS, tmp_path / "parts", again, data=Tiny(batch_size=8), ckpt_path=tmp_path / "kept/last.ckpt")
+    assert_same_end(tmp_path, stop, "parts")
+
+
 def killed(moment, folder):
     """Train in a process of its own that dies by SIGKILL at a moment of the fourth time that it saves."""
 

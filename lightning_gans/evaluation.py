@@ -48,7 +48,8 @@ class Evaluator:
         kernel: Of MMD: KID's by default; ``GaussianKernel(10.0)`` with CLIP's features gives CMMD (times 1,000).
         resamples: Number of half-samples for 95% intervals; 0 for none.
         extra: Further torchmetrics metrics by name, fed with uint8 images: ``update(images, real=...)`` where they
-            take that argument, and with the fake ones alone where they do not.
+            take that argument, and with the fake ones alone where they do not. One whose result is a dict names its
+            figures itself.
         on_batch: Called after each batch with the number of images done and their total, for a progress bar.
 
     Raises:
@@ -202,7 +203,7 @@ class Evaluator:
                 self._fed.add(name)  # it keeps the real images
             found = metric.compute()
             if isinstance(found, dict):
-                values |= {f"{name}_{part}": float(value) for part, value in found.items()}
+                values |= {part: float(value) for part, value in found.items()}
             else:
                 values[name] = float(found[0] if isinstance(found, tuple) else found)
         return values

@@ -69,7 +69,9 @@ class DatasetSource(Source):
         return to_uint8(stacked) if stacked.is_floating_point() and stacked.ndim == 4 else stacked
 
     def protocol(self) -> dict[str, Any]:
-        """Kind, count and a hash of all images (read once)."""
+        """Kind, count and a hash of all images (read once; a data set that has a ``fingerprint()`` is asked for it)."""
+        if self._digest is None and hasattr(self.dataset, "fingerprint"):
+            self._digest = str(self.dataset.fingerprint())
         if self._digest is None:
             digest = hashlib.sha256()
             for first in range(0, self.count, 1024):
@@ -182,16 +184,7 @@ class FolderSource(Source):
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if not self.path.is_dir():
-            raise SettingError("folder", str(path), "no such folder")
-        self.files: Sequence[Path] = sorted(
-            Path(folder, name)
-            for folder, _, names in os.walk(self.path, followlinks=True)
-            for name in names
-            if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")
-        )
-        if not self.files:
-            raise SettingError("folder", str(path), f"holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        self.files: Sequence[Path] = image_files(self.path, "folder")
         with self._opened(self.files[0]) as first:
             self.size = first.size
         self.mode = "L" if all(self._is_gray(file) for file in self.files) else "RGB"
@@ -239,3 +232,30 @@ class FolderSource(Source):
             return Image.open(file)
         except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
             raise SettingError("image", str(file), f"cannot be read ({error}); remove it") from error
+
+
+def image_files(root: Path, setting: str) -> list[Path]:
+    """All files below a folder that are named as images, in the order of their paths; hidden ones are left out.
+
+    Args:
+        root: The folder; links are followed.
+        setting: What to call it in errors.
+
+    Raises:
+        SettingError: It is missing, cannot be read, or holds no images.
+    """
+    if not root.is_dir():
+        raise SettingError(setting, str(root), "no such folder")
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise SettingError(setting, str(root), "may not be read; change its permissions")
+    found = []
+    for folder, inner, names in os.walk(root, followlinks=True):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        found += [
+            Path(folder, name)
+            for name in names
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+        ]
+    if not found:
+        raise SettingError(setting, str(root), f"holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    return sorted(found)

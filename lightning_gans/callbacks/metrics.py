@@ -43,7 +43,8 @@ class MetricsCallback(Callback):
         batch_size: Images per call of generator and extractor.
         real: The real images; by default the datamodule's ``reference()``, or else the training loader's data set.
         kernel: Of MMD; KID's polynomial one by default.
-        extra: Further torchmetrics metrics by name, fed with uint8 images and logged as ``metrics/<name>``.
+        extra: Further torchmetrics metrics by name, fed with uint8 images and logged as ``metrics/<name>``, besides
+            those of ``datamodule.metrics()``.
 
     Raises:
         SettingError: A setting is out of its range, or there are no real images; in ``validate`` and ``test`` also
@@ -94,7 +95,8 @@ class MetricsCallback(Callback):
         self.evaluator = None
         if features is not None:
             kernel = self.kernel or PolynomialKernel()
-            self.evaluator = Evaluator(features, self.batch_size, kernel=kernel, extra=self.extra)
+            extra = (datamodule.metrics() if hasattr(datamodule, "metrics") else {}) | self.extra
+            self.evaluator = Evaluator(features, self.batch_size, kernel=kernel, extra=extra)
         elif stage != "fit":
             raise SettingError("metrics.features", None, f"there is nothing to measure with; {_REMEDY}")
         elif trainer.is_global_zero:

@@ -14,7 +14,7 @@ from rich.table import Table
 import lightning_gans.data
 from lightning_gans.cli.runs import read_checkpoint, require_writable
 from lightning_gans.core import Game
-from lightning_gans.data import ImageData
+from lightning_gans.data import GaussianMixture2D, ImageData, ImageDataset, ImageFolder
 from lightning_gans.errors import SettingError
 from lightning_gans.evaluation import Evaluator, Report, differences
 from lightning_gans.features import (
@@ -26,6 +26,8 @@ from lightning_gans.features import (
 )
 from lightning_gans.features.train import Labeled, stratified_split, write_classifier
 from lightning_gans.sources import ArraySource, DatasetSource, FolderSource, SampledSource, Source
+
+_NEED_ARGUMENTS = (ImageData, ImageFolder, GaussianMixture2D)
 
 
 def evaluate(
@@ -137,10 +139,11 @@ def _named_data(name: str, setting: str) -> ImageData:
     Raises:
         SettingError: There is none; suggests the nearest.
     """
-    kind = getattr(lightning_gans.data, name, None)
-    if isinstance(kind, type) and issubclass(kind, ImageData) and kind is not ImageData:
-        return kind()
-    names = [n for n in lightning_gans.data.__all__ if n not in ("ImageData", "ImageDataset")]
+    kinds = {n: getattr(lightning_gans.data, n) for n in lightning_gans.data.__all__}
+    names = [n for n, kind in kinds.items() if issubclass(kind, ImageData) and kind not in _NEED_ARGUMENTS]
+    if name in names:
+        data: ImageData = kinds[name]()
+        return data
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]}?" if near else f"data sets: {', '.join(names)}"
     raise SettingError(setting, name, f"no such folder, file or data set; {hint}")
@@ -184,6 +187,8 @@ def _labeled(given: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Images and labels of a folder of class folders, or of a data set of this package."""
     if not Path(given).is_dir():
         dataset = _named_data(given, "--data").reference()
+        if not isinstance(dataset, ImageDataset) or dataset.labels is None:
+            raise SettingError("--data", given, "holds no labeled images; give a folder of class folders")
         return dataset.images, dataset.labels
     source = FolderSource(given)
     classes = [file.relative_to(source.path).parts[0] for file in source.files]

@@ -1,6 +1,21 @@
 """Datamodules."""
 
-from lightning_gans.data.base import ImageData, ImageDataset
+from lightning_gans.data.base import ImageData
+from lightning_gans.data.classics import CIFAR10, MNIST, FashionMNIST
+from lightning_gans.data.datasets import ImageDataset
 from lightning_gans.data.digits import Digits
+from lightning_gans.data.folder import ImageFolder
+from lightning_gans.data.mixtures import GaussianMixture2D, Grid2D, Ring2D
 
-__all__ = ["Digits", "ImageData", "ImageDataset"]
+__all__ = [
+    "CIFAR10",
+    "MNIST",
+    "Digits",
+    "FashionMNIST",
+    "GaussianMixture2D",
+    "Grid2D",
+    "ImageData",
+    "ImageDataset",
+    "ImageFolder",
+    "Ring2D",
+]

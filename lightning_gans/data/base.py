@@ -1,64 +1,38 @@
-"""What every datamodule of this package shares: images in memory, a seeded order, facts before ``setup()``."""
+"""What every datamodule of this package shares: whole batches, a seeded order, facts before ``setup()``."""
 
-import hashlib
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from lightning.pytorch import LightningDataModule
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler
+from torch.utils.data import DataLoader
+from torchmetrics import Metric
 
+from lightning_gans.data.augmentation import Augmentation
+from lightning_gans.data.datasets import BatchedDataset, Served
+from lightning_gans.data.loading import OrderedLoader, ResumableLoader, SeededOrder
 from lightning_gans.errors import SettingError
 from lightning_gans.features import Extractor
-from lightning_gans.images import from_uint8
-
-
-class ImageDataset(Dataset[tuple[Tensor, Tensor]]):
-    """uint8 images and their labels in memory; items are float images in [-1, 1] and int64 labels.
-
-    Whole batches are indexed at once (``__getitems__``), which is several times as fast as collating single items.
-
-    Args:
-        images: uint8 images (N, C, H, W).
-        labels: Class labels (N,), int64.
-    """
-
-    def __init__(self, images: Tensor, labels: Tensor) -> None:
-        self.images, self.labels = images, labels
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        return from_uint8(self.images[index]), self.labels[index]
-
-    def __getitems__(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """A whole batch: images (B, C, H, W) in [-1, 1] and labels (B,)."""
-        chosen = torch.as_tensor(indices)
-        return from_uint8(self.images[chosen]), self.labels[chosen]
-
-
-def as_batched(batch: Any) -> Any:
-    """The collate function for a data set that returns whole batches: nothing left to do."""
-    return batch
 
 
 class ImageData(LightningDataModule):
-    """A data set of images; knows ``image_shape`` and ``num_classes`` before it has read anything.
+    """A data set of images or points; knows ``image_shape`` and ``num_classes`` before it has read anything.
+
+    A run that goes on from a checkpoint sees the batches that it would have seen without the stop, bit for bit.
 
     Args:
         batch_size: Images per batch and process.
         num_workers: Worker processes that load batches; 0 loads in the training process.
-        seed: Seed of the shuffled order.
+        seed: Seed of the shuffled order and of augmentation.
 
     Raises:
         SettingError: A size is not positive, or the batch is larger than the data set.
     """
 
-    image_shape: tuple[int, int, int]
+    image_shape: tuple[int, ...]
+    """(C, H, W) of an image, or (d,) of a point."""
     num_classes: int | None
+    """Number of classes; None where batches have no labels."""
 
     def __init__(self, batch_size: int = 64, num_workers: int = 0, seed: int = 0) -> None:
         super().__init__()
@@ -67,74 +41,105 @@ class ImageData(LightningDataModule):
         if num_workers < 0:
             raise SettingError("num_workers", num_workers, "must be 0 or more")
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
-        self._train: ImageDataset | None = None
+        self._train: BatchedDataset | None = None
+        self._held_out: BatchedDataset | None = None
+
+    # What a data set says.
 
     @abstractmethod
-    def load(self) -> ImageDataset:
+    def load(self) -> BatchedDataset:
         """Read the images that the generator shall learn, all of them."""
 
-    def setup(self, stage: str | None = None) -> None:
-        """Read the images, once."""
-        if self._train is None:
-            self._train = self.load()
-            if self.batch_size > len(self._train):
-                remedy = f"the data set has {len(self._train)} images; choose a smaller batch"
-                raise SettingError("batch_size", self.batch_size, remedy)
+    def load_held_out(self) -> BatchedDataset:
+        """Read the images of the validation and test loaders: the reference, where the data have no test part."""
+        return self.reference()
 
-    @property
-    def train_set(self) -> ImageDataset:
-        """The images that the generator learns."""
-        self.setup()
-        assert self._train is not None
-        return self._train
-
-    def reference(self) -> ImageDataset:
-        """The real images that samples are measured against: the training images, as papers do, not augmented."""
-        return self.train_set
+    def augmentations(self) -> Sequence[Augmentation]:
+        """Random changes of the training images, applied in this order."""
+        return ()
 
     def features(self) -> Extractor | None:
         """The extractor that suits these images and works offline, if there is one."""
         return None
 
+    def metrics(self) -> dict[str, Metric]:
+        """Further metrics that suit these data, by name."""
+        return {}
+
+    # What others ask for.
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read the images, once."""
+        if self._train is None:
+            train = self.load()
+            if self.batch_size > len(train):
+                remedy = f"the data set has {len(train)} images; choose a smaller batch"
+                raise SettingError("batch_size", self.batch_size, remedy)
+            self._train = train
+
+    @property
+    def train_set(self) -> BatchedDataset:
+        """The images that the generator learns, not augmented."""
+        self.setup()
+        assert self._train is not None
+        return self._train
+
+    @property
+    def held_out_set(self) -> BatchedDataset:
+        """The images of the validation and test loaders."""
+        if self._held_out is None:
+            self._held_out = self.load_held_out()
+        return self._held_out
+
+    def reference(self) -> BatchedDataset:
+        """The real images that samples are measured against: the training images, as papers do, not augmented."""
+        return self.train_set
+
     def fingerprint(self) -> str:
         """A hash of the reference images and labels: part of every protocol and cache key."""
-        reference = self.reference()
-        digest = hashlib.sha256(repr(tuple(reference.images.shape)).encode())
-        digest.update(reference.images.contiguous().numpy().tobytes())
-        digest.update(reference.labels.contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        return self.reference().fingerprint()
 
-    def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+    def train_dataloader(self) -> ResumableLoader:
         """Shuffled batches of equal size; the last, smaller one of an epoch is left out.
 
         The order is a function of (seed, epoch), and the processes deal it out row by row: together they see the
         batches that one process would see.
-        """
-        world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer is not None else (1, 0)
-        order: DistributedSampler[tuple[Tensor, Tensor]] = DistributedSampler(
-            self.train_set, world, rank, shuffle=True, seed=self.seed, drop_last=True
-        )
-        return self._loader(self.train_set, sampler=order, drop_last=True)
 
-    def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]] | list[DataLoader[tuple[Tensor, Tensor]]]:
-        """The reference images in order; none inside ``fit``, where rounds decide when the generator is judged."""
+        Raises:
+            SettingError: The processes together need more images for one batch than there are.
+        """
+        trainer = self.trainer
+        world, rank = (trainer.world_size, trainer.global_rank) if trainer is not None else (1, 0)
+        served = Served(self.train_set, self.augmentations(), self.seed)
+        if self.batch_size * world > len(served):
+            remedy = f"{world} processes need a batch each, and there are {len(served)} images; choose a smaller batch"
+            raise SettingError("batch_size", self.batch_size, remedy)
+        order = SeededOrder(served, self.batch_size, world, rank, self.seed)
+        loader = ResumableLoader(served, sampler=order, drop_last=True, **self._settings())
+        if trainer is not None:
+            progress = trainer.fit_loop.epoch_loop.batch_progress
+            loader.processed = lambda: int(progress.total.processed)  # type: ignore[attr-defined] # Lightning types the base class
+        return loader
+
+    def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
+        """The held-out images in order; none inside ``fit``, where rounds decide when the generator is judged."""
         if self.trainer is not None and self.trainer.state.fn == "fit":
             return []
-        return self._loader(self.reference(), sampler=None, drop_last=False)
+        return OrderedLoader(Served(self.held_out_set), **self._settings())
 
-    def test_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
-        """The reference images in order."""
-        return self._loader(self.reference(), sampler=None, drop_last=False)
+    def test_dataloader(self) -> DataLoader[Any]:
+        """The held-out images in order."""
+        return OrderedLoader(Served(self.held_out_set), **self._settings())
 
-    def _loader(
-        self, dataset: ImageDataset, sampler: Sampler[Any] | None, drop_last: bool
-    ) -> DataLoader[tuple[Tensor, Tensor]]:
-        return DataLoader(
-            dataset,
-            batch_size=self.batch_size,
-            sampler=sampler,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            collate_fn=as_batched,
-            drop_last=drop_last,
-        )
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "batch_size": self.batch_size,
+            "num_workers": self.num_workers,
+            "persistent_workers": self.num_workers > 0,
+            "collate_fn": as_batched,
+        }
+
+
+def as_batched(batch: Any) -> Any:
+    """The collate function for a data set that returns whole batches: nothing left to do."""
+    return batch

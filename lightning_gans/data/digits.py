@@ -2,7 +2,8 @@
 
 import torch
 
-from lightning_gans.data.base import ImageData, ImageDataset
+from lightning_gans.data.base import ImageData
+from lightning_gans.data.datasets import ImageDataset
 from lightning_gans.features import DigitsFeatures
 
 

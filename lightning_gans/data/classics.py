@@ -1,0 +1,231 @@
+"""MNIST, Fashion-MNIST and CIFAR-10, from the files that torchvision downloads."""
+
+import gzip
+import zlib
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torchvision
+from torch import Tensor
+
+from lightning_gans.data.augmentation import Augmentation, RandomFlip
+from lightning_gans.data.base import ImageData
+from lightning_gans.data.datasets import ImageDataset
+from lightning_gans.errors import SettingError
+from lightning_gans.features import MNISTFeatures
+
+
+class Downloadable(ImageData):
+    """A data set in torchvision's layout below a folder, which is only written to when a download is asked for.
+
+    Args:
+        root: The folder.
+        download: Whether files that are missing there may be downloaded.
+        batch_size: Images per batch and process.
+        num_workers: Worker processes that load batches.
+        seed: Seed of the shuffled order and of augmentation.
+    """
+
+    num_classes = 10
+
+    def __init__(
+        self,
+        root: str = "data",
+        download: bool = False,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(batch_size, num_workers, seed)
+        self.root, self.download = root, download
+
+    @abstractmethod
+    def fetch(self) -> None:
+        """Download what is missing, with torchvision."""
+
+    @abstractmethod
+    def read(self, train: bool) -> ImageDataset:
+        """Read the training or the test images."""
+
+    def prepare_data(self) -> None:
+        """Download, if asked to; Lightning calls this on one process of a machine.
+
+        Raises:
+            SettingError: The download failed.
+        """
+        if not self.download:
+            return
+        try:
+            self.fetch()
+        except (OSError, RuntimeError) as error:  # URLError is an OSError; a wrong checksum is a RuntimeError
+            remedy = f"the download to {self.root} failed ({error}); fetch the files elsewhere and give their folder"
+            raise SettingError("download", True, remedy) from error
+
+    def load(self) -> ImageDataset:
+        """The training images."""
+        if self.trainer is None:
+            self.prepare_data()  # otherwise Lightning has done so
+        return self.read(train=True)
+
+    def load_held_out(self) -> ImageDataset:
+        """The test images."""
+        return self.read(train=False)
+
+    def missing(self, what: str, reason: str = "is not there") -> SettingError:
+        """The error that says where files were looked for and how to get them."""
+        remedy = f"{what} {reason}; give the folder that holds it, or download with --data.init_args.download true"
+        return SettingError("root", self.root, remedy)
+
+
+class MNIST(Downloadable):
+    """MNIST: 60,000 handwritten digits of 28 x 28 pixels for training and 10,000 for testing (LeCun et al. 1998).
+
+    Reads ``<root>/MNIST/raw/*-ubyte`` or, without unpacking anything, ``*-ubyte.gz``. Not augmented.
+
+    Args:
+        root: Folder with the files in torchvision's layout.
+        download: Whether missing files may be downloaded there.
+        batch_size: Images per batch and process.
+        num_workers: Worker processes that load batches.
+        seed: Seed of the shuffled order.
+
+    Raises:
+        SettingError: The files are missing or damaged.
+    """
+
+    image_shape = (1, 28, 28)
+    folder = "MNIST"
+
+    def fetch(self) -> None:
+        """Download with torchvision."""
+        torchvision.datasets.MNIST(self.root, download=True)
+
+    def read(self, train: bool) -> ImageDataset:
+        """Read images and labels of a part."""
+        part = "train" if train else "t10k"
+        images = self._idx(f"{part}-images-idx3-ubyte", 3)
+        labels = self._idx(f"{part}-labels-idx1-ubyte", 1)
+        if tuple(images.shape[1:]) != self.image_shape[1:] or len(images) != len(labels):
+            raise self.missing(f"{self.folder}/raw/{part}-*", f"holds {tuple(images.shape)} and {tuple(labels.shape)}")
+        return ImageDataset(images[:, None], labels.long())
+
+    def features(self) -> MNISTFeatures | None:
+        """The classifier of MNIST that comes with the package."""
+        return MNISTFeatures()
+
+    def _idx(self, name: str, ndim: int) -> Tensor:
+        path = Path(self.root, self.folder, "raw", name)
+        packed = path.with_name(f"{name}.gz")
+        if not path.is_file() and not packed.is_file():
+            raise self.missing(f"{self.folder}/raw/{name}[.gz]")
+        try:
+            content = path.read_bytes() if path.is_file() else gzip.decompress(packed.read_bytes())
+            return read_idx(content, ndim)
+        except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise self.missing(f"{self.folder}/raw/{name}", f"is damaged ({error}): remove it") from error
+
+
+class FashionMNIST(MNIST):
+    """Fashion-MNIST: 70,000 pictures of clothes, in MNIST's sizes and format (Xiao et al. 2017, arXiv:1708.07747).
+
+    Reads ``<root>/FashionMNIST/raw``. No features are shipped for it; ``lightning_gans train-features --data
+    FashionMNIST --output fashion.safetensors`` makes some in minutes. Not augmented.
+
+    Args:
+        root: Folder with the files in torchvision's layout.
+        download: Whether missing files may be downloaded there.
+        batch_size: Images per batch and process.
+        num_workers: Worker processes that load batches.
+        seed: Seed of the shuffled order.
+
+    Raises:
+        SettingError: The files are missing or damaged.
+    """
+
+    folder = "FashionMNIST"
+
+    def fetch(self) -> None:
+        """Download with torchvision."""
+        torchvision.datasets.FashionMNIST(self.root, download=True)
+
+    def features(self) -> None:
+        """None are shipped."""
+        return
+
+
+class CIFAR10(Downloadable):
+    """CIFAR-10: 50,000 photographs of 32 x 32 pixels for training and 10,000 for testing (Krizhevsky 2009).
+
+    Reads ``<root>/cifar-10-batches-py``. Its metrics in papers are those of Inception-v3's features, which are not
+    shipped. Not augmented unless ``flip`` is given.
+
+    Args:
+        root: Folder with the files in torchvision's layout.
+        download: Whether missing files may be downloaded there (170 MB).
+        flip: Whether every other training image is mirrored.
+        batch_size: Images per batch and process.
+        num_workers: Worker processes that load batches.
+        seed: Seed of the shuffled order and of augmentation.
+
+    Raises:
+        SettingError: The files are missing or damaged.
+    """
+
+    image_shape = (3, 32, 32)
+
+    def __init__(
+        self,
+        root: str = "data",
+        download: bool = False,
+        flip: bool = False,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(root, download, batch_size, num_workers, seed)
+        self.flip = flip
+
+    def fetch(self) -> None:
+        """Download with torchvision."""
+        torchvision.datasets.CIFAR10(self.root, download=True)
+
+    def read(self, train: bool) -> ImageDataset:
+        """Read images and labels of a part."""
+        try:
+            part: Any = torchvision.datasets.CIFAR10(self.root, train=train)
+        except RuntimeError as error:  # torchvision compares checksums
+            folder = torchvision.datasets.CIFAR10.base_folder
+            raise self.missing(folder, "is missing, incomplete or damaged") from error
+        images = torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous()
+        return ImageDataset(images, torch.tensor(part.targets))
+
+    def augmentations(self) -> Sequence[Augmentation]:
+        """The flip, if asked for."""
+        return [RandomFlip()] if self.flip else []
+
+
+def read_idx(content: bytes, ndim: int) -> Tensor:
+    """The tensor in a file of MNIST's format: two zeros, type 8, number of axes, their lengths, then the bytes.
+
+    Args:
+        content: Of the file.
+        ndim: Number of axes that it should have.
+
+    Returns:
+        A uint8 tensor.
+
+    Raises:
+        ValueError: It is of another kind, or has another length than it says.
+
+    Example:
+        >>> read_idx(bytes([0, 0, 8, 1, 0, 0, 0, 3, 5, 6, 7]), 1)
+        tensor([5, 6, 7], dtype=torch.uint8)
+    """
+    if content[:4] != bytes([0, 0, 8, ndim]):
+        raise ValueError(f"it begins with {content[:4]!r}")
+    shape = np.frombuffer(content, ">i4", ndim, 4).tolist()
+    return torch.from_numpy(np.frombuffer(content, np.uint8, offset=4 + 4 * ndim).reshape(shape).copy())

@@ -1,0 +1,102 @@
+"""A loader whose order is a function of (seed, epoch) and that goes on where training stopped."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+from lightning_gans.errors import SettingError
+
+
+class SeededOrder(DistributedSampler[Any]):
+    """Rows of an endless sequence of shuffled epochs: row ``epoch * N + i`` is item i in that epoch.
+
+    The processes deal an epoch's order out row by row, so that together they see the batches that one process would
+    see. What does not fill a batch on every process is left out.
+
+    Args:
+        dataset: Its items, N.
+        batch_size: Rows per batch and process.
+        world_size: Number of processes.
+        rank: Index of this process.
+        seed: Selects the orders.
+
+    Attributes:
+        first: Number of the batch in the sequence with which the next pass begins; None for the first of ``epoch``.
+    """
+
+    def __init__(
+        self, dataset: Dataset[Any], batch_size: int, world_size: int = 1, rank: int = 0, seed: int = 0
+    ) -> None:
+        super().__init__(dataset, world_size, rank, shuffle=True, seed=seed, drop_last=True)
+        self.batch_size, self.batches = batch_size, self.num_samples // batch_size
+        self.first: int | None = None
+
+    def __len__(self) -> int:
+        return self.batches * self.batch_size
+
+    def __iter__(self) -> Iterator[int]:
+        """The rows of as many batches as an epoch has, from ``first`` on."""
+        epoch, skipped = (self.epoch, 0) if self.first is None else divmod(self.first, self.batches)
+        start = skipped * self.batch_size
+        yield from self._rows(epoch)[start:]
+        if start:
+            yield from self._rows(epoch + 1)[:start]
+
+    def _rows(self, epoch: int) -> list[int]:
+        self.epoch, before = epoch, self.epoch
+        order = list(super().__iter__())[: len(self)]
+        self.epoch = before
+        count = len(self.dataset)  # type: ignore[arg-type] # torch's Dataset declares no length
+        return [epoch * count + row for row in order]
+
+
+class ResumableLoader(DataLoader[Any]):
+    """Batches in a :class:`SeededOrder` that follow what was trained on, not what was loaded.
+
+    Each pass begins behind the batches that the trainer has processed in all, whatever workers have loaded ahead and
+    whatever Lightning takes for an epoch: it counts one too many where a run was stopped at its end, and a run that
+    goes on must not skip or repeat anything for that. Nothing that is skipped is loaded.
+    """
+
+    processed: Callable[[], int] | None = None
+    """How many batches the trainer has processed in all; None without a trainer, where ``set_epoch`` decides."""
+    _ahead = 0  # of what `processed` says: batches of another size were trained on before
+
+    def state_dict(self) -> dict[str, int]:
+        """Epoch of the order, and the rows of it that all processes together have consumed."""
+        order = self._order()
+        epoch, batch = divmod(self._position(), order.batches)
+        return {"epoch": epoch, "rows": batch * order.batch_size * order.num_replicas}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on there, with the next whole batch if their size has changed."""
+        order = self._order()
+        batch = -(-state_dict["rows"] // (order.batch_size * order.num_replicas))
+        self._ahead += state_dict["epoch"] * order.batches + min(batch, order.batches) - self._position()
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override] # torch's class, which has the same one method
+        if self.processed is not None:
+            self._order().first = self._position()
+        return map(_or_raise, super().__iter__())
+
+    def _position(self) -> int:
+        return self._ahead + (self.processed() if self.processed is not None else 0)
+
+    def _order(self) -> SeededOrder:
+        assert isinstance(self.sampler, SeededOrder)
+        return self.sampler
+
+
+class OrderedLoader(DataLoader[Any]):
+    """Batches of items in their own order."""
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override] # as above
+        return map(_or_raise, super().__iter__())
+
+
+def _or_raise(batch: Any) -> Any:
+    """A batch; or, raised, the mistake that a worker found instead."""
+    if isinstance(batch, SettingError):
+        raise batch
+    return batch

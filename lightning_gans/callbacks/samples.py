@@ -14,22 +14,29 @@ from torchvision.utils import make_grid
 
 from lightning_gans.batch import images_of
 from lightning_gans.callbacks.folder import is_smoke_run, real_images, run_folder
+from lightning_gans.callbacks.points import View, draw_histogram, draw_points, field_of, judges_points_of_the_plane
 from lightning_gans.core import GAN
 from lightning_gans.core.randomness import mix
 from lightning_gans.errors import SettingError
 from lightning_gans.images import to_uint8
 
 _SMALLEST_SIDE = 32  # smaller images are enlarged by a whole factor, so that a grid of them can be seen
+_IMAGES, _POINTS = 64, 1000  # in a picture, unless it is said how many
 
 
 class SampleGrid(Callback):
-    """Saves and logs a picture: samples from fixed latents, an interpolation below them, real images beside them.
+    """Saves and logs a picture of what the generator makes of fixed latents.
+
+    Images: samples, an interpolation below them, real images beside them. Points of the plane: samples and real points
+    over the discriminator's logits, with arrows where the generator's loss pulls the samples (see
+    ``callbacks.points``), and circles around the modes where the datamodule has ``means``; the axes are the same in
+    all pictures of a run. Of points in more dimensions, the first two coordinates; of numbers, histograms.
 
     The file is ``samples/round_<n>.png`` in the run's folder; loggers that hold images get it as ``samples/grid``.
 
     Args:
         every_n_rounds: Rounds between pictures; there is one at the end too.
-        num: Number of samples, arranged in a square: 64 gives 8 x 8.
+        num: Number of samples; by default 64 images, arranged in a square of 8 x 8, or 1,000 points.
         seed: Selects their latents, the same in every picture.
         real: Real images for comparison; by default the datamodule's reference, or the training loader's data set.
 
@@ -38,18 +45,35 @@ class SampleGrid(Callback):
     """
 
     def __init__(
-        self, every_n_rounds: int = 1000, num: int = 64, seed: int = 0, real: Dataset[Any] | None = None
+        self,
+        every_n_rounds: int = 1000,
+        num: int | None = None,
+        seed: int = 0,
+        real: Dataset[Any] | None = None,
     ) -> None:
         if every_n_rounds < 1:
             raise SettingError("samples.every_n_rounds", every_n_rounds, "must be 1 or more")
-        if num < 1:
+        if num is not None and num < 1:
             raise SettingError("samples.num", num, "must be 1 or more")
         self.every_n_rounds, self.num, self.seed, self.real = every_n_rounds, num, seed, real
         self.path: Path | None = None
-        self._drawn_at = -1
+        self._forget()
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+    def _forget(self) -> None:
+        self._drawn_at = -1
+        self._view: View | None = None  # of the points, fixed in the first picture
+        self._judges_points: bool | None = None  # asked of the first batch
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin anew: what an earlier fit saw may have been other data."""
+        self._forget()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         """Draw when a multiple of ``every_n_rounds`` is reached."""
+        if self._judges_points is None and isinstance(pl_module, GAN):
+            self._judges_points = judges_points_of_the_plane(pl_module, batch)
         if trainer.global_step % self.every_n_rounds == 0:
             self._draw(trainer, pl_module)
 
@@ -63,25 +87,42 @@ class SampleGrid(Callback):
         if not isinstance(pl_module, GAN):
             kind = type(pl_module).__name__
             raise SettingError("samples", kind, "needs a model with sample(n, seed=...), as GAN has")
-        fake = pl_module.sample(self.num, seed=self.seed)
-        row = interpolation(pl_module, columns(self.num), seed=self.seed)
+        are_points = pl_module.sample(1, seed=self.seed).ndim == 2
+        num = self.num or (_POINTS if are_points else _IMAGES)
+        fake = pl_module.sample(num, seed=self.seed)
         folder = Path(run_folder(trainer))  # asks all processes
         if not trainer.is_global_zero or is_smoke_run(trainer):
             return
-        picture = compose(fake, row, self._real_images(trainer))
+        real = self._real_images(trainer, num)
+        if are_points:
+            picture = self._points(trainer, pl_module, fake, real)
+        else:
+            picture = compose(fake, interpolation(pl_module, columns(num), seed=self.seed), real)
         self.path = folder / "samples" / f"round_{trainer.global_step:09d}.png"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         picture.save(self.path)
         log_picture(trainer, "samples/grid", picture)
 
-    def _real_images(self, trainer: Trainer) -> Tensor | None:
-        if self.real is None:
-            self.real = real_images(trainer)
-        if self.real is None:
+    def _points(self, trainer: Trainer, model: GAN, fake: Tensor, real: Tensor | None) -> Image.Image:
+        """The picture of points (N, d)."""
+        title = f"round {trainer.global_step:,}"
+        seen = fake if real is None else real
+        if self._view is None:
+            finite = seen[seen.isfinite().all(1)].cpu()
+            self._view = View.of(finite[:, :2].expand(-1, 2) if len(finite) else torch.ones(1, 2))
+        if fake.shape[1] == 1:
+            return draw_histogram(fake, real, self._view.extent[:2], title)
+        field = field_of(model, seen, fake, self._view) if self._judges_points else None
+        modes = getattr(getattr(trainer, "datamodule", None), "means", None)
+        return draw_points(fake, real, self._view, title, modes, field)
+
+    def _real_images(self, trainer: Trainer, num: int) -> Tensor | None:
+        dataset = self.real if self.real is not None else real_images(trainer)
+        if dataset is None:
             return None  # an iterable data set shows no images twice
-        total = len(self.real)  # type: ignore[arg-type] # torch's Dataset declares no length; real_images asks for one
-        spread = torch.linspace(0, total - 1, min(self.num, total)).long().tolist()
-        return torch.stack([images_of(self.real[index]) for index in spread])
+        total = len(dataset)  # type: ignore[arg-type] # torch's Dataset declares no length; real_images asks for one
+        spread = torch.linspace(0, total - 1, min(num, total)).long().tolist()
+        return torch.stack([images_of(dataset[index]) for index in spread])
 
 
 def interpolation(model: GAN, steps: int, seed: int = 0) -> Tensor:

@@ -24,6 +24,7 @@ from lightning_gans.core.guards import (
     advise_on_gradients,
     advise_on_loaders,
     require_gradient,
+    require_graph,
     require_images_in_range,
     require_supported,
 )
@@ -171,6 +172,7 @@ class Game(LightningModule):
             for chunk_index, chunk in enumerate(chunks_of(batch, self.accumulate)):
                 self._randomness.seek(self.round, index, chunk_index)
                 loss = player.loss(chunk) / self.accumulate
+                require_graph(player.name, loss)
                 with local_backward(self.trainer.strategy):
                     self.manual_backward(loss)
                 total = total + loss.detach()

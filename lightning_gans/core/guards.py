@@ -77,7 +77,7 @@ def require_images_in_range(
     if not images.is_floating_point() or images.numel() == 0:
         return  # the model says what it takes instead
     ends = torch.stack([-images.detach().amin(), images.detach().amax()]).float()
-    negative_low, high = largest(ends.nan_to_num(nan=math.inf)).tolist()
+    negative_low, high = largest(ends.nan_to_num(nan=math.inf, posinf=math.inf, neginf=-math.inf)).tolist()
     low = -negative_low
     if not (math.isfinite(low) and math.isfinite(high)):
         raise SettingError(
@@ -90,6 +90,16 @@ def require_images_in_range(
         raise SettingError("batch", f"images from {low:g} to {high:g}", remedy)
     if advising and low >= sum(bounds) / 2:
         advise(f"the first images lie in [{low:g}, {high:g}], but networks take {list(bounds)}: were they scaled?")
+
+
+def require_graph(player: str, loss: Tensor) -> None:
+    """Check that a loss depends on anything that can learn.
+
+    Raises:
+        SettingError: It does not.
+    """
+    if not loss.requires_grad:
+        raise _without_gradient(player)
 
 
 def require_gradient(player: str, parameters: Mapping[str, nn.Parameter]) -> list[str]:
@@ -107,9 +117,13 @@ def require_gradient(player: str, parameters: Mapping[str, nn.Parameter]) -> lis
     """
     missing = [name for name, p in parameters.items() if p.grad is None]
     if len(missing) == len(parameters):
-        remedy = f"its loss does not depend on what the {player} owns; is something detached, or in no_grad?"
-        raise SettingError(player, "no gradient", remedy)
+        raise _without_gradient(player)
     return missing
+
+
+def _without_gradient(player: str) -> SettingError:
+    remedy = f"its loss does not depend on what the {player} owns; is something detached, or in no_grad?"
+    return SettingError(player, "no gradient", remedy)
 
 
 def advise_on_gradients(player: str, missing: Sequence[str], norm: float | None) -> bool:

@@ -40,6 +40,11 @@ class Noisy(nn.Module):
         return self.layers(x)
 
 
+class InstanceNoise(GAN):
+    def judge(self, *inputs):
+        return super().judge(*(x + 0.1 * torch.randn_like(x) for x in inputs))
+
+
 def model(cls=GAN, discriminator=None, dim=2, **kwargs):
     generator, usual = networks(dim=dim)
     return cls(generator, usual if discriminator is None else discriminator, **kwargs)
@@ -73,7 +78,7 @@ def test_pull_is_where_the_generators_loss_falls(cls):
 
 
 def test_a_look_disturbs_nothing():
-    game = model(discriminator=Noisy())
+    game = model(InstanceNoise, Noisy())
     game.discriminator.layers[0].eval()
     modes = [part.training for part in game.modules()]
     before, rng = state(game), torch.get_rng_state()

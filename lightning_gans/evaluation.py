@@ -302,7 +302,7 @@ class _Real:
 
     @classmethod
     def from_dict(cls, key: str, content: dict[str, Any]) -> "_Real":
-        """What :meth:`to_dict` wrote."""
+        """What ``to_dict`` wrote."""
         real = cls(key, RealSide.from_dict(content["side"]), content["logits"])
         real.halves = content["halves"]
         return real

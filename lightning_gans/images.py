@@ -21,7 +21,7 @@ def to_uint8(images: Tensor) -> Tensor:
 
 
 def from_uint8(images: Tensor) -> Tensor:
-    """Convert uint8 images in [0, 255] to float32 in [-1, 1]; the exact inverse of :func:`to_uint8`.
+    """Convert uint8 images in [0, 255] to float32 in [-1, 1]; the exact inverse of ``to_uint8``.
 
     Args:
         images: uint8 images of any shape.

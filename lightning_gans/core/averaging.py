@@ -15,7 +15,7 @@ class EMA(nn.Module):
 
     The first move is copied: what the networks were before they learned anything is no part of the average. Batch
     norm's running statistics belong to the weights that produced them, so averaged weights need their own:
-    :func:`calibrate` re-estimates them, and is due after every update.
+    ``calibrate`` re-estimates them, and is due after every update.
 
     Args:
         modules: What to average, by name; copied, never changed.

@@ -30,7 +30,7 @@ def average_over_processes(parameters: Sequence[nn.Parameter], statistics: Seque
 
     Args:
         parameters: The moving player's parameters, in the same order on every process.
-        statistics: Running statistics that every process estimated on its own batches; see :func:`batch_statistics`.
+        statistics: Running statistics that every process estimated on its own batches; see ``batch_statistics``.
     """
     if not dist.is_available() or not dist.is_initialized() or dist.get_world_size() == 1:
         return

@@ -46,11 +46,11 @@ class Game(LightningModule):
     """A game of named players; each round, every player that is due descends its own loss while the others stand still.
 
     One batch is one round is one ``training_step``: ``trainer.global_step`` advances by exactly one whatever the
-    number of players. A variant says who plays (:meth:`players`) and what each minimizes; the order of moves,
+    number of players. A variant says who plays (``players``) and what each minimizes; the order of moves,
     freezing, gradient exchange, clipping, accumulation, precision, averaging, randomness and logging are here.
 
     Args:
-        ema_decay: Weight of the past in the moving average of :meth:`averaged`, per move of its owner; 0 is off.
+        ema_decay: Weight of the past in the moving average of ``averaged``, per move of its owner; 0 is off.
         accumulate: Number of equal chunks in which each batch is processed; the gradients are averaged. Equal to the
             undivided batch for losses that are means over samples and networks without batch statistics.
         compile: Compile the players' networks, one by one; gradient penalties run uncompiled.
@@ -110,7 +110,7 @@ class Game(LightningModule):
         ema: bool = True,
         start: int = 0,
     ) -> Tensor:
-        """Generate samples ``start`` to ``start + n`` of those that ``seed`` selects; see :meth:`GAN.sample`."""
+        """Generate samples ``start`` to ``start + n`` of those that ``seed`` selects; see ``GAN.sample``."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it generates: override sample()")
 
     # What a loss may use.
@@ -223,7 +223,7 @@ class Game(LightningModule):
             self.ema = EMA(modules, self.ema_decay)
 
     def configure_optimizers(self) -> Any:
-        """One optimizer a player, in the order of :meth:`players`; with its scheduler, if it has one."""
+        """One optimizer a player, in the order of ``players``; with its scheduler, if it has one."""
         self._players = self.players()
         names = [player.name for player in self._players]
         if not names or len(set(names)) < len(names):

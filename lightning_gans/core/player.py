@@ -26,7 +26,7 @@ class Player:
         name: Names the player in logs (``loss/<name>``) and in errors.
         loss: From a batch to the scalar that the player minimizes.
         modules: What its optimizer moves. A module may have two owners (the encoder of an adversarial autoencoder).
-        optimizer: Builds its optimizer; see :data:`OptimizerSpec`.
+        optimizer: Builds its optimizer; see ``OptimizerSpec``.
         every: It moves in every n-th round: in round n, 2n, ... counted from 1.
         clip: Largest 2-norm that its gradient may have, None for no clipping.
         scheduler: Builds its learning rate scheduler, stepped once per own move; None for a constant rate.

@@ -54,7 +54,7 @@ def read_images(files: Sequence[Path], channels: int, side: int) -> Iterator[Ten
 
     Args:
         files: The files.
-        channels: As of :func:`read_image`.
+        channels: As of ``read_image``.
         side: Likewise.
     """
 

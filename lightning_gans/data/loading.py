@@ -52,7 +52,7 @@ class SeededOrder(DistributedSampler[Any]):
 
 
 class ResumableLoader(DataLoader[Any]):
-    """Batches in a :class:`SeededOrder` that follow what was trained on, not what was loaded.
+    """Batches in a ``SeededOrder`` that follow what was trained on, not what was loaded.
 
     Each pass begins behind the batches that the trainer has processed in all, whatever workers have loaded ahead and
     whatever Lightning takes for an epoch: it counts one too many where a run was stopped at its end, and a run that

@@ -22,7 +22,7 @@ class GaussianMixture2D(ImageData):
 
     Points are not confined to [-1, 1]: the generator must not end in tanh. Besides the usual metrics it has
     ``metrics/modes``, ``metrics/high_quality``, ``metrics/reverse_kl`` and ``metrics/jsd`` (see
-    :class:`~lightning_gans.metrics.ModeCoverage`), which know the true modes.
+    ``ModeCoverage``), which know the true modes.
 
     Args:
         means: Centers of the modes (K, 2).

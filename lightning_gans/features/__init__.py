@@ -1,9 +1,9 @@
 """Feature extractors: uint8 images in, features for distances and logits for classes out.
 
-One contract, :class:`Extractor`. Small classifiers come with the package (:class:`DigitsFeatures`,
-:class:`MNISTFeatures`) or are made for a user's own data by :mod:`lightning_gans.features.train` and read by
-:class:`ClassifierFeatures`; points are their own features (:class:`IdentityFeatures`); any module of the user's is
-wrapped by :class:`ModuleFeatures`; :class:`InceptionFeatures` are the ones that papers use.
+One contract, ``Extractor``. Small classifiers come with the package (``DigitsFeatures``,
+``MNISTFeatures``) or are made for a user's own data by ``lightning_gans.features.train`` and read by
+``ClassifierFeatures``; points are their own features (``IdentityFeatures``); any module of the user's is
+wrapped by ``ModuleFeatures``; ``InceptionFeatures`` are the ones that papers use.
 """
 
 from lightning_gans.features.classifier import Classifier, load_classifier, save_classifier

@@ -108,7 +108,7 @@ def save_classifier(classifier: Classifier, path: str | Path, facts: Mapping[str
 
 
 def load_classifier(path: str | Path) -> tuple[Classifier, dict[str, Any]]:
-    """Read a file of :func:`save_classifier`; nothing in it is executed.
+    """Read a file of ``save_classifier``; nothing in it is executed.
 
     Args:
         path: A safetensors file.

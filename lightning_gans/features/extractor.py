@@ -36,7 +36,7 @@ class Extractor(nn.Module, ABC):
     features and logits together, so no image is ever run twice. Features of an image do not depend on the other
     images of its batch, up to float32 rounding (about 1e-6 relative, since kernels sum in another order).
 
-    A subclass sets ``preprocessing`` and writes :meth:`extract`; it calls :meth:`freeze` once its weights are there.
+    A subclass sets ``preprocessing`` and writes ``extract``; it calls ``freeze`` once its weights are there.
 
     Args:
         name: Used in metric names (``metrics/fid_<name>``): letters, digits, ``_`` and ``-``.
@@ -69,7 +69,7 @@ class Extractor(nn.Module, ABC):
     if TYPE_CHECKING:  # torch leaves what a module returns untyped
 
         def __call__(self, images: Tensor) -> Features:
-            """See :meth:`forward`."""
+            """See ``forward``."""
             ...
 
     def __init__(
@@ -85,7 +85,7 @@ class Extractor(nn.Module, ABC):
 
     @abstractmethod
     def extract(self, images: Tensor) -> Features:
-        """Compute features of checked images, on the extractor's device, under :meth:`forward`'s guarantees.
+        """Compute features of checked images, on the extractor's device, under ``forward``'s guarantees.
 
         Args:
             images: ``(N, C, H, W)`` uint8 in [0, 255].

@@ -69,7 +69,7 @@ def train_classifier(
     device: torch.device | str = "cpu",
     on_epoch: Callable[[int, float], None] = lambda epoch, loss: None,
 ) -> Classifier:
-    """Train a :class:`Classifier` with AdamW and a cosine learning rate after a short warm-up.
+    """Train a ``Classifier`` with AdamW and a cosine learning rate after a short warm-up.
 
     A function of its arguments: the global random generator is neither read nor moved. Bit-for-bit equal on one
     thread (``torch.set_num_threads(1)``) of one kind of processor.
@@ -82,7 +82,7 @@ def train_classifier(
         batch_size: Images a step; the rest of an epoch that does not fill a batch waits for the next order.
         learning_rate: The peak.
         weight_decay: AdamW's.
-        augmentation: Changes each batch of float images in [-1, 1]; :class:`RandomAffine` by default.
+        augmentation: Changes each batch of float images in [-1, 1]; ``RandomAffine`` by default.
         width: Channels of the first convolution.
         num_features: D, the length of the feature vectors.
         device: Where to train; what is drawn is the same on all, what is summed is not to the last bit.
@@ -148,7 +148,7 @@ def accuracy(classifier: nn.Module, images: Tensor, labels: Tensor, *, batch_siz
     """Part of the images whose largest logit is their label's.
 
     Args:
-        classifier: Maps floats in [-1, 1] to :class:`Features`; in eval mode.
+        classifier: Maps floats in [-1, 1] to ``Features``; in eval mode.
         images: ``(N, C, H, W)`` uint8.
         labels: ``(N,)``.
         batch_size: Images at a time.
@@ -247,10 +247,10 @@ def write_classifier(
 
     Args:
         data: Images and labels.
-        output: The safetensors file, for :class:`~lightning_gans.features.ClassifierFeatures`.
+        output: The safetensors file, for ``ClassifierFeatures``.
         name: Of the features in metrics.
         description: Of the data, for the file's header.
-        seed: Of :func:`train_classifier`, as are the further settings.
+        seed: Of ``train_classifier``, as are the further settings.
         epochs: Passes over the training images.
         batch_size: Images a step.
         device: Where to train.

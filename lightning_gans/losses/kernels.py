@@ -16,7 +16,7 @@ MEDIAN_ROWS = 2048  # the median heuristic looks at the distances of at most thi
 class Kernel(ABC):
     r"""A kernel ``k(x, y)`` that depends on ``x`` and ``y`` through ``x.y``, ``|x|^2`` and ``|y|^2`` alone.
 
-    A subclass writes :meth:`from_inner`; calling the kernel on two sets of vectors is then differentiable in both.
+    A subclass writes ``from_inner``; calling the kernel on two sets of vectors is then differentiable in both.
 
     Attributes:
         translation_invariant: Whether ``k(x + c, y + c) = k(x, y)``. Such a kernel is computed on centered vectors,
@@ -71,7 +71,7 @@ class LinearKernel(Kernel):
     translation_invariant_mmd: ClassVar[bool] = True
 
     def from_inner(self, inner: Tensor, x_squared: Tensor, y_squared: Tensor, dim: int) -> Tensor:
-        """See :meth:`Kernel.from_inner`."""
+        """See ``Kernel.from_inner``."""
         return inner
 
 
@@ -108,7 +108,7 @@ class PolynomialKernel(Kernel):
             )
 
     def from_inner(self, inner: Tensor, x_squared: Tensor, y_squared: Tensor, dim: int) -> Tensor:
-        """See :meth:`Kernel.from_inner`."""
+        """See ``Kernel.from_inner``."""
         gamma = 1.0 / dim if self.gamma is None else self.gamma
         base = inner * gamma + self.offset
         power = base
@@ -148,7 +148,7 @@ class GaussianKernel(Kernel):
         object.__setattr__(self, "bandwidths", values)
 
     def from_inner(self, inner: Tensor, x_squared: Tensor, y_squared: Tensor, dim: int) -> Tensor:
-        """See :meth:`Kernel.from_inner`."""
+        """See ``Kernel.from_inner``."""
         squared = (x_squared[:, None] + y_squared - 2 * inner).clamp_min(0)
         first, *others = (torch.exp(squared * (-0.5 / value**2)) for value in self.bandwidths)
         return sum(others, start=first)

@@ -1,4 +1,4 @@
-"""Metrics of generative models: pure functions in :mod:`functional`, and the torchmetrics classes that keep state."""
+"""Metrics of generative models: pure functions in ``functional``, and the torchmetrics classes that keep state."""
 
 from lightning_gans.metrics.features import (
     DensityCoverage,

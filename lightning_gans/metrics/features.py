@@ -1,4 +1,4 @@
-"""The metrics of real against fake features as torchmetrics classes; the mathematics is in :mod:`functional`."""
+"""The metrics of real against fake features as torchmetrics classes; the mathematics is in ``functional``."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from lightning_gans.metrics.functional.sides import RealSide, Side
 
 
 class FrechetDistance(ComparisonMetric):
-    """Frechet distance, see :func:`~lightning_gans.metrics.functional.frechet_distance`; a scalar, 0 is best.
+    """Frechet distance, see ``frechet_distance``; a scalar, 0 is best.
 
     Args:
         reset_real_features: Whether ``reset`` forgets the real features.
@@ -36,7 +36,7 @@ class FrechetDistance(ComparisonMetric):
 
 
 class MaximumMeanDiscrepancy(ComparisonMetric):
-    """MMD^2, see :func:`~lightning_gans.metrics.functional.maximum_mean_discrepancy`; a scalar, 0 is best.
+    """MMD^2, see ``maximum_mean_discrepancy``; a scalar, 0 is best.
 
     Args:
         kernel: The kernel, by default ``(x.y / D + 1)^3``.
@@ -66,7 +66,7 @@ class MaximumMeanDiscrepancy(ComparisonMetric):
 
 
 class PrecisionRecall(ComparisonMetric):
-    """``precision`` and ``recall``, see :func:`~lightning_gans.metrics.functional.precision_recall`.
+    """``precision`` and ``recall``, see ``precision_recall``.
 
     Args:
         k: Number of neighbors.
@@ -94,7 +94,7 @@ class PrecisionRecall(ComparisonMetric):
 
 
 class DensityCoverage(ComparisonMetric):
-    """``density`` and ``coverage``, see :func:`~lightning_gans.metrics.functional.density_coverage`.
+    """``density`` and ``coverage``, see ``density_coverage``.
 
     Args:
         k: Number of neighbors.
@@ -123,7 +123,7 @@ class DensityCoverage(ComparisonMetric):
 class TwoSampleAccuracy(ComparisonMetric):
     """1-NN accuracy on ``real``, ``fake`` and ``pooled``, each with ``two_sample_`` before it; 0.5 is best.
 
-    See :func:`~lightning_gans.metrics.functional.two_sample_accuracy`.
+    See ``two_sample_accuracy``.
 
     Args:
         reset_real_features: Whether ``reset`` forgets the real features.
@@ -147,7 +147,7 @@ class TwoSampleAccuracy(ComparisonMetric):
 class ModeCoverage(FeatureMetric):
     """``modes``, ``high_quality``, ``reverse_kl`` and ``jsd`` of the fakes; real samples are let pass and not used.
 
-    See :func:`~lightning_gans.metrics.functional.mode_coverage`.
+    See ``mode_coverage``.
 
     Args:
         means: Centers of the modes, shape (K, d).

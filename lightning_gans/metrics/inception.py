@@ -7,7 +7,7 @@ from lightning_gans.metrics.functional.inception import inception_score
 
 
 class InceptionScore(RowMetric):
-    """``inception_score`` and ``inception_score_std``, see :func:`~lightning_gans.metrics.functional.inception_score`.
+    """``inception_score`` and ``inception_score_std``: see the function ``inception_score``.
 
     Args:
         splits: Number of splits.

@@ -8,21 +8,20 @@ from lightning_gans.core import GAN, Prior, Uniform
 
 
 class DCGAN(GAN):
-    r"""Deep convolutional GAN: the original game, with networks and settings that made it work on images.
+    """Deep convolutional GAN: the original game, with networks and settings that made it work on images.
 
-    .. math::
-        L_D &= -E_x[\log D(x)] - E_z[\log(1 - D(G(z)))] \\
-        L_G &= -E_z[\log D(G(z))], \quad z \sim U[-1, 1]^Z
+        L_D = -E_x[log D(x)] - E_z[log(1 - D(G(z)))]
+        L_G = -E_z[log D(G(z))],    z ~ U[-1, 1]^Z
 
-    Radford, Metz and Chintala 2016, arXiv:1511.06434. What is new in the paper are the networks
-    (:class:`~lightning_gans.networks.DCGANGenerator`, :class:`~lightning_gans.networks.DCGANDiscriminator`: section 3)
-    and the settings (section 4): uniform latents, Adam with rate 2e-4 and beta_1 = 0.5, which are the defaults here.
+    Radford, Metz and Chintala 2016, arXiv:1511.06434. What is new in the paper are the networks (``DCGANGenerator``,
+    ``DCGANDiscriminator``: section 3) and the settings (section 4): uniform latents, Adam with rate 2e-4 and
+    beta_1 = 0.5, which are the defaults here.
 
     Args:
         generator: From latents (N, Z) to images (N, C, H, W) in [-1, 1].
         discriminator: From images to logits (N, ...).
         prior: Distribution of the latents; uniform on [-1, 1) when None.
-        kwargs: As of :class:`~lightning_gans.core.GAN`.
+        kwargs: As of ``GAN``.
     """
 
     def __init__(

@@ -9,16 +9,14 @@ from lightning_gans.losses import minimax_generator_loss
 
 
 class MinimaxGAN(GAN):
-    r"""Generative adversarial network as a zero-sum game: the generator descends what the discriminator ascends.
+    """Generative adversarial network as a zero-sum game: the generator descends what the discriminator ascends.
 
-    .. math::
-        \min_G \max_D E_x[\log D(x)] + E_z[\log(1 - D(G(z)))]
+        min_G max_D  E_x[log D(x)] + E_z[log(1 - D(G(z)))]
 
     Goodfellow et al. 2014, arXiv:1406.2661, eq. 1. Where D is sure that samples are fake, log(1 - D) is flat and G
-    learns nothing; that is why the paper trains with -log D instead, which is :class:`~lightning_gans.core.GAN`. Both
-    players' gradients are those of one value here: what theory speaks of, and an experiment worth seeing once.
-
-    Args: as of :class:`~lightning_gans.core.GAN`.
+    learns nothing; that is why the paper trains with -log D instead, which is ``GAN``. Both players' gradients
+    are those of one value here: what theory speaks of, and an experiment worth seeing once. The arguments are those of
+    ``GAN``.
     """
 
     def generator_loss(self, batch: Any) -> Tensor:

@@ -13,11 +13,10 @@ ADAM: Any = {"class_path": "torch.optim.Adam", "init_args": {"lr": 2e-4, "betas"
 
 
 class HingeGAN(GAN):
-    r"""GAN with the hinge objective: D separates with a margin and forgets samples beyond it, G moves along f.
+    """GAN with the hinge objective: D separates with a margin and forgets samples beyond it, G moves along f.
 
-    .. math::
-        L_D &= E_x[\max(0, 1 - D(x))] + E_z[\max(0, 1 + D(G(z)))] \\
-        L_G &= -E_z[D(G(z))]
+        L_D = E_x[max(0, 1 - D(x))] + E_z[max(0, 1 + D(G(z)))]
+        L_G = -E_z[D(G(z))]
 
     Lim and Ye 2017, arXiv:1705.02894; Miyato et al. 2018, arXiv:1802.05957, eq. 16 and 17, whose settings are the
     defaults. The best D has L_D = 2 - 2 TV(p, q), with TV the total variation distance.
@@ -29,7 +28,7 @@ class HingeGAN(GAN):
         n_critic: Discriminator moves for one of the generator.
         generator_optimizer: The generator's optimizer.
         discriminator_optimizer: The discriminator's optimizer.
-        kwargs: As of :class:`~lightning_gans.core.GAN`.
+        kwargs: As of ``GAN``.
     """
 
     def __init__(

@@ -10,11 +10,10 @@ from lightning_gans.losses import least_squares_discriminator_loss, least_square
 
 
 class LSGAN(GAN):
-    r"""Least squares GAN: D regresses targets, so that samples on the right side but far from the data still learn.
+    """Least squares GAN: D regresses targets, so that samples on the right side but far from the data still learn.
 
-    .. math::
-        L_D &= \tfrac12 E_x[(D(x) - b)^2] + \tfrac12 E_z[(D(G(z)) - a)^2] \\
-        L_G &= \tfrac12 E_z[(D(G(z)) - c)^2]
+        L_D = 1/2 E_x[(D(x) - b)^2] + 1/2 E_z[(D(G(z)) - a)^2]
+        L_G = 1/2 E_z[(D(G(z)) - c)^2]
 
     Mao et al. 2017, arXiv:1611.04076, eq. 2. With b - c = 1 and b - a = 2 the game minimizes the Pearson chi^2
     divergence between p + q and 2 q (section 3.2), as a = -1, b = 1, c = 0 do; the default is the 0-1 coding that the
@@ -26,7 +25,7 @@ class LSGAN(GAN):
         fake_target: a, what D says of generated samples.
         real_target: b, what D says of real samples.
         generator_target: c, what G wants D to say of its samples.
-        kwargs: As of :class:`~lightning_gans.core.GAN`.
+        kwargs: As of ``GAN``.
 
     Raises:
         SettingError: D's two targets are the same.

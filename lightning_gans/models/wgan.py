@@ -16,10 +16,9 @@ RMSPROP: Any = {"class_path": "torch.optim.RMSprop", "init_args": {"lr": 5e-5}}
 
 
 class WGAN(GAN):
-    r"""Wasserstein GAN: the critic estimates the earth mover's distance, the generator descends it.
+    """Wasserstein GAN: the critic estimates the earth mover's distance, the generator descends it.
 
-    .. math::
-        \max_{\|f\|_L \le K} E_x[f(x)] - E_z[f(G(z))]
+        min_G max_{|f|_L <= K}  E_x[f(x)] - E_z[f(G(z))]
 
     Arjovsky, Chintala and Bottou 2017, arXiv:1701.07875, eq. 2 and algorithm 1: the critic moves ``n_critic`` times
     for each move of the generator, and its weights are clipped to [-c, c] after each of its moves.
@@ -31,7 +30,7 @@ class WGAN(GAN):
         n_critic: Critic moves for one of the generator.
         generator_optimizer: The generator's optimizer.
         discriminator_optimizer: The critic's optimizer.
-        kwargs: As of :class:`~lightning_gans.core.GAN`.
+        kwargs: As of ``GAN``.
     """
 
     def __init__(

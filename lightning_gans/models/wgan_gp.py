@@ -16,12 +16,10 @@ ADAM: Any = {"class_path": "torch.optim.Adam", "init_args": {"lr": 1e-4, "betas"
 
 
 class WGANGP(GAN):
-    r"""Wasserstein GAN with gradient penalty: the critic is 1-Lipschitz because its gradient is asked to have norm 1.
+    """Wasserstein GAN with gradient penalty: the critic is 1-Lipschitz because its gradient is asked to have norm 1.
 
-    .. math::
-        L_D &= E_z[D(G(z))] - E_x[D(x)] + \lambda E_{\hat x}[(\|\nabla D(\hat x)\|_2 - 1)^2],
-            \quad \hat x = \alpha x + (1 - \alpha) G(z), \ \alpha \sim U[0, 1] \\
-        L_G &= -E_z[D(G(z))]
+        L_D = E_z[D(G(z))] - E_x[D(x)] + lambda E[(|grad D(x_hat)|_2 - 1)^2]
+        L_G = -E_z[D(G(z))],    x_hat = alpha x + (1 - alpha) G(z),  alpha ~ U[0, 1]
 
     Gulrajani et al. 2017, arXiv:1704.00028, eq. 3 and algorithm 1.
 
@@ -32,7 +30,7 @@ class WGANGP(GAN):
         n_critic: Critic moves for one of the generator.
         generator_optimizer: The generator's optimizer.
         discriminator_optimizer: The critic's optimizer.
-        kwargs: As of :class:`~lightning_gans.core.GAN`.
+        kwargs: As of ``GAN``.
 
     Raises:
         SettingError: ``gp_weight`` is negative, or the critic has batch norm.

@@ -40,7 +40,7 @@ class Comparison:
     """One pass over real x real (unless known), fake x fake (if needed) and real x fake, and the metrics from it.
 
     Args:
-        real: Real features, shape (N, D), or a :class:`RealSide`.
+        real: Real features, shape (N, D), or a ``RealSide``.
         fake: Fake features, shape (M, D).
         real_balls: For which k the balls around real samples are wanted: precision and recall, density and coverage.
         fake_balls: For which k the balls around fakes are wanted: recall.
@@ -102,21 +102,21 @@ class Comparison:
         return side.neighbors(max(ks))[:, [k - 1 for k in ks]] if ks else torch.zeros(len(side), 0)
 
     def precision_recall(self, k: int = 3, strict: bool = False) -> PrecisionRecallResult:
-        """See :func:`precision_recall`; k must be among ``real_balls`` and ``fake_balls``."""
+        """See ``precision_recall``; k must be among ``real_balls`` and ``fake_balls``."""
         parts = ((self._around_real, self._real_balls), (self._around_fake, self._fake_balls))
         inside = [(balls.open_counts if strict else balls.closed_counts)[:, ks.index(k)] for balls, ks in parts]
         precision, recall = ((counts > 0).double().mean().cpu() for counts in inside)
         return PrecisionRecallResult(precision, recall)
 
     def density_coverage(self, k: int = 5, strict: bool = True) -> DensityCoverageResult:
-        """See :func:`density_coverage`; k must be among ``real_balls``."""
+        """See ``density_coverage``; k must be among ``real_balls``."""
         column, balls = self._real_balls.index(k), self._around_real
         counts, hits = (balls.open_counts, balls.open_hits) if strict else (balls.closed_counts, balls.closed_hits)
         density = counts[:, column].double().mean() / k
         return DensityCoverageResult(density.cpu(), hits[:, column].double().mean().cpu())
 
     def two_sample_accuracy(self) -> TwoSampleResult:
-        """See :func:`two_sample_accuracy`; needs ``nearest``."""
+        """See ``two_sample_accuracy``; needs ``nearest``."""
         sides = (self.real, self.fake)
         correct = [
             torch.where(own == other, 0.5, (own < other).double())
@@ -132,13 +132,13 @@ class Comparison:
         return squared[:, 0].sqrt().cpu(), index[:, 0].cpu()
 
     def authenticity(self) -> Tensor:
-        """See :func:`authenticity`; needs ``nearest``."""
+        """See ``authenticity``; needs ``nearest``."""
         squared, index = self._across[1]
         own = self.real.neighbors(1)[:, 0]  # of each real sample to its nearest real sample
         return (squared[:, 0] > own[index[:, 0]]).double().mean().cpu()
 
     def maximum_mean_discrepancy(self, kernel: Kernel, biased: bool = False) -> Tensor:
-        """See :func:`maximum_mean_discrepancy`; the kernel must be among ``kernels``."""
+        """See ``maximum_mean_discrepancy``; the kernel must be among ``kernels``."""
         fitted = self._fitted[kernel]
         cross = self._sums.totals[list(self._fitted).index(kernel)] / (len(self.real) * len(self.fake))
         within = torch.zeros_like(cross)

@@ -14,15 +14,15 @@ NEGATIVE = 1e-6  # a distance below this, relative to the traces where they exce
 
 
 def frechet_distance(real: Tensor | Side, fake: Tensor | Side) -> Tensor:
-    r"""Squared Frechet distance of the Gaussians with the moments of two sets of features.
+    """Squared Frechet distance of the Gaussians with the moments of two sets of features.
 
-    .. math:: |\mu_1 - \mu_2|^2 + \mathrm{Tr}(S_1 + S_2 - 2 (S_1 S_2)^{1/2})
+        |mu_1 - mu_2|^2 + Tr(S_1 + S_2 - 2 (S_1 S_2)^(1/2))
 
     with sample covariances (ddof = 1). Heusel et al. 2017, arXiv:1706.08500, eq. 6; on Inception-v3 features it is the
     FID. Computed in float64 from roots of the covariances, never clamped.
 
     Args:
-        real: Real features, shape (N, D), or a :class:`RealSide`, whose moments are then worked out only once.
+        real: Real features, shape (N, D), or a ``RealSide``, whose moments are then worked out only once.
         fake: Fake features, shape (M, D).
 
     Returns:
@@ -48,7 +48,7 @@ def frechet_distance(real: Tensor | Side, fake: Tensor | Side) -> Tensor:
 
 
 def frechet_distance_from_moments(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -> Tensor:
-    """Squared Frechet distance of two Gaussians, as :func:`frechet_distance`, from their moments.
+    """Squared Frechet distance of two Gaussians, as ``frechet_distance``, from their moments.
 
     Args:
         mean1: Mean of the first, shape (D,).
@@ -98,14 +98,14 @@ class FrechetInfinity(NamedTuple):
 def frechet_distance_infinity(
     real: Tensor | Side, fake: Tensor, points: int = 15, smallest: int | None = None, seed: int = 0
 ) -> FrechetInfinity:
-    r"""Frechet distance extrapolated to infinitely many fakes, which removes the bias of a finite number of them.
+    """Frechet distance extrapolated to infinitely many fakes, which removes the bias of a finite number of them.
 
     The distance of M fakes exceeds its limit by about c / M. A line through the distances of random subsets of the
     fakes against 1 / M meets 1 / M = 0 at the limit: Chong and Forsyth 2020, arXiv:1911.07023, section 4. The bias of a
     finite number of real samples stays.
 
     Args:
-        real: Real features, shape (N, D), or a :class:`RealSide`.
+        real: Real features, shape (N, D), or a ``RealSide``.
         fake: Fake features, shape (M, D).
         points: Number of subset sizes, evenly spaced from ``smallest`` to M.
         smallest: The smallest subset; ``None`` is the larger of M / 10 and 2.
@@ -116,7 +116,7 @@ def frechet_distance_infinity(
         somewhat larger.
 
     Raises:
-        SettingError: As :func:`frechet_distance`; or if there are fewer than three points.
+        SettingError: As ``frechet_distance``; or if there are fewer than three points.
 
     Example:
         >>> x = torch.randn(500, 2, generator=torch.Generator().manual_seed(0))

@@ -10,17 +10,16 @@ from lightning_gans.metrics.functional.tiles import TILE_SIZE
 def precision_recall(
     real: Tensor | Side, fake: Tensor | Side, k: int = 3, strict: bool = False, tile_size: int = TILE_SIZE
 ) -> PrecisionRecallResult:
-    r"""Fraction of fakes near real samples, and of real samples near fakes.
+    """Fraction of fakes near real samples, and of real samples near fakes.
 
-    .. math::
-        \text{precision} = \frac1M \sum_j 1[\exists i: |y_j - x_i| \le r_k(x_i)], \qquad
-        \text{recall} = \frac1N \sum_i 1[\exists j: |x_i - y_j| \le r_k(y_j)]
+        precision = 1/M sum_j 1[there is an i: |y_j - x_i| <= r_k(x_i)]
+        recall    = 1/N sum_i 1[there is a j:  |x_i - y_j| <= r_k(y_j)]
 
     where r_k is the distance of a sample to its k-th nearest neighbor on its own side. Kynkaanniemi et al. 2019,
     arXiv:1904.06991, eq. 1 and 2.
 
     Args:
-        real: Real features, shape (N, D), or a :class:`RealSide`.
+        real: Real features, shape (N, D), or a ``RealSide``.
         fake: Fake features, shape (M, D).
         k: Number of neighbors, below N and M.
         strict: Whether a point on the sphere is outside (``<``) rather than inside (``<=``, as in the paper).
@@ -45,17 +44,16 @@ def precision_recall(
 def density_coverage(
     real: Tensor | Side, fake: Tensor | Side, k: int = 5, strict: bool = True, tile_size: int = TILE_SIZE
 ) -> DensityCoverageResult:
-    r"""How many real balls a fake lies in, and the fraction of real balls with a fake inside.
+    """How many real balls a fake lies in, and the fraction of real balls with a fake inside.
 
-    .. math::
-        \text{density} = \frac1{kM} \sum_{i,j} 1[|y_j - x_i| < r_k(x_i)], \qquad
-        \text{coverage} = \frac1N \sum_i 1[\exists j: |y_j - x_i| < r_k(x_i)]
+        density  = 1/(kM) sum_{i,j} 1[|y_j - x_i| < r_k(x_i)]
+        coverage = 1/N sum_i 1[there is a j: |y_j - x_i| < r_k(x_i)]
 
     Naeem et al. 2020, arXiv:2002.09797, eq. 4 and 5. Two samples of one distribution have an expected density of 1 and,
     for many samples, a coverage of 1 - 2^-k.
 
     Args:
-        real: Real features, shape (N, D), or a :class:`RealSide`.
+        real: Real features, shape (N, D), or a ``RealSide``.
         fake: Fake features, shape (M, D).
         k: Number of neighbors, below N.
         strict: Whether a point on the sphere is outside (``<``, as in the authors' code) rather than inside (``<=``).

@@ -22,17 +22,15 @@ def maximum_mean_discrepancy(
     biased: bool = False,
     tile_size: int = TILE_SIZE,
 ) -> Tensor:
-    r"""Squared maximum mean discrepancy, by the U-statistic over all samples.
+    """Squared maximum mean discrepancy, by the U-statistic over all samples.
 
-    .. math::
-        \frac{1}{N(N-1)} \sum_{i \ne j} k(x_i, x_j) + \frac{1}{M(M-1)} \sum_{i \ne j} k(y_i, y_j)
-        - \frac{2}{NM} \sum_{i,j} k(x_i, y_j)
+        1/(N(N-1)) sum_{i != j} k(x_i, x_j) + 1/(M(M-1)) sum_{i != j} k(y_i, y_j) - 2/(NM) sum_{i,j} k(x_i, y_j)
 
     Gretton et al. 2012, JMLR 13, eq. 3; ``biased`` is the V-statistic, eq. 5. With the polynomial kernel on
     Inception-v3 features it is the KID (Binkowski et al. 2018, arXiv:1801.01401), over all samples at once.
 
     Args:
-        real: Real features, shape (N, D), or a :class:`RealSide`, whose kernel sum is then worked out only once.
+        real: Real features, shape (N, D), or a ``RealSide``, whose kernel sum is then worked out only once.
         fake: Fake features, shape (M, D).
         kernel: The kernel, by default ``(x.y / D + 1)^3``.
         biased: Whether to include the pairs of a sample with itself; the result is then never negative.
@@ -147,7 +145,7 @@ def mmd_permutation_test(
     to fit is fitted to the pooled samples.
 
     Args:
-        real: Real features, shape (N, D), or a :class:`RealSide`.
+        real: Real features, shape (N, D), or a ``RealSide``.
         fake: Fake features, shape (M, D).
         kernel: The kernel, by default ``(x.y / D + 1)^3``.
         permutations: Number of permutations.

@@ -77,7 +77,7 @@ def class_coverage(labels: Tensor, num_classes: int) -> ModeCoverageResult:
         num_classes: Number of classes K, which real samples have in equal shares.
 
     Returns:
-        As :func:`mode_coverage`.
+        As ``mode_coverage``.
 
     Raises:
         SettingError: If there are no labels, or one is out of range.

@@ -13,7 +13,7 @@ CROWD = 64  # a tile with more than 1 unsure comparison in 64 is computed again 
 class Nearest:
     """Visitor that finds, for each point of one set, its k nearest points in the other (itself left out).
 
-    Tiles give k + 4 candidates for each point; :meth:`result` computes their distances exactly and leaves out the
+    Tiles give k + 4 candidates for each point; ``result`` computes their distances exactly and leaves out the
     point itself by its index. Where rounding could
     have hidden a true neighbor among the rest, the point is searched again in float64.
 
@@ -30,7 +30,7 @@ class Nearest:
         self.index = torch.zeros(shape, dtype=torch.int64, device=points.features.device)
 
     def visit(self, tile: Tile) -> None:
-        """See :class:`Visitor`."""
+        """See ``Visitor``."""
         if tile.left is self.points and tile.right is self.others:
             self._merge(tile.rows, tile.cols, tile.squared)
         if tile.left is self.others and tile.right is self.points and not tile.on_diagonal:
@@ -126,7 +126,7 @@ class Balls:
         self.closed_hits = torch.zeros_like(self.open_hits)
 
     def visit(self, tile: Tile) -> None:
-        """See :class:`Visitor`."""
+        """See ``Visitor``."""
         mirrored = tile.left is not self.centers
         inner, outer = (tile.cols, tile.rows) if mirrored else (tile.rows, tile.cols)
         squared = tile.squared.T if mirrored else tile.squared  # (centers, points)

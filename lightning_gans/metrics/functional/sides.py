@@ -37,7 +37,7 @@ class KernelSums:
         self.diagonals = torch.zeros_like(self.totals)
 
     def visit(self, tile: Tile) -> None:
-        """See :class:`Visitor`."""
+        """See ``Visitor``."""
         for number, kernel in enumerate(self.kernels):
             matrix = kernel_tile(kernel, tile)
             own = matrix.diagonal().sum() if tile.on_diagonal else matrix.new_zeros(())
@@ -231,7 +231,7 @@ class RealSide(Side):
 
     @classmethod
     def from_dict(cls, tensors: Mapping[str, Tensor], tile_size: int = TILE_SIZE) -> Self:
-        """The real side that :meth:`to_dict` wrote.
+        """The real side that ``to_dict`` wrote.
 
         Raises:
             SettingError: If the tensors are of another version or incomplete.

@@ -182,7 +182,7 @@ def exact_squared(left: Tensor, right: Tensor) -> Tensor:
 
 
 def exact_pairs(left: Tensor, right: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
-    """:func:`exact_squared` of ``left[rows]`` and ``right[cols]``; both index tensors have shape (P,).
+    """``exact_squared`` of ``left[rows]`` and ``right[cols]``; both index tensors have shape (P,).
 
     In bounded memory, which is used again for each piece: fresh memory would take longer than the arithmetic.
     """

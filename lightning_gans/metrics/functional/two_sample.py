@@ -16,7 +16,7 @@ def two_sample_accuracy(real: Tensor | Side, fake: Tensor | Side, tile_size: int
     as to its own counts half.
 
     Args:
-        real: Real features, shape (N, D), or a :class:`RealSide`.
+        real: Real features, shape (N, D), or a ``RealSide``.
         fake: Fake features, shape (M, D). The test means most when M = N.
         tile_size: Rows and columns of a tile; it changes time and memory, not the result.
 
@@ -43,7 +43,7 @@ def authenticity(real: Tensor | Side, fake: Tensor | Side, tile_size: int = TILE
     AuthPct / 100 in Stein et al. 2023, arXiv:2306.04675, section 5; Alaa et al. 2022, arXiv:2102.08921, section 4.
 
     Args:
-        real: Features of the *training* samples, shape (N, D), or a :class:`RealSide`.
+        real: Features of the *training* samples, shape (N, D), or a ``RealSide``.
         fake: Fake features, shape (M, D).
         tile_size: Rows and columns of a tile; it changes time and memory, not the result.
 
@@ -67,7 +67,7 @@ def nearest_real_distance(
     """Distance of each fake to the nearest training sample, and which one that is.
 
     Args:
-        real: Features of the *training* samples, shape (N, D), or a :class:`RealSide`.
+        real: Features of the *training* samples, shape (N, D), or a ``RealSide``.
         fake: Fake features, shape (M, D).
         tile_size: Rows and columns of a tile; it changes time and memory, not the result.
 

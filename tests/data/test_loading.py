@@ -1,0 +1,186 @@
+"""A loader that goes on where training stopped: order, position, workers, processes."""
+
+import itertools
+
+import pytest
+import torch
+from lightning.pytorch import Callback, Trainer
+from torch.utils.data import DataLoader
+
+from lightning_gans import GAN
+from lightning_gans.data import Digits
+from lightning_gans.data.datasets import ImageDataset
+from lightning_gans.data.loading import ResumableLoader, SeededOrder
+from lightning_gans.networks import MLPDiscriminator, MLPGenerator
+
+BATCHES = 4  # in an epoch
+
+
+class Numbered(Digits):
+    """Fourteen images; the label is the number."""
+
+    def __init__(self, batch_size=3, num_workers=0, seed=0):
+        super().__init__(batch_size, num_workers, seed)
+
+    def load(self):
+        return ImageDataset(torch.zeros(14, 1, 8, 8, dtype=torch.uint8), torch.arange(14))
+
+
+class Recording(GAN):
+    """Remembers which images each round has seen."""
+
+    def __init__(self):
+        torch.manual_seed(0)
+        super().__init__(MLPGenerator(2, (1, 8, 8), (4,)), MLPDiscriminator((1, 8, 8), (4,)))
+        self.seen = []
+
+    def training_step(self, batch, batch_idx):
+        self.seen.append(batch[1].tolist())
+        super().training_step(batch, batch_idx)
+
+
+class SaveAt(Callback):
+    """Saves in a hook, after so many rounds."""
+
+    def __init__(self, path, hook, rounds):
+        self.path, self.rounds = path, rounds
+        setattr(self, hook, self.save)
+
+    def save(self, trainer, *_):
+        if trainer.global_step == self.rounds and not self.path.exists():
+            trainer.save_checkpoint(self.path)
+
+
+def fit(rounds, *callbacks, workers=0, ckpt=None, limit=None, batch_size=3):
+    off = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    settings = {"max_steps": rounds, "max_epochs": -1, "accelerator": "cpu", "limit_train_batches": limit, **off}
+    model = Recording()
+    trainer = Trainer(callbacks=list(callbacks), **settings)
+    trainer.fit(model, datamodule=Numbered(batch_size, workers), ckpt_path=ckpt)
+    return model.seen
+
+
+def flat(batches):
+    return list(itertools.chain.from_iterable(batches))
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return fit(14)
+
+
+def test_an_epoch_shows_every_image_at_most_once_and_epochs_differ(whole):
+    epochs = [flat(whole[first : first + BATCHES]) for first in range(0, 12, BATCHES)]
+    assert all(len(set(epoch)) == 3 * BATCHES for epoch in epochs)
+    assert len(set(map(tuple, epochs))) == 3
+
+
+def test_workers_change_nothing(whole):
+    assert fit(14, workers=2) == whole
+
+
+STOPS = [
+    *(("on_train_batch_end", rounds) for rounds in (2, 4, 6, 8)),  # in an epoch, on its last batch
+    *(("on_train_batch_start", rounds) for rounds in (6, 8)),  # where Ctrl-C saves: one batch is loaded, not trained on
+    ("on_train_epoch_end", 8),
+    *(("on_train_end", rounds) for rounds in (2, 4, 6, 8)),  # a run that is prolonged
+]
+
+
+@pytest.mark.filterwarnings("ignore:.*smaller than the logging")
+@pytest.mark.parametrize(("hook", "rounds"), STOPS, ids=lambda value: str(value).removeprefix("on_train_"))
+def test_a_run_goes_on_with_the_batches_it_would_have_seen(whole, tmp_path, hook, rounds):
+    path = tmp_path / "stop.ckpt"
+    fit(rounds if hook == "on_train_end" else 10, SaveAt(path, hook, rounds))
+    assert fit(14, ckpt=path) == whole[rounds:]
+    twice = tmp_path / "again.ckpt"
+    fit(11, SaveAt(twice, "on_train_end", 11), ckpt=path)
+    assert fit(14, ckpt=twice) == whole[11:]
+
+
+@pytest.mark.parametrize(("hook", "rounds"), [STOPS[2], STOPS[3], STOPS[9]])
+def test_with_workers_it_does_too(whole, tmp_path, hook, rounds):
+    path = tmp_path / "stop.ckpt"
+    fit(rounds if hook == "on_train_end" else 10, SaveAt(path, hook, rounds), workers=2)
+    assert fit(14, ckpt=path, workers=2) == whole[rounds:]
+
+
+def test_with_shortened_epochs_it_does_too(tmp_path):
+    path = tmp_path / "stop.ckpt"
+    expected = fit(11, limit=3)
+    fit(5, SaveAt(path, "on_train_end", 5), limit=3)
+    assert fit(11, ckpt=path, limit=3) == expected[5:]
+
+
+def test_another_batch_size_goes_on_with_the_next_whole_batch(whole, tmp_path):
+    path = tmp_path / "stop.ckpt"
+    fit(6, SaveAt(path, "on_train_end", 6))
+    pairs = fit(12, batch_size=2)  # seven batches an epoch; of the second one, three are behind
+    assert fit(8, ckpt=path, batch_size=2) == pairs[10:12]
+    assert flat(pairs[7:10]) == flat(whole[4:6])
+
+
+def test_what_is_skipped_is_not_loaded():
+    loaded = []
+
+    class Watched(ImageDataset):
+        def __getitems__(self, indices):
+            loaded.extend(indices)
+            return super().__getitems__(indices)
+
+    data = Numbered()
+    data._train = Watched(torch.zeros(14, 1, 8, 8, dtype=torch.uint8), torch.arange(14))
+    loader = data.train_dataloader()
+    loader.processed = lambda: 7
+    next(iter(loader))
+    assert len(loaded) == 3
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+@pytest.mark.parametrize("first", [None, 0, 3, 5])
+def test_processes_together_see_what_one_would_see(world, first):
+    dataset, size = range(26), 2
+    orders = [SeededOrder(dataset, size, world, rank, seed=5) for rank in range(world)]
+    for order in orders:
+        order.first = first
+    dealt = [list(order) for order in orders]
+    assert all(len(rows) == len(orders[0]) for rows in dealt)
+    together = list(itertools.chain.from_iterable(zip(*dealt, strict=True)))
+    one = SeededOrder(dataset, size * world, seed=5)
+    one.first = first
+    assert together == list(one)
+
+
+def test_a_pass_continues_into_the_next_epoch():
+    order = SeededOrder(range(10), 2)
+    whole = []
+    for epoch in (0, 1):
+        order.set_epoch(epoch)
+        whole += list(order)
+    order.first = 3
+    assert list(order) == whole[6:16]
+    assert min(whole[10:]) >= 10  # rows of the second epoch are numbered on
+
+
+def test_the_state_counts_what_was_trained_on_not_what_was_loaded():
+    data = Numbered(num_workers=2)
+    loader = data.train_dataloader()
+    trained = [1]
+    loader.processed = lambda: trained[0]
+    batches = iter(loader)
+    next(batches), next(batches)
+    assert loader.state_dict() == {"epoch": 0, "rows": 3}
+    trained[0] = 6
+    assert loader.state_dict() == {"epoch": 1, "rows": 6}
+
+
+def test_it_is_a_loader_for_loops_without_a_trainer():
+    loader = Numbered().train_dataloader()
+    assert isinstance(loader, DataLoader)
+    assert isinstance(loader, ResumableLoader)
+    passes = []
+    for epoch in (0, 0, 1):
+        loader.sampler.set_epoch(epoch)
+        passes.append(torch.cat([labels for _, labels in loader]).tolist())
+    assert passes[0] == passes[1] != passes[2]
+    assert len(loader) == BATCHES

@@ -11,21 +11,23 @@ from lightning_gans.errors import SettingError
 
 
 class EMA(nn.Module):
-    """Exponential moving average of some modules: w_ema <- decay * w_ema + (1 - decay) * w after each move.
+    """Exponential moving average of some modules: w_ema <- d * w_ema + (1 - d) * w after each move.
 
-    The first move is copied: what the networks were before they learned anything is no part of the average. Batch
-    norm's running statistics belong to the weights that produced them, so averaged weights need their own:
-    ``calibrate`` re-estimates them, and is due after every update.
+    After n earlier moves d is the smaller of ``decay`` and n / (n + 9): the first move is copied, since what the
+    networks were before they learned anything is no part of the average, and a young average looks back over a tenth of
+    its life instead of remembering its beginnings (the ramp of TensorFlow's ``ExponentialMovingAverage``). Batch norm's
+    running statistics belong to the weights that produced them, so averaged weights need their own: :func:`calibrate`
+    re-estimates them, and is due after every update.
 
     Args:
         modules: What to average, by name; copied, never changed.
-        decay: Weight of the past per move of the owner, in [0, 1).
+        decay: Largest weight of the past per move of the owner, in [0, 1).
 
     Raises:
         SettingError: ``decay`` outside [0, 1).
     """
 
-    started: Tensor
+    moves: Tensor
 
     def __init__(self, modules: dict[str, nn.Module], decay: float) -> None:
         super().__init__()
@@ -35,8 +37,8 @@ class EMA(nn.Module):
         self._sources = dict(modules)  # in a dict, so that the sources do not become our submodules
         copies = {name: copy.deepcopy(module).requires_grad_(False) for name, module in modules.items()}
         self.averages = nn.ModuleDict(copies)
-        self.register_buffer("started", torch.tensor(False))
-        self._started = False  # the same where reading it does not wait for the device
+        self.register_buffer("moves", torch.tensor(0))
+        self._moves = 0  # the same where reading it does not wait for the device
         self.calibrated = False
         self.register_load_state_dict_post_hook(_take_over)  # type: ignore[no-untyped-call] # torch leaves it untyped
 
@@ -47,23 +49,23 @@ class EMA(nn.Module):
     @torch.no_grad()
     def update(self) -> None:
         """Take one step towards the current weights; torch's ``AveragedModel`` would wait for the device twice."""
+        decay = min(self.decay, self._moves / (self._moves + 9))
         for name, source in self._sources.items():
             average = self.averages[name]
             averaged: list[Tensor] = list(average.parameters())
             current: list[Tensor] = list(source.parameters())
-            torch._foreach_lerp_(averaged, current, 1 - self.decay if self._started else 1.0)
+            torch._foreach_lerp_(averaged, current, 1 - decay)
             if buffers := list(average.buffers()):
                 torch._foreach_copy_(buffers, list(source.buffers()))
-        if not self._started:
-            self._started = True
-            self.started.fill_(True)
+        self._moves += 1
+        self.moves += 1
         self.calibrated = False
 
 
 def _take_over(average: nn.Module, _: object) -> None:
     """After loading: go on from where that average was."""
     assert isinstance(average, EMA)
-    average._started, average.calibrated = bool(average.started), False
+    average._moves, average.calibrated = int(average.moves), False
 
 
 @contextmanager

@@ -42,7 +42,7 @@ def plain_gan(generator, discriminator, average, decay):
         g_optimizer.step()
         with torch.no_grad():
             for mean, weight in zip(average.parameters(), generator.parameters(), strict=True):
-                mean.lerp_(weight, 1 - decay) if round_ else mean.copy_(weight)
+                mean.lerp_(weight, 1 - min(decay, round_ / (round_ + 9)))
 
 
 def plain_wgan(generator, critic):

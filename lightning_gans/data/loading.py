@@ -65,27 +65,31 @@ class ResumableLoader(DataLoader[Any]):
 
     def state_dict(self) -> dict[str, int]:
         """Epoch of the order, and the rows of it that all processes together have consumed."""
-        order = self._order()
+        if (order := self._order()) is None:
+            return {}
         epoch, batch = divmod(self._position(), order.batches)
         return {"epoch": epoch, "rows": batch * order.batch_size * order.num_replicas}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Go on there, with the next whole batch if their size has changed."""
         order = self._order()
+        if order is None or not state_dict:
+            return
         batch = -(-state_dict["rows"] // (order.batch_size * order.num_replicas))
         self._ahead += state_dict["epoch"] * order.batches + min(batch, order.batches) - self._position()
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override] # torch's class, which has the same one method
-        if self.processed is not None:
-            self._order().first = self._position()
+        order = self._order()
+        if order is not None and self.processed is not None:
+            order.first = self._position()
         return map(_or_raise, super().__iter__())
 
     def _position(self) -> int:
         return self._ahead + (self.processed() if self.processed is not None else 0)
 
-    def _order(self) -> SeededOrder:
-        assert isinstance(self.sampler, SeededOrder)
-        return self.sampler
+    def _order(self) -> SeededOrder | None:
+        """None under ``overfit_batches``, for which Lightning takes the first batches in their own order."""
+        return self.sampler if isinstance(self.sampler, SeededOrder) else None
 
 
 class OrderedLoader(DataLoader[Any]):

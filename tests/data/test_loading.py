@@ -51,9 +51,9 @@ class SaveAt(Callback):
             trainer.save_checkpoint(self.path)
 
 
-def fit(rounds, *callbacks, workers=0, ckpt=None, limit=None, batch_size=3):
+def fit(rounds, *callbacks, workers=0, ckpt=None, batch_size=3, **limits):
     off = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
-    settings = {"max_steps": rounds, "max_epochs": -1, "accelerator": "cpu", "limit_train_batches": limit, **off}
+    settings = {"max_steps": rounds, "max_epochs": -1, "accelerator": "cpu", **limits, **off}
     model = Recording()
     trainer = Trainer(callbacks=list(callbacks), **settings)
     trainer.fit(model, datamodule=Numbered(batch_size, workers), ckpt_path=ckpt)
@@ -107,9 +107,9 @@ def test_with_workers_it_does_too(whole, tmp_path, hook, rounds):
 
 def test_with_shortened_epochs_it_does_too(tmp_path):
     path = tmp_path / "stop.ckpt"
-    expected = fit(11, limit=3)
-    fit(5, SaveAt(path, "on_train_end", 5), limit=3)
-    assert fit(11, ckpt=path, limit=3) == expected[5:]
+    expected = fit(11, limit_train_batches=3)
+    fit(5, SaveAt(path, "on_train_end", 5), limit_train_batches=3)
+    assert fit(11, ckpt=path, limit_train_batches=3) == expected[5:]
 
 
 def test_another_batch_size_goes_on_with_the_next_whole_batch(whole, tmp_path):
@@ -134,6 +134,13 @@ def test_what_is_skipped_is_not_loaded():
     loader.processed = lambda: 7
     next(iter(loader))
     assert len(loaded) == 3
+
+
+@pytest.mark.filterwarnings("ignore:You requested to overfit")
+def test_overfitting_takes_the_first_batches_as_lightning_does(tmp_path):
+    path = tmp_path / "stop.ckpt"
+    assert fit(4, SaveAt(path, "on_train_end", 4), overfit_batches=2) == [[0, 1, 2], [3, 4, 5]] * 2
+    assert fit(6, ckpt=path, overfit_batches=2) == [[0, 1, 2], [3, 4, 5]]
 
 
 @pytest.mark.parametrize("world", [1, 2, 3])

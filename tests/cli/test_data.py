@@ -1,0 +1,112 @@
+"""Every data overlay on a recipe, through the real command, and what a user's own images need."""
+
+import warnings
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+import torch
+
+from lightning_gans.errors import Advice
+from tests.cli.conftest import QUIET, TINY
+from tests.data.files import save, write_cifar, write_mnist
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+OVERLAYS = sorted(path.stem for path in (CONFIGS / "data").glob("*.yaml"))
+SHORT = [*QUIET, "--trainer.max_steps", "2", "--metrics.num_samples", "64", "--samples.num", "4"]
+FEATURES = {"digits": "digits", "mnist": "mnist", "ring": "points", "grid": "points"}
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """A working directory with what the overlays expect in it."""
+    write_mnist(tmp_path / "data")
+    write_mnist(tmp_path / "data", "FashionMNIST")
+    write_cifar(tmp_path / "data", monkeypatch)
+    for index in range(10):
+        save(tmp_path / f"photos/{index}.png", (20, 24), seed=index)
+
+
+def checkpoints(tmp_path):
+    return {path.name: torch.load(path, weights_only=True) for path in tmp_path.glob("runs/*/*/checkpoints/*.ckpt")}
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_overlay(command, data, tmp_path, name):
+    width = [] if name in ("ring", "grid") else TINY[2:6]
+    overlay = ["--config", CONFIGS / "wgan.yaml", "--config", CONFIGS / f"data/{name}.yaml"]
+    with pytest.warns(Advice, match="^no metrics") if name not in FEATURES else nullcontext():
+        done = command("fit", *overlay, *width, *SHORT, "--data.batch_size", "10")
+    assert (done.code, done.err) == (0, "")
+    found = checkpoints(tmp_path)
+    assert found.keys() == {"last.ckpt"} | ({"best.ckpt"} if name in FEATURES else set())
+    assert (f"fid_{FEATURES.get(name)}" in done.out) == (name in FEATURES)
+    assert found["last.ckpt"]["game"]["round"] == 2
+
+
+@pytest.mark.parametrize("recipe", sorted(path.stem for path in CONFIGS.glob("*.yaml") if path.stem != "wgan"))
+def test_any_recipe_runs_on_points(command, tmp_path, recipe):
+    done = command("fit", "--config", CONFIGS / f"{recipe}.yaml", "--config", CONFIGS / "data/ring.yaml", *SHORT)
+    assert (done.code, done.err) == (0, "")
+    assert "high_quality" in done.out
+
+
+OWN = [*TINY[:6], "--data", "ImageFolder", "--data.root", "photos", "--data.image_size", "16", "--data.batch_size", "5"]
+
+
+@pytest.mark.filterwarnings("ignore:no metrics")
+def test_own_images_take_a_folder_and_a_size(command, data, tmp_path):
+    assert command("fit", *OWN, *SHORT).code == 0
+    content = checkpoints(tmp_path)["last.ckpt"]["hyper_parameters"]
+    assert content["generator"]["init_args"]["image_shape"] == [3, 16, 16]
+    (saved,) = tmp_path.glob("runs/*/*/config.yaml")
+    again = command("fit", "--config", saved, *QUIET)
+    assert again.code == 0, again.err
+
+
+@pytest.mark.filterwarnings("ignore:no metrics")
+def test_a_truncated_image_stops_the_run_unless_it_is_skipped(command, data, tmp_path):
+    (tmp_path / "photos/3.png").write_bytes((tmp_path / "photos/3.png").read_bytes()[:200])
+    broken = command("fit", *OWN, *SHORT)
+    assert (broken.code, len(broken.err.splitlines())) == (2, 1)
+    assert "photos/3.png" in broken.err
+    with pytest.warns(Advice, match=r"^1 of the 10 images in photos cannot be read .*: photos/3\.png$"):
+        assert command("fit", *OWN, *SHORT, "--data.skip_unreadable", "true").code == 0
+
+
+def test_advice_is_one_line_on_the_screen(command):
+    command("--help")
+    assert warnings.formatwarning("mind this", Advice, "file.py", 3) == "lightning_gans: mind this\n"
+    assert "file.py" in warnings.formatwarning("mind that", UserWarning, "file.py", 3)
+
+
+@pytest.mark.parametrize("name", ["validate", "test"])
+def test_without_features_nothing_can_be_validated(command, data, name):
+    done = command(name, *OWN, *QUIET)
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 1
+    assert "metrics.features=None" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--data", "MNIST", "--data.root", "nowhere"], ["root='nowhere'", "--data.init_args.download true"]),
+        (["--data", "CIFAR10"], ["root='data'", "--data.init_args.download true"]),
+        (["--data", "ImageFolder"], ["data", "root"]),
+        (["--data", "ImageFolder", "--data.root", "nowhere"], ["root='nowhere'", "no such folder"]),
+        (["--data", "ImageFolder", "--data.root", "empty"], ["root='empty'", "holds no images"]),
+        (["--data", "ImageFolder", "--data.root", "photos", "--data.image_size", "7"], ["image_shape=(3, 7, 7)"]),
+        (["--data", "Ring2D"], ["image_shape=(2,)", "(channels, side, side)"]),
+        (["--data", "ImageFolders", "--data.root", "photos"], ["did you mean ImageFolder?"]),
+    ],
+    ids=lambda value: " ".join(value) if value[0] == "--data" else "",
+)
+def test_mistakes_are_one_line(command, tmp_path, arguments, expected):
+    (tmp_path / "empty").mkdir()
+    save(tmp_path / "photos/1.png")
+    done = command("fit", *TINY[:6], *SHORT, *arguments)
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 1, done.err
+    for part in expected:
+        assert part in done.err, done.err

@@ -1,5 +1,6 @@
 """Compilation of the players' networks, one by one."""
 
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +23,8 @@ def compile_networks(modules: Iterable[nn.Module]) -> None:
     Raises:
         SettingError: This Python or platform cannot compile.
     """
+    # The compiler asks every tensor for its gradient, and torch warns that those in between have none.
+    warnings.filterwarnings("ignore", message="The .grad attribute of a Tensor that is not a leaf")
     for module in modules:
         if type(module).forward is nn.Module.forward:  # ModuleList and the like
             compile_networks(module.children())

@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 from lightning_gans.batch import chunks_of, images_of
 from lightning_gans.core.averaging import EMA
 from lightning_gans.core.compiling import compilation_refused, compile_networks
-from lightning_gans.core.counting import counted_once
+from lightning_gans.core.counting import at_end_of_round, counted_once
 from lightning_gans.core.exchange import average_over_processes, batch_statistics, local_backward
 from lightning_gans.core.guards import (
     DivergedError,
@@ -31,6 +31,7 @@ from lightning_gans.core.guards import (
 from lightning_gans.core.logging import Journal, log_values
 from lightning_gans.core.player import Player, build, fuse
 from lightning_gans.core.randomness import Draw, Randomness
+from lightning_gans.core.resuming import settings_of, take_settings
 from lightning_gans.core.saving import class_named, constructor_arguments, is_plain
 from lightning_gans.errors import SettingError
 
@@ -84,6 +85,9 @@ class Game(LightningModule):
         self._players: list[Player] = []
         self._moving = 0
         self._first = True  # the next round is the first of this fit
+        self._settings: dict[str, dict[str, Any]] = {}  # of the optimizers, as built
+        self._resumed: dict[str, Any] | None = None  # what was loaded, until training begins
+        self._epoch: int | None = None  # that of the last round of this fit
         self._unreached: dict[int, set[str]] = {}  # parameters that got no gradient so far, by player
         self._journal = Journal(loss_limit)
         self._advised: set[str] = set()  # players of which the user was told that they cannot learn
@@ -155,7 +159,7 @@ class Game(LightningModule):
         if self.ema is not None and any(self._players[index].name in self._averaging for index in due):
             self.ema.update()
         self.round += 1
-        self._first = False
+        self._first, self._epoch = False, self.trainer.current_epoch
         self._journal.saw(len(images) * self.trainer.world_size)
         if self._due:
             self._log_round()
@@ -244,6 +248,10 @@ class Game(LightningModule):
             None if player.scheduler is None else build(player.scheduler, optimizer)
             for player, optimizer in zip(self._players, optimizers, strict=True)
         ]
+        self._settings = {
+            player.name: settings_of(optimizer, scheduler)
+            for player, optimizer, scheduler in zip(self._players, optimizers, self._schedulers, strict=True)
+        }
         configured: list[dict[str, Any]] = []
         for player, optimizer, scheduler in zip(self._players, optimizers, self._schedulers, strict=True):
             config = {"scheduler": scheduler, "name": f"lr/{player.name}"}
@@ -258,13 +266,21 @@ class Game(LightningModule):
         self._randomness = Randomness(self.seed, trainer.global_rank, trainer.world_size, self.accumulate)
         self._randomness.reseed_global(self.round, self.device, loading=True)
         self._journal.restart_clock()
-        self._first, self._unreached = True, {}
+        self._first, self._epoch, self._unreached = True, None, {}
         if self.compiles:
             compile_networks(module for player in self._players for module in player.modules)
 
     def on_train_start(self) -> None:
-        """Tell when the data start over: a resumed run is exact where the loader can go on, or between epochs."""
+        """Take the present settings where they differ from a checkpoint's; tell when the data start over."""
         advise_on_loaders(self.trainer)
+        if self._resumed is not None:
+            self.take_settings(self._resumed)
+            self._resumed = None
+
+    def take_settings(self, checkpoint: dict[str, Any]) -> None:
+        """Let the settings of optimizers and schedulers win over those that a loaded checkpoint was trained with."""
+        optimizers = self.trainer.strategy.optimizers
+        take_settings(self._players, optimizers, self._schedulers, self._settings, checkpoint)
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Nothing per batch: a game is judged by what it generates (see the metrics callback)."""
@@ -276,8 +292,10 @@ class Game(LightningModule):
         """Add the game's counters; refuse to write weights that are not numbers over the last good ones."""
         if (error := self._divergence()) is not None:
             raise error
+        if self._epoch is not None:
+            at_end_of_round(checkpoint, self._epoch)
         kind = f"{type(self).__module__}.{type(self).__qualname__}"
-        counters = {"round": self.round, "seed": self.seed, "losses": self._journal.latest}
+        counters = {"round": self.round, "seed": self.seed, "losses": self._journal.latest, "settings": self._settings}
         checkpoint["game"] = {"class": kind, "objects": self._objects, **counters}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -286,6 +304,8 @@ class Game(LightningModule):
             raise SettingError("checkpoint", "no game in it", "it was not written by lightning_gans")
         game = checkpoint["game"]
         self.round, self.seed, self._journal.latest = game["round"], game["seed"], dict(game["losses"])
+        if self._trainer is not None and self._trainer.state.fn == "fit":
+            self._resumed = {"game": game, "lr_schedulers": checkpoint["lr_schedulers"]}
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> Self:

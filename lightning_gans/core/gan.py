@@ -22,11 +22,10 @@ _SAMPLING_SIZE = 256  # images generated at a time: bounds the memory of sample(
 
 
 class GAN(Game):
-    r"""Generative adversarial network with the non-saturating generator loss.
+    """Generative adversarial network with the non-saturating generator loss.
 
-    .. math::
-        L_D &= -E_x[\log D(x)] - E_z[\log(1 - D(G(z)))] \\
-        L_G &= -E_z[\log D(G(z))]
+        L_D = -E_x[log D(x)] - E_z[log(1 - D(G(z)))]
+        L_G = -E_z[log D(G(z))]
 
     Goodfellow et al. 2014, arXiv:1406.2661, eq. 1 and section 3. With logits l, -log D = softplus(-l) and
     -log(1 - D) = softplus(l).
@@ -152,9 +151,9 @@ class GAN(Game):
 
     # What comes out.
 
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """Images (N, C, H, W) in [-1, 1] from what the generator takes: averaged weights, eval mode."""
-        generator = self._generator(ema=True)
+    def forward(self, *inputs: Tensor, ema: bool = True) -> Tensor:
+        """Images (N, C, H, W) in [-1, 1] from what the generator takes: averaged weights or raw ones, eval mode."""
+        generator = self._generator(ema=ema)
         with evaluating(generator):
             images: Tensor = generator(*inputs)
         return images
@@ -234,7 +233,7 @@ class ConditionalGAN(GAN):
         generator: From latents (N, Z) and labels (N,) to images (N, C, H, W).
         discriminator: From images and labels to logits.
         num_classes: Number of classes.
-        kwargs: As of :class:`GAN`.
+        kwargs: As of ``GAN``.
     """
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module, *, num_classes: int, **kwargs: Any) -> None:

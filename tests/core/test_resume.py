@@ -19,7 +19,8 @@ from lightning_gans.data.base import ImageData
 from lightning_gans.data.datasets import ImageDataset
 from lightning_gans.errors import Advice
 
-ROUNDS, BATCHES = 12, 5  # two epochs and a bit, each cut inside, on its last batch, and between
+ROUNDS = 12  # two epochs of five and a bit
+QUIET = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
 
 
 class Tiny(ImageData):
@@ -88,7 +89,6 @@ class Saved(Callback):
 
 
 def fit(rounds, path, *callbacks, data, ckpt_path=None, processes=1):
-    settings = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
     torch.manual_seed(random.randrange(2**31) if ckpt_path else 7)  # a resumed process starts with another state
     trainer = Trainer(
         max_steps=rounds,
@@ -98,7 +98,7 @@ def fit(rounds, path, *callbacks, data, ckpt_path=None, processes=1):
         strategy="ddp_fork" if processes > 1 else "auto",
         devices=processes,
         callbacks=[*callbacks, Final(path)],
-        **settings,
+        **QUIET,
     )
     trainer.fit(model(), data, ckpt_path=ckpt_path, weights_only=True)
 
@@ -145,6 +145,18 @@ def test_stopped_by_max_steps(stop, tmp_path):
     again = GameCheckpoint(dirpath=str(tmp_path / "kept"))
     fit(ROUNDS, tmp_path / "parts", again, data=Tiny(batch_size=8), ckpt_path=tmp_path / "kept/last.ckpt")
     assert_same_end(tmp_path, stop, "parts")
+
+
+@pytest.mark.parametrize("limit", [{"max_steps": 5}, {"max_steps": 7}, {"max_epochs": 2}])
+def test_saved_after_training(limit, tmp_path):
+    """Lightning's own way, with a plain loader: nothing is played twice."""
+    fit(ROUNDS, tmp_path / "whole", data=Tiny(batch_size=8))
+    trainer = Trainer(**{**QUIET, "max_epochs": -1, **limit}, enable_checkpointing=False, log_every_n_steps=4)
+    torch.manual_seed(7)
+    trainer.fit(model(), Tiny(batch_size=8))
+    trainer.save_checkpoint(tmp_path / "after.ckpt")
+    fit(ROUNDS, tmp_path / "parts", data=Tiny(batch_size=8), ckpt_path=tmp_path / "after.ckpt")
+    assert_same_end(tmp_path, trainer.global_step, "parts")
 
 
 class Interrupt(Callback):

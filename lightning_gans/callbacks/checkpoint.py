@@ -4,7 +4,6 @@ import signal
 import sys
 import threading
 import time
-from copy import deepcopy
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -82,9 +81,6 @@ class GameCheckpoint(ModelCheckpoint):
         self.restored = 0
         self.wandb_id: str | None = None
         self._seen: Tensor | None = None
-        # Where the last round of max_steps left the loops: Lightning then counts an epoch that was cut as complete, and
-        # a run that goes on would be one ahead.
-        self._stopped: tuple[int, dict[str, Any]] | None = None
         self._interrupted = 0
         self._previous_handlers: dict[int, Any] = {}
 
@@ -105,12 +101,12 @@ class GameCheckpoint(ModelCheckpoint):
         super().on_train_start(trainer, pl_module)
         self._require_known_monitor(trainer)
         self._seen = self._monitored(trainer)
-        self._interrupted, self._stopped = 0, None
+        self._interrupted = 0
         if isinstance(pl_module, Game) and self.restores:
             pl_module.recover = partial(self._recover, trainer)
         ids = [logger.version for logger in trainer.loggers if isinstance(logger, WandbLogger)]
         self.wandb_id = ids[0] if ids else None
-        self._catch_interrupts()
+        self._catch_interrupts(trainer)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Leave between two rounds when somebody asked to stop; processes agree on the round, now and then."""
@@ -123,8 +119,6 @@ class GameCheckpoint(ModelCheckpoint):
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         """Save what is due: the best if its metric was measured in this round, the last by rounds or by time."""
-        if trainer.global_step == trainer.max_steps:
-            self._stopped = trainer.current_epoch, deepcopy(trainer.fit_loop.state_dict())
         self._save_best(trainer)
         by_rounds = trainer.global_step % self._every_n_train_steps == 0
         if by_rounds or self._time_is_up(trainer):
@@ -196,8 +190,6 @@ class GameCheckpoint(ModelCheckpoint):
     def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
         """Save; where the first process cannot write, all of them hear of it and stop."""
         content = trainer._checkpoint_connector.dump_checkpoint(self.save_weights_only)  # asks all processes
-        if self._stopped is not None and "loops" in content:
-            content["epoch"], content["loops"]["fit_loop"] = self._stopped
         first_process(lambda: trainer.strategy.checkpoint_io.save_checkpoint(content, filepath))
         self._last_global_step_saved, self._last_checkpoint_saved = trainer.global_step, filepath
         for logger in trainer.loggers if trainer.is_global_zero else []:
@@ -216,8 +208,8 @@ class GameCheckpoint(ModelCheckpoint):
         content = strategy.load_checkpoint(path, weights_only=True)
         strategy.load_model_state_dict(content)
         strategy.load_optimizer_state_dict(content)
-        for config, state in zip(trainer.lr_scheduler_configs, content["lr_schedulers"], strict=True):
-            config.scheduler.load_state_dict(state)
+        assert isinstance(trainer.lightning_module, Game)  # which called this
+        trainer.lightning_module.take_settings(content)  # schedulers too
         if state := content.get(type(trainer.precision_plugin).__qualname__):
             trainer.precision_plugin.load_state_dict(state)
         if trainer.is_global_zero:
@@ -241,10 +233,11 @@ class GameCheckpoint(ModelCheckpoint):
         up = time.monotonic() - self._last_time_checked >= self.interval.total_seconds()
         return bool(trainer.strategy.broadcast(up))  # clocks differ between processes; saving is collective
 
-    def _catch_interrupts(self) -> None:
+    def _catch_interrupts(self, trainer: Trainer) -> None:
         """Turn the first signal into a note; on the main thread only, as Python has it.
 
-        Lightning's handler of SIGTERM broadcasts wherever it happens to interrupt, which hangs several processes.
+        Lightning's handler of SIGTERM broadcasts wherever it happens to interrupt, which hangs several processes; and
+        its processes ask each other about it in every round, which makes every round wait for the device.
         """
 
         def interrupt(number: int, frame: FrameType | None) -> None:
@@ -255,11 +248,16 @@ class GameCheckpoint(ModelCheckpoint):
         if threading.current_thread() is threading.main_thread():
             caught = (signal.SIGINT, signal.SIGTERM)
             self._previous_handlers = {number: signal.signal(number, interrupt) for number in caught}
+            trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = _agreed  # type: ignore[method-assign]
 
     def _release_interrupts(self) -> None:
         for number, handler in self._previous_handlers.items():
             signal.signal(number, handler)
         self._previous_handlers = {}
+
+
+def _agreed() -> None:
+    """Nothing: this callback asks all processes itself, now and then."""
 
 
 def logged_name(trainer: Trainer, metric: str | None) -> str | None:

@@ -4,9 +4,10 @@
                                 [--fit ARGS ...]
 
 For each recipe and seed: ``lightning_gans fit --config configs/<recipe>.yaml`` on one thread (the seconds are processor
-time of the whole command, start and evaluations included: what it takes when nothing else runs), then ``lightning_gans evaluate`` on its last checkpoint: 2,000 samples
-of the averaged weights against the 1,797 digits. Figures are mean and standard deviation over the seeds. What is done
-is kept in the folder: an interrupted benchmark goes on where it stopped. ``--fit`` is passed on to every ``fit``.
+time of the whole command, start and evaluations included: what it takes when nothing else runs), then
+``lightning_gans evaluate`` on its last checkpoint: 2,000 samples of the averaged weights against the 1,797 digits.
+Figures are mean and standard deviation over the seeds. What is done is kept in the folder: an interrupted benchmark
+goes on where it stopped. ``--fit`` is passed on to every ``fit``.
 """
 
 import argparse

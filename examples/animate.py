@@ -18,7 +18,11 @@ def animate(run, output, seconds=6.0, width=480):
     pictures = [Image.open(path).convert("RGB") for path in paths]
     size = (width, round(width * pictures[0].height / pictures[0].width))
     smaller = [picture.resize(size, Image.Resampling.LANCZOS) for picture in pictures]
-    palette = smaller[-1].quantize(128)  # one for all, or unchanged places would flicker
+    some = smaller[:: max(1, len(smaller) // 12)]
+    together = Image.new("RGB", (size[0], size[1] * len(some)))
+    for index, picture in enumerate(some):
+        together.paste(picture, (0, index * size[1]))
+    palette = together.quantize(256)  # one for all pictures, or places that do not change would flicker
     frames = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in smaller]
     each = max(20, round(1000 * seconds / len(frames)))  # milliseconds; viewers slow down what is faster
     durations = [each] * (len(frames) - 1) + [2000]

@@ -1,12 +1,13 @@
 """The tools that keep the code as it should be, run by the test command."""
 
+import importlib
 import shutil
 import subprocess
-import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sysconfig.get_path("scripts")
@@ -37,11 +38,25 @@ def test_every_model_has_its_config_page_and_test():
             assert (ROOT / path).is_file(), f"{model} has no {path}"
 
 
-def test_examples_run(capsys):
-    sys.path.insert(0, str(ROOT / "examples"))
-    try:
-        import own_gan
-    finally:
-        sys.path.pop(0)
-    assert own_gan.main(rounds=20).shape == (1000,)
+@pytest.fixture
+def examples(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    return importlib.import_module
+
+
+def test_own_gan_runs(examples, capsys):
+    assert examples("own_gan").main(rounds=20).shape == (1000,)
     assert "radius of 1,000 samples" in capsys.readouterr().out
+
+
+def test_ring_runs_and_becomes_a_film(examples, tmp_path, capsys):
+    film = examples("ring").main(rounds=6, frames=3, folder=str(tmp_path / "run"), output=str(tmp_path / "ring.gif"))
+    assert "of 8 modes" in capsys.readouterr().out
+    with Image.open(film) as pictures:
+        assert pictures.n_frames == 3
+        assert pictures.size == (480, 480)
+
+
+def test_a_film_needs_pictures(examples, tmp_path):
+    with pytest.raises(SystemExit, match="no pictures in"):
+        examples("animate").animate(tmp_path, tmp_path / "run.gif")

@@ -1,0 +1,250 @@
+"""What the documentation names exists, what it shows runs, and the site builds without a warning."""
+
+import builtins
+import importlib
+import os
+import re
+import shlex
+import subprocess
+import sys
+import sysconfig
+import textwrap
+from pathlib import Path
+from types import SimpleNamespace
+
+import lightning.pytorch
+import numpy as np
+import pytest
+import torch
+
+import lightning_gans
+from lightning_gans.callbacks import MetricsCallback
+from lightning_gans.cli import main
+from tests.data.files import save, write_mnist
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+ROOMS = ("core", "models", "networks", "losses", "regularizers", "data", "callbacks", "metrics", "features")
+OTHERS = ("evaluation", "metrics.functional", "images", "errors", "losses.kernels")
+FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CLASS = re.compile(r"[A-Z]+[a-z0-9]\w*[A-Z]\w*|[A-Z]{2,}[a-z]\w*|[A-Z]\w*(?=\()")  # CamelCase, or called
+SHORT = {"--trainer.max_steps": "2", "--metrics.num_samples": "64", "--samples.num": "4"}
+QUIET = {"--trainer.logger": "false", "--trainer.enable_progress_bar": "false", "--trainer.accelerator": "cpu"}
+
+NOT_RUN = {
+    "--weights FILE": "needs Inception's weights, which are not in the package; tests/evaluation runs it on made ones",
+    "--strategy": "starts processes of its own; tests/core/test_processes.py does",
+    "srun": "needs a cluster",
+}
+"""Commands that are not run here, by a part of them, with the reason."""
+
+
+def text_of(page):
+    return page.read_text()
+
+
+def blocks(page, *languages):
+    return [text for language, text in FENCE.findall(text_of(page)) if language in languages]
+
+
+def ids(page):
+    return str(page.relative_to(ROOT))
+
+
+def commands():
+    """Every ``lightning_gans`` command of the docs once, with the length of training left out."""
+    found = {}
+    for page in PAGES:
+        shown = blocks(page, "bash", "")
+        inline = [" ".join(code.split()) for code in re.findall(r"(?<!`)`(lightning_gans \w[^`]*)`", text_of(page))]
+        inline = [code for code in inline if code.split()[-1] != "..." and len(code.split()) > 2]  # no patterns
+        for line in "\n".join([*shown, *inline]).replace("\\\n", " ").splitlines():
+            for part in line.partition(" # ")[0].split("&&"):
+                words = re.sub(r"configs/([\w/]+)\.yaml", r"\1", part.strip())
+                words = re.sub(r"\s+--trainer\.max_steps \d+", "", words)
+                if re.match(r"(?:\w+=\S+ )?lightning_gans \w", words):
+                    found.setdefault(words, ids(page))
+    return found
+
+
+# Names.
+
+
+def public_names():
+    for room in (*ROOMS, *OTHERS):
+        module = importlib.import_module(f"lightning_gans.{room}")
+        yield from vars(module)
+    yield from vars(lightning_gans)
+    for module in ("", ".callbacks", ".loggers", ".cli", ".utilities"):
+        yield from dir(importlib.import_module(f"lightning.pytorch{module}"))
+    for module in (torch, torch.nn, torch.optim, torch.optim.lr_scheduler, builtins):
+        yield from dir(module)
+    yield from ("DataLoader", "StatefulDataLoader")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_what_a_page_names_exists(page):
+    text = text_of(page)
+    for path in sorted(set(re.findall(r"(?<![\w/-])lightning_gans(?:\.[A-Za-z_]\w*)+", text))):
+        parts, found = path.split(".")[1:], lightning_gans
+        for part in parts:
+            name = f"{found.__name__}.{part}"
+            known = hasattr(found, part)
+            found = getattr(found, part) if known else importlib.import_module(name)
+    known = set(public_names())
+    defined = set(re.findall(r"^class (\w+)", text, re.MULTILINE))
+    own = {"MyGAN", "MyGenerator", "MyData"}
+    named = {m[0] for code in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text) if (m := CLASS.match(code))}
+    assert named <= known | defined | own, f"unknown: {sorted(named - known - defined - own)}"
+
+
+def slug(title):
+    plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", title).lower().strip()
+    return re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", text_of(page))):
+        if re.match(r"https?://|mailto:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), f"{target} is not there"
+        if anchor and file.suffix == ".md":
+            assert anchor in [slug(title) for title in re.findall(r"^#+ (.*)$", text_of(file), re.MULTILINE)], target
+
+
+# Python.
+
+
+class ShortTrainer(lightning.pytorch.Trainer):
+    """Two rounds, whatever the page says, and nothing on the screen."""
+
+    def __init__(self, **kwargs):
+        quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
+        super().__init__(**{**kwargs, **quiet, "max_steps": 2})
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder to work in, without what other tests left."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "my_project", raising=False)
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("LIGHTNING_GANS_CACHE", str(tmp_path / "cache"))
+    yield tmp_path
+    sys.modules.pop("my_project", None)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=ids)
+def test_python_runs(page, place, monkeypatch):
+    monkeypatch.setattr(lightning.pytorch, "Trainer", ShortTrainer)
+    few = MetricsCallback.__init__
+    monkeypatch.setattr(
+        MetricsCallback, "__init__", lambda self, *args, **kwargs: few(self, *args, **{**kwargs, "num_samples": 64})
+    )
+    names = {}
+    for block in blocks(page, "python"):
+        if "\nclass " in block and not (place / "my_project.py").exists():
+            (place / "my_project.py").write_text(block)  # "saved as my_project.py", says the tutorial
+        exec(compile(textwrap.dedent(block), ids(page), "exec"), names)
+
+
+# Commands.
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where all commands of the docs run: with photos, MNIST's files (noise), a class of the user's, and a cache."""
+    folder = tmp_path_factory.mktemp("docs")
+    for index in range(64):
+        save(folder / f"photos/{index % 2}/{index}.png", (40, 32), seed=index)
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 8, 8), dtype=np.uint8)
+    np.save(folder / "samples.npy", pixels)
+    write_mnist(folder / "data", count=200)
+    for name in ("examples", "benchmarks", "configs"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / "my_project.py").write_text(blocks(ROOT / "docs/tutorial.md", "python")[0])
+    return folder
+
+
+@pytest.fixture
+def run(folder, monkeypatch, capfd):
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setattr(sys, "argv", ["lightning_gans"])
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("LIGHTNING_GANS_CACHE", str(folder / "cache"))
+
+    def called(words):
+        code = 0
+        try:
+            main(words)
+        except SystemExit as leaving:
+            code = leaving.code or 0
+        return SimpleNamespace(code=code, err=capfd.readouterr().err)
+
+    return called
+
+
+def shortened(words):
+    """Two rounds and few samples, where the command does not choose something itself."""
+    if words[0] == "fit" and "--help" not in words:
+        given = [word.split("=")[0] for word in words]
+        extra = {**SHORT, **QUIET} if not any(flag.startswith("--trainer.logger") for flag in given) else SHORT
+        if "--data" in given or "data/image_folder" in given:  # without features there is nothing to measure
+            extra = {flag: value for flag, value in extra.items() if not flag.startswith("--metrics")}
+        words = [*words, *(part for flag, value in extra.items() if flag not in given for part in (flag, value))]
+    limits = {"--num_samples": "64", "--num": "16"}
+    for flag, least in limits.items():
+        if words[0] in ("sample", "evaluate") and flag in words:
+            words[words.index(flag) + 1] = least
+    return words
+
+
+def newest(run, name, file):
+    """The newest run of a recipe that has a file; a short one is made where there is none."""
+    if not list(Path("runs").glob(f"{name}/*/{file}")):
+        assert run(shortened(["fit", "--config", name])).code == 0
+    found = Path("runs").glob(f"{name}/*/{file}")
+    return str(max(found, key=lambda path: path.stat().st_mtime))
+
+
+@pytest.mark.parametrize(("command", "page"), commands().items())
+def test_command_runs(command, page, run):
+    for part, reason in NOT_RUN.items():
+        if part in command:
+            pytest.skip(reason)
+    filled = re.sub(r"runs/(\w+)/\.\.\./(\S+)", lambda match: newest(run, match[1], match[2]), command)
+    filled = re.sub(r"\bDIR\b", "photos", filled)
+    words = shlex.split(re.sub(r"^\w+=\S+ ", "", filled))[1:]
+    if "last" in words:
+        newest(run, words[words.index("--config") + 1], "checkpoints/last.ckpt")
+    done = run(shortened(words))
+    assert done.code == 0, f"{page}: {' '.join(words)}\n{done.err}"
+
+
+def test_scripts_that_pages_name_exist():
+    for page in PAGES:
+        for script in re.findall(r"python ((?:examples|benchmarks)/\w+\.py)", text_of(page)):
+            assert (ROOT / script).is_file(), f"{ids(page)}: {script}"
+
+
+# The site.
+
+
+def test_site_builds_without_a_warning(tmp_path):
+    program = Path(sysconfig.get_path("scripts"), "mkdocs")
+    command = [str(program), "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    pages = {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*.html")}
+    assert {"index.html", "tutorial.html", "models/wgan.html", "api/models.html"} <= pages.keys()
+    for name, html in pages.items():
+        fetched = re.findall(r"<(?:script|img|link)\b[^>]*(?:src|href)=\"?https?://[^>]*", html)
+        assert not fetched, f"{name} fetches {fetched}"
+        assert not re.search(r"\.\. math::|:(?:class|func|meth|mod):`|@@|&gt;&gt;&gt; [^<]*</p>", html), name
+    assert "lightning_gans.networks.DCGANGenerator" in pages["api/models.html"], "names are not linked"

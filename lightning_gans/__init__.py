@@ -1,10 +1,14 @@
 """Generative adversarial networks for PyTorch Lightning: a game with players, one page a paper."""
 
+import importlib
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
-from lightning_gans.core import GAN, ConditionalGAN, Game, Normal, Player, Prior, Uniform
 from lightning_gans.errors import SettingError
-from lightning_gans.models import DCGAN, LSGAN, WGAN, WGANGP, HingeGAN, MinimaxGAN
+
+if TYPE_CHECKING:
+    from lightning_gans.core import GAN, ConditionalGAN, Game, Normal, Player, Prior, Uniform
+    from lightning_gans.models import DCGAN, LSGAN, WGAN, WGANGP, HingeGAN, MinimaxGAN
 
 __version__ = version("lightning-gans")
 
@@ -24,3 +28,16 @@ __all__ = [
     "SettingError",
     "Uniform",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import models and engine when they are asked for: a command that needs no torch starts at once."""
+    if name in ("core", "models"):
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in __all__:
+        for room in ("core", "models"):
+            found = getattr(importlib.import_module(f"{__name__}.{room}"), name, None)
+            if found is not None:
+                globals()[name] = found
+                return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,11 +14,15 @@ from lightning_gans.callbacks.checkpoint import GameCheckpoint
 from lightning_gans.callbacks.folder import is_smoke_run, run_folder, shown
 from lightning_gans.callbacks.metrics import MetricsCallback
 from lightning_gans.callbacks.samples import SampleGrid
+from lightning_gans.core import Game
 from lightning_gans.evaluation import Report
 
 
 class RunSummary(Callback):
-    """Prints what is trained and where at the start of ``fit``; at its end the metrics, and where everything is."""
+    """Prints what is trained and where at the start of ``fit``; at its end the metrics, and where everything is.
+
+    In ``validate`` and ``test``: the metrics.
+    """
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """One line: the model, its size, the device, the folder."""
@@ -34,13 +38,28 @@ class RunSummary(Callback):
         """After all hooks of training, when every file is written."""
         if not trainer.is_global_zero or is_smoke_run(trainer):
             return
+        console = self._print_tables(trainer, pl_module)
+        for name, path in paths(trainer).items():
+            console.print(f"{name:<16} {path}", soft_wrap=True)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """In ``validate``: the metrics."""
+        if trainer.state.fn == "validate" and trainer.is_global_zero:
+            self._print_tables(trainer, pl_module)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Likewise."""
+        if trainer.is_global_zero:
+            self._print_tables(trainer, pl_module)
+
+    def _print_tables(self, trainer: Trainer, pl_module: LightningModule) -> Console:
+        rounds = pl_module.round if isinstance(pl_module, Game) else trainer.global_step
         console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
         console.print()
         for callback in trainer.callbacks:  # type: ignore[attr-defined] # Lightning sets it unseen
             if isinstance(callback, MetricsCallback) and callback.report is not None:
-                console.print(table(callback.report, trainer.global_step))
-        for name, path in paths(trainer).items():
-            console.print(f"{name:<16} {path}", soft_wrap=True)
+                console.print(table(callback.report, rounds))
+        return console
 
 
 def table(report: Report, rounds: int) -> Table:

@@ -6,30 +6,30 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from importlib.metadata import version
+from itertools import chain
 
 from jsonargparse import ArgumentError, ArgumentParser
-from lightning.pytorch import LightningDataModule
-from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 
-from lightning_gans.cli.evaluating import evaluate, train_features
-from lightning_gans.cli.game_cli import GameCLI, RunConfig
-from lightning_gans.cli.messages import flat, parsing_error, users_error
-from lightning_gans.cli.runs import RUN_DIR
-from lightning_gans.cli.sampling import sample
-from lightning_gans.core import Game
+from lightning_gans.cli.commands import COMMANDS
+from lightning_gans.cli.messages import flat, parsing_error, running_error
+from lightning_gans.cli.recipes import with_recipes
 from lightning_gans.errors import Advice, SettingError
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "sample": sample,
-    "evaluate": evaluate,
-    "train-features": train_features,
+TRAINER_COMMANDS = {
+    "fit": "Train a model, or go on with a checkpoint (--ckpt_path).",
+    "validate": "Measure a checkpoint against the real images of its data (--ckpt_path).",
+    "test": "The same; kept apart so that what is tested was never looked at before.",
 }
-"""The plain commands: functions whose arguments are the command's."""
+"""Lightning's, on a configuration of model, data and trainer."""
 
-_formatted = warnings.formatwarning  # as Lightning left it
+_WORDS = {
+    "configs": "Recipe to print, such as wgan or data/mnist; all are listed without it.",
+    "completion": "The shell, bash or zsh.",
+}
+"""Commands that take one word or none, and what it is."""
 
-_USERS_ERRORS = (SettingError, MisconfigurationException, ArgumentError, OSError)
+_LIGHT = ("configs",)  # commands that need neither torch nor Lightning
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -39,78 +39,110 @@ def main(args: Sequence[str] | None = None) -> None:
         args: The command and its arguments; those of the process by default.
     """
     given = list(sys.argv[1:] if args is None else args)
-    _quiet()
     try:
-        known = [*GameCLI.subcommands(), *COMMANDS]
-        if not given or (given[0] not in known and not given[0].startswith("-")):
-            raise SettingError("command", given[0] if given else None, f"choose one of {', '.join(known)}")
-        if given[0] in COMMANDS:
-            _plain(given[0], given[1:])
-        else:
-            _lightning(given)
-    except (ValueError, *_USERS_ERRORS) as error:
-        cause = users_error(error) or error
-        if not isinstance(cause, _USERS_ERRORS):
+        _answer(given)
+    except KeyboardInterrupt:
+        sys.exit(130)  # as a shell reports a process that Ctrl-C ended
+    except SystemExit as leaving:
+        if isinstance(leaving.__context__, KeyboardInterrupt):  # during training: Lightning leaves with 1
+            sys.exit(130)
+        if type(leaving) is not SystemExit:  # Lightning's SIGTERMException
+            sys.exit(143)
+        raise
+    except Exception as error:
+        cause = running_error(error)
+        if cause is None:
             raise  # not the user's to mend
         print(f"lightning_gans: error: {_line(cause)}", file=sys.stderr)
         sys.exit(2)
-    except SIGTERMException:
-        sys.exit(143)  # as a shell reports a process that SIGTERM ended; the last state is saved
-    except KeyboardInterrupt:
-        sys.exit(130)  # likewise, when Ctrl-C came before or after training
+
+
+def _answer(given: list[str]) -> None:
+    name = given[0] if given else None
+    if name in ("-h", "--help"):
+        print(_overview(), end="")
+    elif name == "--version":
+        print(f"lightning_gans {version('lightning-gans')}")
+    elif name in COMMANDS:
+        _plain(name, given[1:])
+    elif name in TRAINER_COMMANDS or (name is not None and name.startswith("-")):
+        _lightning(given)
+    else:
+        raise SettingError("command", name, f"choose one of {', '.join([*TRAINER_COMMANDS, *COMMANDS])}")
+
+
+def _overview() -> str:
+    """What ``lightning_gans --help`` says: Lightning would take seconds for less."""
+    lines = ["usage: lightning_gans COMMAND ...", "", "Train, evaluate and sample generative adversarial networks.", ""]
+    entries = chain(TRAINER_COMMANDS.items(), ((name, _first_line(each)) for name, each in COMMANDS.items()))
+    lines += [f"  {name:<16}{what}" for name, what in entries]
+    return "\n".join([*lines, "", "lightning_gans COMMAND --help lists what a command takes.", ""])
+
+
+def plain_parser(name: str) -> ArgumentParser:
+    """The parser of a plain command."""
+    function = COMMANDS[name]
+    parser = ArgumentParser(prog=f"lightning_gans {name}", description=_first_line(function), exit_on_error=False)
+    if name in _WORDS:
+        (setting,) = inspect.signature(function).parameters.values()
+        parser.add_argument(setting.name, nargs="?", default=setting.default, help=_WORDS[name])
+    else:
+        parser.add_function_arguments(function, as_group=False, as_positional=True)
+    return parser
 
 
 def _plain(name: str, args: list[str]) -> None:
-    function = COMMANDS[name]
-    what = (inspect.getdoc(function) or "").partition("\n")[0]
-    parser = ArgumentParser(prog=f"lightning_gans {name}", description=what, exit_on_error=False)
-    parser.add_function_arguments(function, as_group=False, as_positional=True)
+    parser, function = plain_parser(name), COMMANDS[name]
+    flags = {f"--{each.name}" for each in inspect.signature(function).parameters.values() if each.default is False}
     try:
-        parsed = parser.parse_args(args)
+        parsed = parser.parse_args(_spelled_out(args, flags))
     except ArgumentError as error:
         raise parsing_error(error, [parser]) from error
+    if name not in _LIGHT:
+        _quiet()
     function(**parsed.as_dict())
 
 
+def _spelled_out(args: list[str], flags: set[str]) -> list[str]:
+    """The same arguments with ``--raw true`` for a mere ``--raw``.
+
+    Example:
+        >>> _spelled_out(["a.ckpt", "--raw", "--num", "3"], {"--raw"})
+        ['a.ckpt', '--raw=true', '--num', '3']
+    """
+    following = [*args[1:], ""]
+    return [
+        f"{arg}=true" if arg in flags and after not in ("true", "false") else arg
+        for arg, after in zip(args, following, strict=False)
+    ]
+
+
 def _lightning(args: list[str]) -> None:
-    parser: dict[str, Any] = {"exit_on_error": False, "allow_abbrev": False}
-    plain = ", ".join(COMMANDS)
-    epilog = f"Further commands: {plain} (lightning_gans COMMAND --help)."
-    sys.argv = [sys.argv[0], *args]  # Lightning reads it too
+    from lightning_gans.cli.game_cli import run
+    from lightning_gans.cli.runs import RUN_DIR
+
+    _quiet()
     inherited = os.environ.get(RUN_DIR)
     try:
-        GameCLI(
-            Game,
-            LightningDataModule,
-            save_config_callback=RunConfig,
-            save_config_kwargs={"save_to_log_dir": False},
-            trainer_defaults={
-                "enable_model_summary": False,  # RunSummary says how large each player is
-                "max_epochs": -1,
-                "num_sanity_val_steps": 0,
-            },
-            seed_everything_default=0,
-            parser_kwargs={
-                **parser,
-                "prog": "lightning_gans",
-                "description": "Train, evaluate and sample generative adversarial networks.",
-                "epilog": epilog,
-                **dict.fromkeys(GameCLI.subcommands(), parser),
-            },
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            auto_configure_optimizers=False,
-        )
+        run(with_recipes(args))
     finally:
         if inherited is None:
             os.environ.pop(RUN_DIR, None)  # the next run of this process gets a folder of its own
 
 
+def _first_line(function: Callable[..., None]) -> str:
+    return (inspect.getdoc(function) or "").partition("\n")[0]
+
+
 def _quiet() -> None:
     """Keep advice that does not concern the user off the screen; what does, the closing summary says."""
+    import lightning.pytorch  # noqa: F401 # sets a format of warnings and levels of its own when first imported
+
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.formatwarning = _warning
+    if warnings.formatwarning is not _warning:
+        _formatted.append(warnings.formatwarning)
+        warnings.formatwarning = _warning
     warnings.simplefilter("always", Advice)
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning on torch 2.13 and newer
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # the data are in memory
@@ -119,16 +151,19 @@ def _quiet() -> None:
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")  # rounds are logged, not epochs
 
 
+_formatted = [warnings.formatwarning]  # as Python or Lightning left it, last
+
+
 def _warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
 ) -> str:
     """A warning on the screen: advice as one line, others as Python and Lightning show them."""
     if issubclass(category, Advice):
         return f"lightning_gans: {message}\n"
-    return _formatted(message, category, filename, lineno, line)
+    return _formatted[-1](message, category, filename, lineno, line)
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     """An error as one line that names what it is about."""
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"

@@ -1,4 +1,4 @@
-"""``lightning_gans evaluate`` and ``lightning_gans train-features``."""
+"""The work of ``lightning_gans evaluate`` and ``lightning_gans train-features``."""
 
 import difflib
 import json
@@ -31,38 +31,22 @@ _NEED_ARGUMENTS = (ImageData, ImageFolder, GaussianMixture2D)
 
 
 def evaluate(
-    real: str | None = None,
-    fake: str | None = None,
-    checkpoint: str | None = None,
-    features: str | None = None,
-    weights: str | None = None,
-    download: bool = False,
-    num_samples: int = 10_000,
-    seed: int = 0,
-    ema: bool = True,
-    batch_size: int = 64,
-    intervals: int = 0,
-    output: str | None = None,
-    baseline: str | None = None,
+    *,
+    real: str | None,
+    fake: str | None,
+    checkpoint: str | None,
+    features: str | None,
+    weights: str | None,
+    download: bool,
+    num_samples: int,
+    seed: int,
+    raw: bool,
+    batch_size: int,
+    intervals: int,
+    output: str | None,
+    baseline: str | None,
 ) -> None:
-    """Measure images, or the samples of a checkpoint, against real images; print a table and write a JSON report.
-
-    Args:
-        real: A folder of images, a .npy or .npz file of uint8 images, or a data set by name (Digits).
-        fake: The same for the images to be judged; or else give a checkpoint.
-        checkpoint: A checkpoint that ``lightning_gans fit`` wrote, whose samples are judged.
-        features: inception, digits, mnist, or a .safetensors file of ``lightning_gans train-features``. By default
-            those of the named data set, and inception for all other images.
-        weights: File with Inception's weights, torch-fidelity's weights-inception-2015-12-05-6726825d.pth.
-        download: Whether Inception's weights may be downloaded.
-        num_samples: Number of samples of a checkpoint.
-        seed: Selects those samples.
-        ema: Averaged weights of the checkpoint, or the raw ones.
-        batch_size: Images at a time.
-        intervals: Number of half-samples for 95% intervals; 0 for none, 100 is plenty.
-        output: JSON file for the report.
-        baseline: An earlier report to compare with; refused where the protocols differ.
-    """
+    """Measure, print and write; the arguments are those of ``lightning_gans evaluate``."""
     if real is None:
         raise SettingError("--real", None, "name a folder, a .npy or .npz file, or a data set such as Digits")
     if (fake is None) == (checkpoint is None):
@@ -71,7 +55,7 @@ def evaluate(
         require_writable(str(Path(output).absolute().parent), "--output")
     before = None if baseline is None else Report.from_file(baseline)
     real_side, suited = _source(real, "--real")
-    fake_side = _source(fake, "--fake")[0] if fake is not None else _samples(checkpoint, num_samples, seed, ema)
+    fake_side = _source(fake, "--fake")[0] if fake is not None else _samples(checkpoint, num_samples, seed, not raw)
     extractor = _extractor(features, weights, download, suited)
     with Progress(transient=True) as progress:
         tasks = [progress.add_task(name, total=None) for name in ("images", "metrics")]
@@ -93,23 +77,9 @@ def evaluate(
 
 
 def train_features(
-    data: str | None = None,
-    output: str | None = None,
-    name: str | None = None,
-    seed: int = 0,
-    epochs: int = 60,
-    batch_size: int = 64,
+    *, data: str | None, output: str | None, name: str | None, seed: int, epochs: int, batch_size: int
 ) -> None:
-    """Train a classifier on labeled images, for use as features; its test accuracy stands in the file.
-
-    Args:
-        data: A folder with one folder of images for each class, or a data set by name (Digits).
-        output: The .safetensors file to write.
-        name: Of the features in metrics (metrics/fid_<name>); the output file's by default.
-        seed: Of weights, order and split.
-        epochs: Passes over the training images.
-        batch_size: Images a step.
-    """
+    """Train, and write the weights; the arguments are those of ``lightning_gans train-features``."""
     if data is None or output is None:
         missing = "--data" if data is None else "--output"
         raise SettingError(missing, None, "train-features needs --data and --output")

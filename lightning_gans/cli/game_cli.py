@@ -1,28 +1,47 @@
 """Lightning's command line, as a game needs it."""
 
-import inspect
 import sys
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentError, Namespace
-from jsonargparse.typing import import_object
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+import lightning_gans.data
+import lightning_gans.features
+import lightning_gans.models
+import lightning_gans.networks  # noqa: F401 # classes can be given by their mere name once they are imported
 from lightning_gans.callbacks import GameCheckpoint, MetricsCallback, RoundsBar, RunSummary, SampleGrid
 from lightning_gans.callbacks.folder import run_folder
+from lightning_gans.cli.commands import COMMANDS
+from lightning_gans.cli.facts import fill_facts, require_fitting
 from lightning_gans.cli.messages import config_files, parsing_error, require_readable
-from lightning_gans.cli.runs import checkpoint_path, require_writable, run_dir, wandb_logger
+from lightning_gans.cli.resuming import announce, leave_if_finished, with_saved_config
+from lightning_gans.cli.runs import find_checkpoint, require_writable, run_dir, wandb_logger
+from lightning_gans.core import Game
+
+SECTIONS = {"metrics": MetricsCallback, "samples": SampleGrid, "checkpoint": GameCheckpoint}
+"""The callbacks that have a section of their own in a configuration."""
 
 
 class RunConfig(SaveConfigCallback):
-    """Saves the configuration to the run's folder, from which it can be rerun, and to W&B.
+    """Saves the configuration to the run's folder, from which it can be rerun, to its checkpoints and to W&B.
 
     A resumed run keeps the file that it began with, and gets a numbered one beside it.
+
+    Args:
+        args: As Lightning's.
+        plain: The configuration as plain data.
+        seed: A seed that was given anew to a resumed run.
+        kwargs: As Lightning's.
     """
+
+    def __init__(self, *args: Any, plain: dict[str, Any], seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.plain, self.seed = plain, seed
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Save what ``fit`` was given; ``validate`` and ``test`` leave the run's file alone."""
@@ -39,15 +58,23 @@ class RunConfig(SaveConfigCallback):
             if isinstance(logger, WandbLogger):
                 logger.log_hyperparams({"config": self.config.as_dict()})
 
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Let the checkpoint tell what it was trained with."""
+        checkpoint["config"] = self.plain
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """A seed that is given anew wins over the checkpoint's, as all settings do."""
+        if self.seed is not None and isinstance(pl_module, Game):
+            pl_module.seed = self.seed
+
 
 class GameCLI(LightningCLI):
     """Lightning's command line, with the facts of the data filled into the networks, and a folder for each run."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Give the callbacks sections of their own, which merge between files; a list would be replaced."""
-        parser.add_lightning_class_args(MetricsCallback, "metrics")
-        parser.add_lightning_class_args(SampleGrid, "samples")
-        parser.add_lightning_class_args(GameCheckpoint, "checkpoint")
+        for name, kind in SECTIONS.items():
+            parser.add_lightning_class_args(kind, name)
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -67,16 +94,25 @@ class GameCLI(LightningCLI):
         """What the user configured wins over what a checkpoint remembers (Lightning lets the checkpoint win)."""
 
     def before_instantiate_classes(self) -> None:
-        """Find the checkpoint and tell the networks what the data look like."""
+        """Find the checkpoint, tell the networks what the data look like, and say what differs from the checkpoint."""
         config = self.config[self.subcommand]
-        if config.get("ckpt_path"):
-            path = checkpoint_path(config.ckpt_path, _run_name(config), config.trainer.default_root_dir)
-            config.ckpt_path = str(path)
         fill_facts(config)
+        seed = None
+        if config.get("ckpt_path"):
+            path, content = find_checkpoint(config.ckpt_path, _run_name(config), config.trainer.default_root_dir)
+            config.ckpt_path = str(path)
+            self._dump_config()
+            if self.subcommand == "fit":
+                leave_if_finished(path, content, config.trainer)
+                changed = announce(content, self.config_dump)
+                seed = config.seed_everything if "seed_everything" in changed else None
+        self._dump_config()
+        self.save_config_kwargs |= {"plain": self.config_dump, "seed": seed}
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Settle the run's folder and the default logger; neither is written to the saved configuration."""
         config = self.config[self.subcommand]
+        require_fitting(config, self.datamodule)
         logger, root = config.trainer.logger, config.trainer.default_root_dir
         checkpoint, training = config.get("ckpt_path"), self.subcommand == "fit"
         kwargs["default_root_dir"] = folder = root or run_dir(_run_name(config), checkpoint)
@@ -92,37 +128,43 @@ class GameCLI(LightningCLI):
         except ValueError as error:  # how Lightning refuses an accelerator, a strategy, a number of devices
             raise MisconfigurationException(str(error)) from error
 
+    def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
+        """Leave it to the summary to print what ``validate`` and ``test`` measure."""
+        kwargs = super()._prepare_subcommand_kwargs(subcommand)
+        return kwargs | ({} if subcommand == "fit" else {"verbose": False})
 
-def fill_facts(config: Namespace) -> None:
-    """Fill ``image_shape``, ``num_classes`` and ``latent_dim`` into the model and the networks that leave them unset.
 
-    The same recipe then fits any data set, and the checkpoint describes itself. Unset means None or the argument's
-    own default.
+def run(args: list[str]) -> None:
+    """Run one of Lightning's commands.
 
     Args:
-        config: Configuration of a subcommand, with ``model`` and ``data`` as ``class_path`` and ``init_args``.
+        args: The command and its arguments.
     """
-    settings = _init_args(config.model)
-    facts = {"latent_dim": settings.get("latent_dim")}
-    if config.get("data") is not None:
-        data = import_object(config.data.class_path)(**_init_args(config.data))
-        facts |= {name: getattr(data, name, None) for name in ("image_shape", "num_classes")}
-    nodes = [config.model, *(v for v in settings.values() if isinstance(v, Namespace))]
-    for node in nodes:
-        if "class_path" not in node or "init_args" not in node:
-            continue
-        parameters = inspect.signature(import_object(node.class_path)).parameters
-        for name, value in facts.items():
-            unset = name in parameters and node.init_args.get(name) in (None, parameters[name].default)
-            if unset and value is not None:
-                node.init_args[name] = list(value) if isinstance(value, tuple) else value
+    sys.argv = [sys.argv[0], *with_saved_config(args)]  # Lightning reads it too, and starts other processes with it
+    parser: dict[str, Any] = {"exit_on_error": False, "allow_abbrev": False}
+    GameCLI(
+        Game,
+        LightningDataModule,
+        save_config_callback=RunConfig,
+        save_config_kwargs={"save_to_log_dir": False},
+        trainer_defaults={
+            "enable_model_summary": False,  # RunSummary says how large each player is
+            "max_epochs": -1,
+            "num_sanity_val_steps": 0,
+        },
+        seed_everything_default=0,
+        parser_kwargs={
+            **parser,
+            "prog": "lightning_gans",
+            "description": "Train, evaluate and sample generative adversarial networks.",
+            "epilog": f"Further commands: {', '.join(COMMANDS)} (lightning_gans COMMAND --help).",
+            **dict.fromkeys(GameCLI.subcommands(), parser),
+        },
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        auto_configure_optimizers=False,
+    )
 
 
 def _run_name(config: Namespace) -> str:
     return str(config.model.class_path).rpartition(".")[2].lower()
-
-
-def _init_args(node: Namespace) -> dict[str, Any]:
-    """The arguments of a class, by name; none where it takes none."""
-    arguments = node.get("init_args")
-    return {} if arguments is None else dict(vars(arguments))

@@ -13,19 +13,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import lightning.pytorch.callbacks
-import lightning.pytorch.loggers
-import torch
 import yaml
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentError, ArgumentParser
 from jsonargparse.typing import import_object
 
-import lightning_gans.callbacks
-import lightning_gans.core
-import lightning_gans.data
-import lightning_gans.features
-import lightning_gans.models
-import lightning_gans.networks
 from lightning_gans.errors import SettingError
 
 _SHOWN = 300  # characters of a message of unknown form
@@ -118,6 +109,25 @@ def users_error(error: BaseException) -> SettingError | None:
     return next((cause for cause in _chain(error) if isinstance(cause, SettingError)), None)
 
 
+def running_error(error: Exception) -> Exception | None:
+    """What the user can mend of what went wrong while a command ran; None where it is not the user's.
+
+    Args:
+        error: What reached the command.
+    """
+    if (behind := users_error(error)) is not None:
+        return behind
+    if isinstance(error, ArgumentError | OSError):
+        return error
+    if any(kind.__name__ == "MisconfigurationException" for kind in type(error).__mro__):
+        return error  # Lightning's, by name: importing it takes seconds
+    if isinstance(error, RuntimeError):
+        for pattern, explain in _RUNNING:
+            if match := pattern.search(flat(error)):
+                return ParsingError(explain(*match.groups()))
+    return None
+
+
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
@@ -185,6 +195,22 @@ _FORMS: list[tuple[re.Pattern[str], Callable[..., str]]] = [
 """How the last message of a chain may read, and what to make of it."""
 
 
+def _other_weights(model: str, first: str) -> str:
+    what = first.strip()[:_SHOWN]
+    return f"--ckpt_path: its weights do not fit {model} as it is configured: {what}; give it the settings of that run"
+
+
+def _out_of_memory(tried: str) -> str:
+    return f"out of memory ({tried}); lower --data.batch_size, or process each batch in parts: --model.accumulate 2"
+
+
+_RUNNING: list[tuple[re.Pattern[str], Callable[..., str]]] = [
+    (re.compile(r"^Error\(s\) in loading state_dict for (\w+): (.{1,160})"), _other_weights),
+    (re.compile(r"(?:out of memory|can't allocate memory).*?([Tt]ried to allocate [\d.]+ \w+)"), _out_of_memory),
+]
+"""How an error of torch that is the user's may read, and what to make of it."""
+
+
 def _meant(near: str | None, otherwise: str) -> str:
     return f"did you mean {near}?" if near else otherwise
 
@@ -206,9 +232,10 @@ def _settings_of(kind: type) -> list[str]:
 
 def _known_classes() -> list[str]:
     """Classes that may be given by their mere name: those of this package, and what it is used with."""
-    ours = [getattr(lightning_gans, room) for room in ("models", "core", "data", "features", "networks", "callbacks")]
-    theirs = [lightning.pytorch.callbacks, lightning.pytorch.loggers, torch.optim, torch.optim.lr_scheduler]
-    return [n for module in (*ours, *theirs) for n in module.__all__ if inspect.isclass(getattr(module, n, None))]
+    ours = ("models", "core", "data", "features", "networks", "callbacks")
+    theirs = ("lightning.pytorch.callbacks", "lightning.pytorch.loggers", "torch.optim", "torch.optim.lr_scheduler")
+    modules = [importlib.import_module(name) for name in (*(f"lightning_gans.{room}" for room in ours), *theirs)]
+    return [n for module in modules for n in module.__all__ if inspect.isclass(getattr(module, n, None))]
 
 
 def _readable(types: str) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 from lightning.pytorch.loggers import WandbLogger
 
+from lightning_gans.callbacks.folder import shown
 from lightning_gans.errors import SettingError
 
 PROJECT = "lightning_gans"
@@ -83,7 +85,7 @@ def _wandb_id(checkpoint: str) -> str | None:
     return None
 
 
-def checkpoint_path(given: str, name: str, root: str | None) -> Path:
+def find_checkpoint(given: str, name: str, root: str | None) -> tuple[Path, dict[str, Any]]:
     """The checkpoint that a user means; ``last`` is the newest last state in the given folder, or of this model.
 
     Args:
@@ -91,36 +93,57 @@ def checkpoint_path(given: str, name: str, root: str | None) -> Path:
         name: Of the model.
         root: ``trainer.default_root_dir``, if it was given.
 
+    Returns:
+        Its path and content.
+
     Raises:
-        SettingError: There is none, or it was not written by this package.
+        SettingError: There is none, or it was not written by this package, or is of another model than ``last`` means.
     """
-    path = Path(given)
-    if given == "last":
-        pattern = "checkpoints/last.ckpt" if root else f"runs/{name}/*/checkpoints/last.ckpt"
-        found = sorted(Path(root or ".").glob(pattern), key=lambda file: file.stat().st_mtime)
-        if not found:
-            raise SettingError(
-                "--ckpt_path", given, f"no {Path(root or '') / pattern}; start without it, or give a path"
-            )
-        path = found[-1]
-    read_checkpoint(path)
-    return path
+    if given != "last":
+        return Path(given), read_checkpoint(given)
+    pattern = "checkpoints/last.ckpt" if root else f"runs/{name}/*/checkpoints/last.ckpt"
+    found = _newest_first(Path(root or "."), pattern)
+    if not found:
+        raise SettingError("--ckpt_path", given, f"no {Path(root or '') / pattern}; start without it, or give a path")
+    content = read_checkpoint(found[0], found[1:])
+    kind = content["game"]["class"].rpartition(".")[2]
+    if kind.lower() != name:
+        raise SettingError("--ckpt_path", given, f"{found[0]} is of a {kind}; give the path of one of your model")
+    return found[0], content
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
+def read_checkpoint(path: str | Path, others: Sequence[Path] = ()) -> dict[str, Any]:
     """The content of a checkpoint of this package.
 
+    Args:
+        path: The file.
+        others: Files that would do instead, the best first, besides those in the same folder.
+
     Raises:
-        SettingError: It is missing, damaged, or foreign.
+        SettingError: It is missing, damaged, or foreign; names the next best one, where there is any.
     """
     if not Path(path).is_file():
         raise SettingError("checkpoint", str(path), "no such file; fit writes them to runs/<model>/<time>/checkpoints")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged or foreign file fails in many ways, all of them the same news
+        beside = [file for file in _newest_first(Path(path).parent, "*.ckpt") if file != Path(path)]
+        sound = next((file for file in (*beside, *others) if _is_sound(file)), None)
+        instead = "take another" if sound is None else f"take {shown(sound)}"
         raise SettingError(
-            "checkpoint", str(path), f"damaged, or not a checkpoint ({type(error).__name__}); take another"
+            "checkpoint", str(path), f"damaged, or not a checkpoint ({type(error).__name__}); {instead}"
         ) from error
     if not isinstance(content, dict) or "game" not in content:
         raise SettingError("checkpoint", str(path), "it was not written by lightning_gans; take one that was")
     return content
+
+
+def _newest_first(folder: Path, pattern: str) -> list[Path]:
+    return sorted(folder.glob(pattern), key=lambda file: file.stat().st_mtime, reverse=True)
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        return "game" in torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # as above; whoever asks reports the file that was asked for
+        return False

@@ -8,7 +8,7 @@ from tests.cli.conftest import QUIET, TINY, start
 
 
 @pytest.mark.filterwarnings("ignore:resumed after round")  # mid-epoch: by the nature of an interrupt
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_save_the_last_state_and_the_run_goes_on(command, tmp_path, number, code):
     endless = [
         "--trainer.max_steps",

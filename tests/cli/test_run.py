@@ -46,7 +46,7 @@ def logged(run):
 
 def fid_in(text):
     """FID in the table that ``validate`` and ``test`` print."""
-    return float(re.search(r"metrics/fid_digits\W+([\d.e+-]+)", text)[1])
+    return float(re.search(r"fid_digits\W+([\d.e+-]+)", text)[1])
 
 
 def steps(path):
@@ -112,14 +112,14 @@ def test_validate_and_test_repeat_the_last_value_of_fit(run, logged, command):
     for name in ("validate", "test"):
         done = command(name, *TINY, *QUIET, "--ckpt_path", run.last)
         assert done.code == 0, done.err
-        assert fid_in(done.out) == pytest.approx(expected, rel=1e-4)
+        assert fid_in(done.out) == pytest.approx(expected, rel=1e-3)
     assert {path: path.stat().st_mtime for path in run.path.rglob("*")} == before, "the run is left as it was"
 
 
 def test_best_checkpoint_holds_the_weights_that_scored_best(run, logged, command):
     best = min(logged.series("metrics/fid_digits")[1:])
     done = command("validate", *TINY, *QUIET, "--ckpt_path", run.best)
-    assert fid_in(done.out) == pytest.approx(best, rel=1e-4)
+    assert fid_in(done.out) == pytest.approx(best, rel=1e-3)
 
 
 def test_a_run_resumes_in_its_folder_and_wandb_run(run, logged, tmp_path):

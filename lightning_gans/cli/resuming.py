@@ -1,0 +1,102 @@
+"""Going on with a checkpoint: with which settings, and whether there is anything left to do."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import Namespace
+from lightning.pytorch.utilities import rank_zero_only
+
+from lightning_gans.callbacks.folder import shown
+from lightning_gans.cli.runs import read_checkpoint
+from lightning_gans.errors import SettingError
+
+_SHOWN = 10  # lines of differences
+
+
+def with_saved_config(args: list[str]) -> list[str]:
+    """The same arguments; with the configuration that a checkpoint was trained with where only the checkpoint is given.
+
+    Args:
+        args: A command of Lightning's and its arguments.
+
+    Raises:
+        SettingError: The checkpoint holds none, or ``last`` of no model is asked for.
+    """
+    words = [part for arg in args for part in (arg.split("=", 1) if arg.startswith("--") else [arg])]
+    given = next((value for flag, value in pairwise(words) if flag == "--ckpt_path"), None)
+    described = any(word in ("--config", "-c", "-h", "--help", "--model", "--model.class_path") for word in words)
+    if given is None or described:
+        return args
+    if given == "last":
+        raise SettingError("--ckpt_path", "last", "of which model? give its --config too, or the checkpoint's path")
+    config = read_checkpoint(given).get("config")
+    if config is None:
+        raise SettingError("--ckpt_path", given, "a script trained it, and it holds no settings; give its --config")
+    return [args[0], "--config", yaml.safe_dump(config | {"ckpt_path": None}), *args[1:]]
+
+
+def leave_if_finished(path: Path, content: Mapping[str, Any], trainer: Namespace) -> None:
+    """Say so and leave, with exit code 0, where a checkpoint has played all rounds or epochs that are asked for.
+
+    Args:
+        path: The checkpoint.
+        content: Its content.
+        trainer: The trainer's configuration.
+    """
+    epochs = content["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    for setting, done, wanted in (
+        ("max_steps", content["global_step"], trainer.max_steps),
+        ("max_epochs", epochs, trainer.max_epochs),
+    ):
+        if wanted is not None and 0 <= wanted <= done:
+            _tell(
+                f"nothing left to do: {shown(path)} has {done} of {wanted} ({setting}); "
+                f"go on with --trainer.{setting} {done + max(wanted, 1)}"
+            )
+            sys.exit(0)
+
+
+def announce(content: Mapping[str, Any], config: Mapping[str, Any]) -> set[str]:
+    """Print the settings that differ from those that a checkpoint was trained with: the present ones win.
+
+    Args:
+        content: Of the checkpoint.
+        config: The present configuration, as plain data.
+
+    Returns:
+        The names of the settings that differ; none where the checkpoint holds no configuration.
+    """
+    if "config" not in content:
+        return set()
+    before, now = dict(_settings(content["config"])), dict(_settings(config))
+    names = [name for name in before | now if before.get(name) != now.get(name) and name != "ckpt_path"]
+    if names:
+        _tell(f"resumed from round {content['global_step']} with settings that differ from the checkpoint's:")
+    for name in names[:_SHOWN]:
+        _tell(f"  {name.replace('.init_args.', '.')}: {before.get(name, 'none')} -> {now.get(name, 'none')}")
+    if len(names) > _SHOWN:
+        _tell(f"  and {len(names) - _SHOWN} more")
+    return set(names)
+
+
+def _settings(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """All settings of nested mappings, by their paths.
+
+    Example:
+        >>> list(_settings({"model": {"init_args": {"n": 5}}, "seed": 0}))
+        [('model.init_args.n', 5), ('seed', 0)]
+    """
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            yield from _settings(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+@rank_zero_only
+def _tell(line: str) -> None:
+    print(line, flush=True)

@@ -1,0 +1,128 @@
+"""``lightning_gans sample``: classes, truncation, interpolation, raw weights, points; any number, the same each time."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lightning_gans import GAN
+from lightning_gans.callbacks.samples import slerp
+from lightning_gans.cli import main
+from lightning_gans.cli.sampling import Wanted, batches
+from lightning_gans.core import Game
+from lightning_gans.core.randomness import mix
+from tests.cli.conftest import QUIET
+
+SHORT = [*QUIET, "--trainer.max_steps", "3", "--metrics.num_samples", "64", "--samples.num", "4"]
+PARTS = "tests.cli.parts."
+
+
+def trained(tmp_path_factory, *args):
+    """The last checkpoint of three rounds."""
+    folder = tmp_path_factory.mktemp("trained")
+    main(["fit", *args, *SHORT, "--trainer.default_root_dir", str(folder)])
+    return folder / "checkpoints/last.ckpt"
+
+
+@pytest.fixture(scope="module")
+def points(tmp_path_factory):
+    return trained(tmp_path_factory, "--config", "gan", "--config", "data/ring", "--model.ema_decay", "0.5")
+
+
+@pytest.fixture(scope="module")
+def conditional(tmp_path_factory):
+    model = ["--model", "ConditionalGAN", "--model.generator", f"{PARTS}LabeledGenerator"]
+    networks = ["--model.discriminator", f"{PARTS}LabeledDiscriminator", "--data", "Digits"]
+    return trained(tmp_path_factory, *model, *networks)
+
+
+@pytest.fixture
+def made(command, tmp_path, points):
+    """The points that ``lightning_gans sample`` writes."""
+
+    def made(*args):
+        done = command("sample", points, *args, "--output", "out")
+        assert (done.code, done.err) == (0, ""), done.err
+        with Image.open(tmp_path / "out/scatter.png") as picture:
+            assert min(picture.size) > 100
+        return np.load(tmp_path / "out/points.npy")
+
+    return made
+
+
+def test_a_sample_does_not_depend_on_how_many_are_made(made, points):
+    many = made("--num", 150, "--seed", 3)
+    assert many.shape == (150, 2)
+    assert np.array_equal(made("--num", 70, "--seed", 3), many[:70])
+    assert not np.array_equal(made("--num", 70), many[:70])
+    model = GAN.load_from_checkpoint(points)
+    expected = model.sample(150, seed=3).numpy()
+    assert np.allclose(many, expected, atol=1e-6)
+    raw = made("--num", 150, "--seed", 3, "--raw")
+    assert np.allclose(raw, model.sample(150, seed=3, ema=False).numpy(), atol=1e-6)
+    assert not np.allclose(raw, many, atol=1e-6)
+
+
+def test_truncated_samples_are_alike(made):
+    assert made("--num", 100, "--truncation", 0.01).std() < made("--num", 100).std() / 10
+
+
+def test_interpolation_joins_random_latents_along_great_circles(made, points):
+    steps, rows = 10, 13
+    path = made("--num", steps * rows, "--interpolate", steps).reshape(rows, steps, 2)
+    model = GAN.load_from_checkpoint(points)
+    (z,) = model.sampling_inputs(0, 2 * rows, mix(0, 2), model.prior)
+    t = torch.linspace(0, 1, steps)[:, None]
+    for row in range(rows):
+        with torch.no_grad():
+            expected = model(slerp(z[2 * row], z[2 * row + 1], t)).numpy()
+        assert np.allclose(path[row], expected, atol=1e-6), row
+    assert np.array_equal(made("--num", steps * 7, "--interpolate", steps), path[:7].reshape(-1, 2))
+
+
+def test_memory_is_bounded(points):
+    model = Game.load_from_checkpoint(points)
+    assert max(map(len, batches(model, Wanted(1000, 0, True, None, None, None)))) <= 64
+
+
+def test_labels(command, tmp_path, conditional):
+    def grays(*args):
+        done = command("sample", conditional, *args, "--output", "out")
+        assert (done.code, done.err) == (0, ""), done.err
+        return [np.asarray(Image.open(file)).mean() for file in sorted((tmp_path / "out/images").glob("*.png"))]
+
+    assert len(set(grays("--num", 5, "--labels", 3))) == 1
+    cycled = grays("--num", 70, "--labels", "[0,5,9]")
+    assert len(cycled) == 70
+    assert cycled[0] < cycled[1] < cycled[2]
+    assert cycled == (cycled[:3] * 24)[:70]
+    assert len(set(grays("--num", 50))) > 5, "drawn at random"
+    rows = grays("--num", 8, "--interpolate", 4, "--labels", "[0,9]")
+    assert rows == [rows[0]] * 4 + [rows[7]] * 4
+    assert rows[0] < rows[7]
+    with Image.open(tmp_path / "out/grid.png") as picture:
+        assert picture.size[0] > 1.5 * picture.size[1], "rows of four"
+
+
+@pytest.mark.parametrize(
+    ("which", "arguments", "expected"),
+    [
+        ("points", ["--labels", "3"], ["--labels=3", "GAN is not conditional"]),
+        ("conditional", ["--labels", "[1,10]"], ["--labels=10", "0 to 9"]),
+        ("conditional", ["--labels", "[]"], ["--labels=[]", "at least one class"]),
+        ("conditional", ["--labels", "cat"], ["labels", "'cat'"]),
+        ("points", ["--truncation", "0"], ["--truncation=0", "positive"]),
+        ("points", ["--interpolate", "1"], ["--interpolate=1", "2 or more"]),
+        ("points", ["--num", "10", "--interpolate", "4"], ["--num=10", "choose 8 or 12"]),
+        ("points", ["--device", "nonsense"], ["--device='nonsense'", "cpu always can"]),
+        ("points", ["--ema", "false"], ["ema: there is no such setting"]),
+    ],
+    ids=str,
+)
+def test_mistakes(command, request, tmp_path, which, arguments, expected):
+    done = command("sample", request.getfixturevalue(which), *arguments)
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 1, done.err
+    for part in expected:
+        assert part in done.err
+    assert not (tmp_path / "samples").exists()

@@ -1,0 +1,379 @@
+"""What the engine costs and what it keeps: round times, compilation, bytes, processes, kills, memory.
+
+    python benchmarks/engine.py round   [--repeats 5]   # round time against a bare torch loop
+    python benchmarks/engine.py compile [--repeats 5]   # compiled networks against uncompiled ones
+    python benchmarks/engine.py bytes                   # exchanged per round by two processes
+    python benchmarks/engine.py processes               # two processes against one
+    python benchmarks/engine.py kills   [--repeats 20]  # SIGKILL at random moments of a run that always saves
+    python benchmarks/engine.py memory  [--rounds 2000] # growth of the process
+    python benchmarks/engine.py all
+
+Everything runs on the CPU and needs no data. Times are medians over interleaved repeats in one process, on one thread.
+"""
+
+import argparse
+import copy
+import logging
+import multiprocessing
+import os
+import random
+import signal
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.loggers import CSVLogger
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lightning_gans import GAN, WGANGP
+from lightning_gans.callbacks import GameCheckpoint, RoundsBar
+from lightning_gans.core.randomness import mix
+from lightning_gans.data.base import ImageData
+from lightning_gans.data.datasets import BatchedDataset, ImageDataset, PointDataset
+from lightning_gans.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
+
+ADAM = {"lr": 2e-4, "betas": (0.5, 0.999)}
+DECAY = 0.999
+SGD = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.01}}
+
+
+class Synthetic(ImageData):
+    """Noise of any shape: what the engine costs does not depend on what is learned."""
+
+    num_classes = None
+
+    def __init__(self, shape: tuple[int, ...], count: int, batch_size: int) -> None:
+        super().__init__(batch_size)
+        self.image_shape, self.count = shape, count
+
+    def load(self) -> BatchedDataset:
+        """Noise, the same in every process."""
+        generator = torch.Generator().manual_seed(0)
+        if len(self.image_shape) == 1:
+            points = torch.randn(self.count, *self.image_shape, generator=generator)
+            return PointDataset(points, torch.zeros(self.count, dtype=torch.long))
+        pixels = torch.randint(0, 256, (self.count, *self.image_shape), generator=generator)
+        return ImageDataset(pixels.to(torch.uint8), None)
+
+
+def mlp_game(**kwargs: Any) -> GAN:
+    """The small game: two hidden layers of 64 units for points in the plane."""
+    torch.manual_seed(0)
+    networks = MLPGenerator(16, (2,), (64, 64), bounded=False), MLPDiscriminator((2,), (64, 64))
+    return GAN(*networks, **{"ema_decay": DECAY, **kwargs})
+
+
+def dcgan_game(**kwargs: Any) -> GAN:
+    """The convolutional game: DCGAN for gray images of 28 x 28 pixels."""
+    torch.manual_seed(0)
+    networks = DCGANGenerator(64, (1, 28, 28), 32), DCGANDiscriminator((1, 28, 28), 32)
+    return GAN(*networks, **{"ema_decay": DECAY, **kwargs})
+
+
+JOBS: dict[str, tuple[Callable[..., GAN], LightningDataModule, int]] = {
+    "MLP, hidden 64, batch 512": (mlp_game, Synthetic((2,), 512 * 50, 512), 400),
+    "DCGAN 28x28, batch 64": (dcgan_game, Synthetic((1, 28, 28), 64 * 50, 64), 60),
+}
+
+
+def bare_loop(game: GAN, data: LightningDataModule, rounds: int, fused: bool) -> float:
+    """Seconds a round of the same training as a plain loop: same optimizers, average, order and noise."""
+    generator, discriminator = game.generator, game.discriminator
+    average = copy.deepcopy(generator)
+    g_optimizer = torch.optim.Adam(generator.parameters(), **ADAM, fused=fused)
+    d_optimizer = torch.optim.Adam(discriminator.parameters(), **ADAM, fused=fused)
+    pairs = list(average.parameters()), list(generator.parameters())
+    loader = data.train_dataloader()
+    played, start = 0, 0.0
+    while played < rounds:
+        for real, *_ in loader:
+            if played == rounds // 4:
+                start = time.perf_counter()  # the first quarter warms up
+            z = [noise(played, move, len(real), game.latent_dim) for move in range(2)]
+            with torch.no_grad():
+                fake = generator(z[0])
+            d_loss = F.softplus(-discriminator(real)).mean() + F.softplus(discriminator(fake)).mean()
+            d_loss.backward()
+            d_optimizer.step()
+            d_optimizer.zero_grad()
+            F.softplus(-discriminator(generator(z[1]))).mean().backward()
+            g_optimizer.step()
+            g_optimizer.zero_grad()
+            d_optimizer.zero_grad()
+            with torch.no_grad():
+                torch._foreach_lerp_(*pairs, 1 - DECAY)
+            played += 1
+            if played == rounds:
+                break
+    return (time.perf_counter() - start) / (rounds - rounds // 4)
+
+
+def noise(round_: int, move: int, n: int, size: int) -> Tensor:
+    """Latents as a game draws them."""
+    return torch.randn(n, size, generator=torch.Generator().manual_seed(mix(7, round_, move, 0)))
+
+
+class Clock(Callback):
+    """Seconds a round, without the first quarter."""
+
+    def __init__(self, rounds: int) -> None:
+        self.warm, self.seconds = rounds // 4, 0.0
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        """Start when warm, stop at the end."""
+        if trainer.global_step == self.warm:
+            self.start = time.perf_counter()
+        if trainer.global_step == trainer.max_steps:
+            self.seconds = (time.perf_counter() - self.start) / (trainer.max_steps - self.warm)
+
+
+def fit(game: LightningModule, data: Any, rounds: int, *callbacks: Callback, **kwargs: Any) -> Trainer:
+    """A run without files, unless they are asked for."""
+    settings: dict[str, Any] = {
+        "accelerator": "cpu",
+        "max_epochs": -1,
+        "logger": False,
+        "enable_checkpointing": any(isinstance(callback, GameCheckpoint) for callback in callbacks),
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
+    torch.manual_seed(7)
+    ckpt_path = kwargs.pop("ckpt_path", None)
+    trainer = Trainer(max_steps=rounds, callbacks=list(callbacks), **{**settings, **kwargs})
+    trainer.fit(game, data, ckpt_path=ckpt_path, weights_only=True)
+    return trainer
+
+
+def engine(game: GAN, data: LightningDataModule, rounds: int) -> float:
+    """Seconds a round as users have it: logging every 50 rounds, bar and CSV on."""
+    clock = Clock(rounds)
+    with tempfile.TemporaryDirectory() as folder:
+        fit(
+            game,
+            data,
+            rounds,
+            clock,
+            RoundsBar(),
+            logger=CSVLogger(folder),
+            enable_progress_bar=True,
+            log_every_n_steps=50,
+        )
+    return clock.seconds
+
+
+def round_times(repeats: int) -> None:
+    """Table 1: the engine against a bare loop."""
+    print(f"{'':28}{'bare loop':>12}{'bare, fused':>12}{'engine':>12}{'more':>10}{'times':>8}")
+    for name, (build, data, rounds) in JOBS.items():
+        data.setup("fit")
+        took = [
+            (
+                bare_loop(build(), data, rounds, False),
+                bare_loop(build(), data, rounds, True),
+                engine(build(), data, rounds),
+            )
+            for _ in range(repeats)
+        ]
+        bare, fused, ours = (1000 * statistics.median(column) for column in zip(*took, strict=True))
+        print(
+            f"{name:28}{bare:9.3f} ms{fused:9.3f} ms{ours:9.3f} ms{ours - fused:+7.3f} ms{ours / fused:7.2f}x",
+            flush=True,
+        )
+
+
+def compilation(repeats: int) -> None:
+    """Table 2: compiled networks against uncompiled ones."""
+    print(f"{'':28}{'uncompiled':>12}{'compiled':>12}{'times':>8}{'first round':>14}")
+    for name, (build, data, rounds) in JOBS.items():
+        start = time.perf_counter()
+        fit(build(compile=True), data, 1)
+        first = time.perf_counter() - start
+        took = [(engine(build(), data, rounds), engine(build(compile=True), data, rounds)) for _ in range(repeats)]
+        off, on = (1000 * statistics.median(column) for column in zip(*took, strict=True))
+        print(f"{name:28}{off:9.3f} ms{on:9.3f} ms{on / off:7.2f}x{first:12.1f} s", flush=True)
+
+
+class Naive(LightningModule):
+    """The same game as Lightning's documentation writes it, which needs ``find_unused_parameters``."""
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.generator, self.discriminator = generator, discriminator
+
+    def configure_optimizers(self) -> Any:
+        """One each."""
+        return [torch.optim.Adam(net.parameters(), **ADAM) for net in (self.discriminator, self.generator)]
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        """Both moves, with toggled optimizers."""
+        for optimizer, sign in zip(self.optimizers(), (1, -1), strict=True):
+            self.toggle_optimizer(optimizer)
+            loss = sign * self.discriminator(self.generator(noise(batch_idx, 0, len(batch[0]), 16))).mean()
+            optimizer.zero_grad()
+            self.manual_backward(loss)
+            optimizer.step()
+            self.untoggle_optimizer(optimizer)
+
+
+class Sent(Callback):
+    """Counts what a process hands to ``all_reduce``, whether DDP's reducer does or the game."""
+
+    def __init__(self, file: Path) -> None:
+        self.file, self.bytes, self.original = file, 0, dist.all_reduce
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listen."""
+        if isinstance(pl_module, Naive):
+            trainer.model.register_comm_hook(None, self.hook)  # type: ignore[union-attr]
+        dist.all_reduce = self.all_reduce
+
+    def all_reduce(self, tensor: Tensor, *args: Any, **kwargs: Any) -> Any:
+        """Count and reduce."""
+        self.bytes += tensor.numel() * tensor.element_size()
+        return self.original(tensor, *args, **kwargs)
+
+    def hook(self, _: Any, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:
+        """The same for a bucket of DDP."""
+        self.all_reduce(bucket.buffer())
+        future: Any = torch.futures.Future()
+        future.set_result(bucket.buffer().div_(dist.get_world_size()))
+        return future
+
+    def on_train_end(self, trainer: Trainer, *_: Any) -> None:
+        """Write down."""
+        dist.all_reduce = self.original
+        if trainer.is_global_zero:
+            self.file.write_text(str(self.bytes))
+
+
+def exchanged_bytes() -> None:
+    """Table 3: bytes a round, two processes."""
+    rounds, data = 20, Synthetic((2,), 64 * 50, 32)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "bytes"
+        spread: dict[str, Any] = {"devices": 2, "log_every_n_steps": 0}
+        fit(mlp_game(), data, rounds, Sent(file), strategy="ddp_fork", **spread)
+        ours = int(file.read_text()) / rounds
+        game = mlp_game()
+        naive_game = Naive(game.generator, game.discriminator)
+        fit(naive_game, data, 2 * rounds, Sent(file), strategy="ddp_fork_find_unused_parameters_true", **spread)
+        naive = int(file.read_text()) / rounds  # Lightning counts its two moves as two steps
+    print(f"bytes a round: {ours:,.0f}; with find_unused_parameters {naive:,.0f}; ratio {ours / naive:.3f}")
+
+
+class Weights(Callback):
+    """Checks that all processes agree bit for bit, and keeps the weights."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Compare and write down."""
+        mine = torch.cat([p.detach().flatten() for p in pl_module.parameters()])
+        everyone = pl_module.all_gather(mine).reshape(-1, len(mine))  # type: ignore[union-attr]
+        if not all(torch.equal(everyone[0], other) for other in everyone):
+            raise AssertionError("the processes differ")
+        if trainer.is_global_zero:
+            torch.save(mine, self.file)
+
+
+def two_processes() -> None:
+    """Table 4: two processes against one, WGAN-GP with five critic moves, SGD, same global batch, 25 rounds."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / name for name in ("one", "two")]
+        for file, spread in zip(files, ({}, {"strategy": "ddp_fork", "devices": 2}), strict=True):
+            torch.manual_seed(0)
+            networks = MLPGenerator(16, (2,), (64, 64), bounded=False), MLPDiscriminator((2,), (64, 64))
+            game = WGANGP(*networks, n_critic=5, generator_optimizer=SGD, discriminator_optimizer=SGD)
+            fit(game, Synthetic((2,), 64 * 50, 32 if spread else 64), 25, Weights(file), **spread)
+        one, two = (torch.load(file) for file in files)
+    print(f"two processes equal bit for bit; difference to one process {float((one - two).abs().max()):.1e}")
+
+
+def kills(repeats: int) -> None:
+    """Table 5: SIGKILL at random moments of a run that saves after every round."""
+    rounds, data = 10**6, Synthetic((2,), 64 * 50, 64)
+    lost = []
+    with tempfile.TemporaryDirectory() as folder:
+        last, progress = Path(folder) / "last.ckpt", Path(folder) / "progress"
+
+        class Progress(Callback):
+            def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
+                progress.write_text(str(trainer.global_step))
+
+        def run() -> None:
+            keep = GameCheckpoint(monitor=None, dirpath=folder, every_n_rounds=1)
+            fit(mlp_game(), data, rounds, keep, Progress(), ckpt_path=last if last.exists() else None)
+
+        for _ in range(repeats):
+            before = progress.read_text() if progress.exists() else "0"
+            child = multiprocessing.get_context("fork").Process(target=run)
+            child.start()
+            while not last.exists() or progress.read_text() in (before, ""):
+                time.sleep(0.01)
+            time.sleep(random.uniform(0.0, 0.3))
+            os.kill(child.pid, signal.SIGKILL)  # type: ignore[arg-type]
+            child.join()
+            saved = torch.load(last, weights_only=True)["game"]["round"]
+            lost.append(int(progress.read_text() or saved) - saved)
+    print(
+        f"{repeats} kills in {saved} rounds: every run resumed from a readable checkpoint, "
+        f"at most {max(lost)} rounds lost"
+    )
+
+
+def memory(rounds: int) -> None:
+    """Table 6: resident memory after a tenth of the rounds and at the end."""
+    sizes: dict[int, float] = {}
+
+    class Resident(Callback):
+        def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+            if trainer.global_step in (rounds // 10, rounds):
+                pages = int(Path("/proc/self/statm").read_text().split()[1])
+                sizes[trainer.global_step] = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    build, data, _ = JOBS["MLP, hidden 64, batch 512"]
+    with tempfile.TemporaryDirectory() as folder:
+        keep = GameCheckpoint(monitor=None, dirpath=folder, every_n_rounds=100)
+        fit(build(), data, rounds, Resident(), keep, logger=CSVLogger(folder), log_every_n_steps=10)
+    early, late = sizes.values()
+    print(
+        f"resident memory after {rounds // 10} rounds {early:.1f} MiB, after {rounds} {late:.1f} MiB: "
+        f"{late / early - 1:+.2%}"
+    )
+
+
+def main() -> None:
+    """Print the tables that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", choices=["round", "compile", "bytes", "processes", "kills", "memory", "all"])
+    parser.add_argument("--repeats", type=int, help="5 timings, 20 kills")
+    parser.add_argument("--rounds", type=int, default=2000, help="of the memory table")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.filterwarnings("ignore")
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    tables: dict[str, Callable[[], None]] = {
+        "round": lambda: round_times(options.repeats or 5),
+        "compile": lambda: compilation(options.repeats or 5),
+        "bytes": exchanged_bytes,
+        "processes": two_processes,
+        "kills": lambda: kills(options.repeats or 20),
+        "memory": lambda: memory(options.rounds),
+    }
+    for name in tables if options.table == "all" else [options.table]:
+        tables[name]()
+
+
+if __name__ == "__main__":
+    main()

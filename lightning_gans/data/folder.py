@@ -1,6 +1,5 @@
 """A user's own images."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,7 +22,7 @@ class ImageFolder(ImageData):
     """All images below a folder, of any sizes and formats: shorter side resized to ``image_size``, middle cropped.
 
     Where every image lies in a folder of its class (``photos/cats/1.jpg``), these are the labels, in alphabetical
-    order; images directly in ``root`` have no classes, and then none have. Hidden files are left out.
+    order; images directly in ``root`` have no classes, and then none have. Hidden files and folders are left out.
 
     A set that takes up to 512 MiB when decoded (50,000 RGB images of 32 x 32 take 147) is decoded once, before
     training, and kept in memory; a larger one is decoded batch by batch, by the workers if there are any. Neither
@@ -116,7 +115,8 @@ class ImageFolder(ImageData):
         if not self.classes:
             return None
         numbers = {name: number for number, name in enumerate(self.classes)}
-        return torch.tensor([numbers[file.relative_to(self.root).parts[0]] for file in files])
+        depth = len(self.root.parts)
+        return torch.tensor([numbers[file.parts[depth]] for file in files])
 
     def _report(self, bad: Sequence[Path]) -> None:
         if not bad:
@@ -137,5 +137,6 @@ def classes_of(files: Sequence[Path], root: Path) -> list[str]:
         >>> classes_of([Path("photos/dog/1.png"), Path("photos/2.png")], Path("photos"))
         []
     """
-    parts = [os.path.relpath(file, root).split(os.sep) for file in files]
-    return [] if any(len(part) == 1 for part in parts) else sorted({part[0] for part in parts})
+    depth = len(root.parts)
+    loose = any(len(file.parts) == depth + 1 for file in files)
+    return [] if loose else sorted({file.parts[depth] for file in files})

@@ -172,8 +172,8 @@ class ArraySource(Source):
 class FolderSource(Source):
     """All images below a folder, in the order of their paths; all of one size, RGB unless all are gray.
 
-    Hidden files and folders are left out, links followed. Transparency is dropped. 16-bit and floating-point images are refused:
-    whoever made them knows how their levels map to 0..255.
+    Hidden files and folders are left out, links followed. Transparency is dropped. 16-bit and floating-point images
+    are refused: whoever made them knows how their levels map to 0..255.
 
     Args:
         path: The folder.

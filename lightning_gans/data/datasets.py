@@ -152,7 +152,8 @@ class Served(Dataset[tuple[Tensor, ...] | SettingError]):
     def __getitems__(self, rows: Sequence[int]) -> tuple[Tensor, ...] | SettingError:
         """A whole batch, augmented."""
         try:
-            images, *labels = self.dataset.__getitems__([row % len(self.dataset) for row in rows])
+            count = len(self.dataset)
+            images, *labels = self.dataset.__getitems__([row % count for row in rows])
         except SettingError as error:
             return error
         for index, augmentation in enumerate(self.augmentations):

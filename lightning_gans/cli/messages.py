@@ -121,7 +121,7 @@ def running_error(error: Exception) -> Exception | None:
         return error
     if any(kind.__name__ == "MisconfigurationException" for kind in type(error).__mro__):
         return error  # Lightning's, by name: importing it takes seconds
-    if isinstance(error, RuntimeError):
+    if isinstance(error, RuntimeError | ValueError):  # torch's own, or what the parser makes of it
         for pattern, explain in _RUNNING:
             if match := pattern.search(flat(error)):
                 return ParsingError(explain(*match.groups()))
@@ -195,9 +195,12 @@ _FORMS: list[tuple[re.Pattern[str], Callable[..., str]]] = [
 """How the last message of a chain may read, and what to make of it."""
 
 
-def _other_weights(model: str, first: str) -> str:
-    what = first.strip()[:_SHOWN]
-    return f"--ckpt_path: its weights do not fit {model} as it is configured: {what}; give it the settings of that run"
+def _other_shape(model: str, name: str) -> str:
+    return f"--ckpt_path: its weights do not fit {model} as it is configured: {name} has another size there"
+
+
+def _other_parts(model: str, name: str) -> str:
+    return f"--ckpt_path: its weights do not fit {model} as it is configured: only one of them has {name}"
 
 
 def _out_of_memory(tried: str) -> str:
@@ -205,7 +208,8 @@ def _out_of_memory(tried: str) -> str:
 
 
 _RUNNING: list[tuple[re.Pattern[str], Callable[..., str]]] = [
-    (re.compile(r"^Error\(s\) in loading state_dict for (\w+): (.{1,160})"), _other_weights),
+    (re.compile(r"^Error\(s\) in loading state_dict for (\w+): size mismatch for ([\w.]+)"), _other_shape),
+    (re.compile(r'^Error\(s\) in loading state_dict for (\w+): .*? key\(s\) in state_dict: "([^"]+)"'), _other_parts),
     (re.compile(r"(?:out of memory|can't allocate memory).*?([Tt]ried to allocate [\d.]+ \w+)"), _out_of_memory),
 ]
 """How an error of torch that is the user's may read, and what to make of it."""

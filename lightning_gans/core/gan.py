@@ -232,14 +232,16 @@ class ConditionalGAN(GAN):
     Args:
         generator: From latents (N, Z) and labels (N,) to images (N, C, H, W).
         discriminator: From images and labels to logits.
-        num_classes: Number of classes.
+        num_classes: Number of classes; the command line takes it from the data.
         kwargs: As of ``GAN``.
     """
 
-    def __init__(self, generator: nn.Module, discriminator: nn.Module, *, num_classes: int, **kwargs: Any) -> None:
+    def __init__(
+        self, generator: nn.Module, discriminator: nn.Module, *, num_classes: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(generator, discriminator, **kwargs)
-        if num_classes < 1:
-            raise SettingError("num_classes", num_classes, "a conditional model needs at least one class")
+        if num_classes is None or num_classes < 1:
+            raise SettingError("num_classes", num_classes, "a conditional model needs data with at least one class")
         self.num_classes = num_classes
 
     def real(self, batch: Any) -> tuple[Tensor, ...]:

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from lightning_gans.data import Digits, ImageDataset
+
 
 class LabeledGenerator(nn.Module):
     """Flat images whose gray is their class."""
@@ -22,3 +24,18 @@ class LabeledDiscriminator(nn.Module):
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         return self.net(torch.cat([images.flatten(1), labels[:, None].type(images.dtype)], 1))
+
+
+class Unscaled(Digits):
+    """Images in [0, 255], as files hold them."""
+
+    def train_dataloader(self):
+        images = self.train_set.images.float()
+        return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images), self.batch_size, shuffle=True)
+
+
+class Unlabeled(Digits):
+    """Says that there are classes, but its batches hold none."""
+
+    def load(self) -> ImageDataset:
+        return ImageDataset(super().load().images, None)

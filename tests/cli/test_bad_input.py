@@ -1,11 +1,14 @@
 """A mistake is one line on stderr that names it and says what to do, and exit code 2; nothing is lost."""
 
+import resource
+
 import pytest
 import torch
 
 from lightning_gans import WGAN
 from tests.cli.conftest import QUIET, TINY
 
+FULL = 20_000  # bytes: less than a checkpoint needs, more than a picture does
 MODEL, GENERATOR = "--model.init_args.", "--model.init_args.generator.init_args."
 
 
@@ -56,6 +59,10 @@ def refused(done, *expected):
             ["checkpoint.monitor='metrics/fid_digit'", "metrics/fid_digits"],
         ),
         (["--ckpt_path", "nope.ckpt"], ["nope.ckpt", "no such file"]),
+        ([GENERATOR + "image_shape", "[1,16,16]"], ["model.generator.image_shape=[1, 16, 16]", "[1, 8, 8]"]),
+        (["--data", "tests.cli.parts.Unscaled"], ["images from 0 to 255", "[-1.0, 1.0]"]),
+        ([MODEL + "latent_dim", "100000000000000"], ["out of memory", "bytes", "batch_size"]),
+        (["--data", "ImageFolder", "--data.root", "/dev/null"], ["/dev/null", "folder"]),
     ],
     ids=lambda given: " ".join(given) if isinstance(given[0], str) and given[0].startswith("--") else "",
 )
@@ -138,3 +145,37 @@ def test_non_finite_loss_names_the_player_and_keeps_the_last_good_state(command,
     refused(done, "loss/discriminator", "nan", "learning rate")
     assert {path: path.read_bytes() for path in tmp_path.glob("here/checkpoints/*.ckpt")} == before
     WGAN.load_from_checkpoint(tmp_path / "here/checkpoints/last.ckpt")
+
+
+def test_labels_are_missing_for_a_conditional_model(command):
+    networks = ["--model.generator", "LabeledGenerator", "--model.discriminator", "LabeledDiscriminator"]
+    model = ["--model", "ConditionalGAN", *(n if n.startswith("--") else f"tests.cli.parts.{n}" for n in networks)]
+    done = command("fit", *model, "--data", "tests.cli.parts.Unlabeled", *QUIET, "--trainer.max_steps", "2")
+    refused(done, "batch", "conditional", "labels")
+
+
+def test_a_full_disk_leaves_the_earlier_checkpoint(command, tmp_path):
+    settings = [*TINY, *QUIET, "--trainer.default_root_dir", "here"]
+    assert command("fit", *settings, "--trainer.max_steps", "2").code == 0
+    last = tmp_path / "here/checkpoints/last.ckpt"
+    before, limits = last.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    assert len(before) > 2 * FULL
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FULL, limits[1]))  # the system refuses to make any file larger
+    try:
+        done = command("fit", *settings, "--trainer.max_steps", "4", "--ckpt_path", "last")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    refused(done, "checkpoints/", "cannot be written", "make room and resume")
+    assert last.read_bytes() == before
+    assert [path.name for path in last.parent.iterdir() if path.name.startswith(".")] == []
+    assert command("fit", *settings, "--trainer.max_steps", "4", "--ckpt_path", "last").code == 0
+
+
+@pytest.mark.gpu
+def test_out_of_memory_on_a_gpu(command):
+    torch.cuda.set_per_process_memory_fraction(1e-5)
+    try:
+        done = command("fit", *TINY, *QUIET, "--trainer.accelerator", "gpu", GENERATOR + "width", "4096")
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    refused(done, "out of memory", "ried to allocate", "batch_size")

@@ -69,7 +69,8 @@ def test_an_installed_package_needs_no_checkout(tmp_path):
 LIGHT = """
 import sys
 from lightning_gans.cli import main
-for given in (["--help"], ["--version"], ["configs"], ["sample", "--help"], ["evaluate", "--help"], ["sample", "x", "--seeed"]):
+helps = [[name, "--help"] for name in ("sample", "evaluate", "train-features", "configs")]
+for given in (["--help"], ["--version"], ["configs"], *helps, ["sample", "x", "--seeed"]):
     try:
         main(given)
     except SystemExit as leaving:
@@ -81,7 +82,6 @@ assert not loaded, loaded
 
 def test_plain_commands_start_without_torch_and_lightning():
     done = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, check=False)
-    # The mistyped option asks for classes to suggest only where a class is meant.
     assert done.returncode == 0, done.stderr
     assert "sample" in done.stdout
     assert "evaluate" in done.stdout

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset
@@ -21,6 +21,7 @@ from lightning_gans.errors import SettingError
 from lightning_gans.images import to_uint8
 
 _SMALLEST_SIDE = 32  # smaller images are enlarged by a whole factor, so that a grid of them can be seen
+_GAP, _CAPTION = 16, 20  # pixels
 _IMAGES, _POINTS = 64, 1000  # in a picture, unless it is said how many
 
 
@@ -176,12 +177,16 @@ def compose(fake: Tensor, row: Tensor, real: Tensor | None) -> Image.Image:
         real: Real images (K, C, H, W), or None.
     """
     width = columns(len(fake))
-    left = torch.cat([grid(fake, width), grid(row, width)], 1)
-    panels = [left]
+    above, below = _as_picture(grid(fake, width)), _as_picture(grid(row, width))
+    panels = [("generated", above, 0, 0), ("between two latents", below, 0, above.height + _CAPTION)]
     if real is not None:
-        right = grid(real.to(fake.device), width)
-        panels.append(F.pad(right, (16, 0, 0, left.shape[1] - right.shape[1]), value=255))
-    return Image.fromarray(torch.cat(panels, 2).permute(1, 2, 0).cpu().numpy())
+        panels.append(("real", _as_picture(grid(real, width)), above.width + _GAP, 0))
+    size = (max(x + p.width for _, p, x, _ in panels), max(y + p.height for _, p, _, y in panels))
+    canvas = Image.new("RGB", (size[0], size[1] + _CAPTION), "white")
+    for caption, picture, x, y in panels:
+        canvas.paste(picture, (x, y + _CAPTION))
+        ImageDraw.Draw(canvas).text((x + 2, y + 3), caption, "#6b6b6b", ImageFont.load_default(12))
+    return canvas
 
 
 def grid(images: Tensor, width: int) -> Tensor:
@@ -191,6 +196,10 @@ def grid(images: Tensor, width: int) -> Tensor:
     enlarged = shown.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
     picture: Tensor = make_grid(to_uint8(enlarged), nrow=width, padding=2, pad_value=255)
     return picture
+
+
+def _as_picture(pixels: Tensor) -> Image.Image:
+    return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
 
 
 def columns(num: int) -> int:

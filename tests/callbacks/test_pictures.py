@@ -320,3 +320,15 @@ def test_images_are_64_unless_said(monkeypatch, tmp_path):
         game = GAN(MLPGenerator(3, (1, 4, 4)), MLPDiscriminator((1, 4, 4)))
         train(game, 1, data=images, callbacks=[SampleGrid(num=num)], default_root_dir=tmp_path)
     assert shown == [64, 5]
+
+
+def test_panels_of_images_lie_beside_and_below():
+    dark, light = torch.full((4, 1, 8, 8), -1.0), torch.full((4, 3, 8, 8), 1.0)
+    picture = samples.compose(dark, dark[:2], light)
+    side = samples.grid(dark, 2).shape[-1]
+    assert picture.width == 2 * side + samples._GAP
+    assert picture.height == side + samples.grid(dark[:2], 2).shape[-2] + 2 * samples._CAPTION
+    assert picture.getpixel((10, samples._CAPTION + 10)) == (0, 0, 0)  # generated
+    assert picture.getpixel((10, side + 2 * samples._CAPTION + 10)) == (0, 0, 0)  # between two latents
+    assert picture.getpixel((side + samples._GAP + 10, samples._CAPTION + 10)) == (255, 255, 255)  # real
+    assert samples.compose(dark, dark[:2], None).width == side

@@ -12,7 +12,9 @@ Everything runs on the CPU and needs no data. Times are medians over interleaved
 """
 
 import argparse
+import contextlib
 import copy
+import io
 import logging
 import multiprocessing
 import os
@@ -155,7 +157,7 @@ def fit(game: LightningModule, data: Any, rounds: int, *callbacks: Callback, **k
 def engine(game: GAN, data: LightningDataModule, rounds: int) -> float:
     """Seconds a round as users have it: logging every 50 rounds, bar and CSV on."""
     clock = Clock(rounds)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):  # the bar's place
         fit(
             game,
             data,

@@ -44,7 +44,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             partial.replace(target)
             _settle(target.parent)
         except (OSError, RuntimeError) as error:
-            partial.unlink(missing_ok=True)
             cause = error.__context__ if isinstance(error, RuntimeError) else error  # torch covers it with its own
             if not isinstance(cause, OSError):
                 raise
@@ -52,6 +51,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 f"cannot be written ({cause.strerror}); what was saved before is whole: make room and resume from it"
             )
             raise SettingError("checkpoint", str(target), remedy) from error
+        finally:
+            if partial.exists():
+                partial.unlink()
 
 
 def remove_unfinished(folder: str | Path) -> None:

@@ -21,9 +21,8 @@ from lightning_gans.core.counting import at_end_of_round, counted_once
 from lightning_gans.core.exchange import average_over_processes, batch_statistics, local_backward
 from lightning_gans.core.guards import (
     DivergedError,
-    advise_on_gradients,
+    GradientWatch,
     advise_on_loaders,
-    require_gradient,
     require_graph,
     require_images_in_range,
     require_supported,
@@ -88,9 +87,8 @@ class Game(LightningModule):
         self._settings: dict[str, dict[str, Any]] = {}  # of the optimizers, as built
         self._resumed: dict[str, Any] | None = None  # what was loaded, until training begins
         self._epoch: int | None = None  # that of the last round of this fit
-        self._unreached: dict[int, set[str]] = {}  # parameters that got no gradient so far, by player
+        self._watch = GradientWatch()
         self._journal = Journal(loss_limit)
-        self._advised: set[str] = set()  # players of which the user was told that they cannot learn
         self.recover: Callable[[DivergedError], None] | None = None
         self._due = False
 
@@ -180,8 +178,8 @@ class Game(LightningModule):
                 with local_backward(self.trainer.strategy):
                     self.manual_backward(loss)
                 total = total + loss.detach()
-            if self._due or index not in self._unreached:
-                self._require_gradient(index, player)
+            if self._due or not self._watch.knows(player.name):
+                self._watch.look(player.name, self._own[index], self)
             average_over_processes(self._own[index], self._statistics)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -222,7 +220,12 @@ class Game(LightningModule):
         return []
 
     def configure_model(self) -> None:
-        """Create the moving average, once; Lightning calls this before training and before loading weights."""
+        """Create the moving average, once; Lightning calls this before training and before loading weights.
+
+        In the run's precision already: Lightning would load float64 weights into a float32 model, and convert it then.
+        """
+        if self._trainer is not None:
+            self._trainer.precision_plugin.convert_module(self)
         if self.ema is None and self.ema_decay > 0 and (modules := self.averaged()):
             self.ema = EMA(modules, self.ema_decay)
 
@@ -266,7 +269,7 @@ class Game(LightningModule):
         self._randomness = Randomness(self.seed, trainer.global_rank, trainer.world_size, self.accumulate)
         self._randomness.reseed_global(self.round, self.device, loading=True)
         self._journal.restart_clock()
-        self._first, self._epoch, self._unreached = True, None, {}
+        self._first, self._epoch, self._watch = True, None, GradientWatch()
         if self.compiles:
             compile_networks(module for player in self._players for module in player.modules)
 
@@ -351,21 +354,10 @@ class Game(LightningModule):
         """Log what was noted; one exchange between processes, one wait for the device, only when due."""
         self.require_finite_losses()
         values = self._journal.entry(self._mean)
-        for index, player in enumerate(self._players):
-            missing = sorted(self._unreached.get(index, ()))
-            if player.name not in self._advised and advise_on_gradients(
-                player.name, missing, values.get(f"grad_norm/{player.name}")
-            ):
-                self._advised.add(player.name)
+        for player in self._players:
+            self._watch.advise(player.name, values.get(f"grad_norm/{player.name}"))
         shown = [name for name in values if name.startswith("loss/")]
         log_values(self.trainer, values, on_bar=[*shown, "images_per_second"])
-
-    def _require_gradient(self, index: int, player: Player) -> None:
-        """Remember which parameters of a player no backward pass has reached so far; it must reach some."""
-        names = {id(p): name for name, p in self.named_parameters()}
-        owned = {names.get(id(p), f"{player.name}.{i}"): p for i, p in enumerate(self._own[index])}
-        missing = set(require_gradient(player.name, owned))
-        self._unreached[index] = self._unreached.get(index, missing) & missing
 
     def require_finite_losses(self) -> None:
         """Check the losses of all moves since the last check; collective, and waits for the device.

@@ -4,7 +4,7 @@ Numbers are read when logging is due: no other round waits for the device.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from lightning.fabric.utilities.types import _Stateful
@@ -102,47 +102,56 @@ def require_graph(player: str, loss: Tensor) -> None:
         raise _without_gradient(player)
 
 
-def require_gradient(player: str, parameters: Mapping[str, nn.Parameter]) -> list[str]:
-    """Check that a backward pass reached a player.
+class GradientWatch:
+    """Knows which parameters of each player no backward pass has reached so far in this run."""
 
-    Args:
-        player: Its name.
-        parameters: Those that it owns, by name.
+    def __init__(self) -> None:
+        self._unreached: dict[str, set[str]] = {}
+        self._told: set[str] = set()
 
-    Returns:
-        The names of the parameters that were not reached.
+    def knows(self, player: str) -> bool:
+        """Whether the player has moved before."""
+        return player in self._unreached
 
-    Raises:
-        SettingError: None was.
-    """
-    missing = [name for name, p in parameters.items() if p.grad is None]
-    if len(missing) == len(parameters):
-        raise _without_gradient(player)
-    return missing
+    def look(self, player: str, owned: Sequence[nn.Parameter], game: nn.Module) -> None:
+        """Look at a player's gradients after a backward pass.
+
+        Args:
+            player: Its name.
+            owned: Its parameters.
+            game: Knows their names.
+
+        Raises:
+            SettingError: None of them was reached.
+        """
+        missing = [p for p in owned if p.grad is None]
+        if len(missing) == len(owned):
+            raise _without_gradient(player)
+        names = {id(p): name for name, p in game.named_parameters()}
+        found = {names.get(id(p), f"one of shape {tuple(p.shape)}") for p in missing}
+        self._unreached[player] = found & self._unreached.get(player, found)
+
+    def advise(self, player: str, norm: float | None) -> None:
+        """Say in one line, once, that a player or a part of it cannot learn.
+
+        Args:
+            player: Its name.
+            norm: Of its gradient in this round, if it moved.
+        """
+        missing = sorted(self._unreached.get(player, ()))
+        if player in self._told or not (missing or norm == 0):
+            return
+        self._told.add(player)
+        if missing:
+            shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+            advise(f"{player}: {len(missing)} parameters never got a gradient ({shown}): its loss does not use them")
+        else:
+            advise(f"{player}: its gradient is exactly zero, so it learns nothing; is its loss saturated or detached?")
 
 
 def _without_gradient(player: str) -> SettingError:
     remedy = f"its loss does not depend on what the {player} owns; is something detached, or in no_grad?"
     return SettingError(player, "no gradient", remedy)
-
-
-def advise_on_gradients(player: str, missing: Sequence[str], norm: float | None) -> bool:
-    """Say in one line that a player, or a part of it, cannot learn.
-
-    Args:
-        player: Its name.
-        missing: Its parameters that never got a gradient.
-        norm: Of its gradient in this round, if it moved.
-
-    Returns:
-        Whether there was anything to say.
-    """
-    if missing:
-        shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-        advise(f"{player}: {len(missing)} parameters never got a gradient ({shown}): its loss does not use them")
-    elif norm == 0:
-        advise(f"{player}: its gradient is exactly zero, so it learns nothing; is its loss saturated or detached?")
-    return bool(missing) or norm == 0
 
 
 def advise_on_loaders(trainer: Trainer) -> None:

@@ -1,0 +1,116 @@
+"""Checkpoints are whole or not there; what cannot be written stops the run in one line."""
+
+import os
+import resource
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch import Callback
+
+from lightning_gans import SettingError
+from lightning_gans.callbacks import GameCheckpoint
+from lightning_gans.callbacks.writing import AtomicCheckpointIO
+from tests.games import gan, points, train
+
+
+@pytest.fixture
+def full_disk():
+    """From now on no file may grow beyond a few bytes: the system refuses as it does when a disk is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+
+    yield fill
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+class Fill(Callback):
+    """Fills the disk in a round."""
+
+    def __init__(self, fill, round_):
+        self.fill, self.round = fill, round_
+
+    def on_train_batch_start(self, trainer, *_):
+        if trainer.global_step == self.round:
+            self.fill()
+
+
+def run(folder, *callbacks, **kwargs):
+    keep = GameCheckpoint(monitor=None, dirpath=str(folder), every_n_rounds=5)
+    return train(gan(), 20, callbacks=[keep, *callbacks], enable_checkpointing=True, **kwargs)
+
+
+def test_a_full_disk_leaves_the_last_good_file(tmp_path, full_disk):
+    with pytest.raises(SettingError, match=r"checkpoint='.*last\.ckpt': cannot be written \(File too large\)"):
+        run(tmp_path, Fill(full_disk, 12))
+    assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["game"]["round"] == 10
+
+
+class Occupy(Callback):
+    """Puts a folder where the next checkpoint should be."""
+
+    def on_train_batch_start(self, trainer, *_):
+        if trainer.global_step == 12 and trainer.is_global_zero:
+            last = Path(trainer.checkpoint_callback.last_model_path)
+            last.unlink()
+            (last / "inside").mkdir(parents=True)
+
+
+def test_all_processes_hear_of_it(tmp_path):
+    """Only the first process writes; the other must not wait for it for ever."""
+    with pytest.raises(Exception, match="cannot be written"):
+        run(tmp_path, Occupy(), strategy="ddp_fork", devices=2)
+    assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_a_folder_that_nobody_may_write(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingError, match="cannot be written"):
+        AtomicCheckpointIO().save_checkpoint({}, tmp_path / "file" / "last.ckpt")
+
+
+def test_what_cannot_be_saved_at_all_is_no_matter_of_the_disk(tmp_path):
+    with pytest.raises(Exception, match="pickle") as told:
+        AtomicCheckpointIO().save_checkpoint({"a": lambda: None}, tmp_path / "last.ckpt")
+    assert not isinstance(told.value, SettingError)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_takes_its_name_when_it_is_on_the_disk(tmp_path, monkeypatch):
+    """The order that makes it atomic: all of it written, flushed to the disk, then renamed."""
+    steps, fsync, replace = [], os.fsync, type(tmp_path).replace
+
+    def flushed(descriptor):
+        steps.append(
+            "file"
+            if os.fstat(descriptor).st_size > 1000 and not os.path.isdir(f"/proc/self/fd/{descriptor}")
+            else "folder"
+        )
+        fsync(descriptor)
+
+    def renamed(source, target):
+        assert torch.load(source, weights_only=True)["a"].sum() == 1000
+        steps.append("renamed")
+        return replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(type(tmp_path), "replace", renamed)
+    AtomicCheckpointIO().save_checkpoint({"a": torch.ones(1000)}, tmp_path / "last.ckpt")
+    assert steps == ["file", "renamed", "folder"]
+
+
+def test_memory_does_not_grow(tmp_path):
+    sizes = []
+
+    class Resident(Callback):
+        def on_train_batch_end(self, trainer, *_):
+            if trainer.global_step in (100, 400):
+                with open("/proc/self/statm") as statm:
+                    sizes.append(int(statm.read().split()[1]))
+
+    keep = GameCheckpoint(monitor=None, dirpath=str(tmp_path), every_n_rounds=20)
+    train(gan(), 400, data=points(3200), callbacks=[keep, Resident()], enable_checkpointing=True)
+    assert sizes[1] < 1.02 * sizes[0]

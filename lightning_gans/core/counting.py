@@ -35,7 +35,10 @@ def at_end_of_round(checkpoint: dict[str, Any], epoch: int) -> None:
     loop = checkpoint.get("loops", {}).get("fit_loop")
     if loop is None or loop["epoch_loop.batch_progress"]["current"]["processed"] == 0:
         return  # no training state, or an epoch that has just begun
-    if loop["epoch_loop.batch_progress"]["current"]["ready"] > loop["epoch_loop.batch_progress"]["current"]["processed"]:
+    if (
+        loop["epoch_loop.batch_progress"]["current"]["ready"]
+        > loop["epoch_loop.batch_progress"]["current"]["processed"]
+    ):
         loop["epoch_loop.batch_progress"]["is_last_batch"] = False  # said of a batch that was loaded, but not played
     for batches in (loop["epoch_loop.batch_progress"][which] for which in ("total", "current")):
         batches["ready"] = batches["started"] = batches["processed"]

@@ -110,7 +110,7 @@ def test_what_cannot_be_compiled_is_refused_in_one_line(backend, monkeypatch):
         train(gan(compile=True), 2)
 
 
-def test_errors_of_the_users_code_stay_what_they_are():
+def test_errors_of_the_users_code_stay_what_they_are(backend):
     class Wrong(GAN):
         def generator_loss(self, batch):
             return torch.randn(2, 3) @ torch.randn(2, 3)

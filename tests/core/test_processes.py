@@ -59,12 +59,12 @@ def test_two_processes_equal_one(cls, strategy, rounds, n_critic, tmp_path):
 
 SCRIPT = """
 import sys
-from lightning.pytorch import Trainer
+from pathlib import Path
 from tests.core.test_processes import PLAYERS, Agree
 from tests.games import gan, loader, train
 for strategy in ("ddp", "ddp_find_unused_parameters_true"):
-    train(gan(**PLAYERS), 3, strategy=strategy, devices=2, callbacks=[Agree(sys.argv[1])])
-    print("played with", strategy)
+    trainer = train(gan(**PLAYERS), 3, strategy=strategy, devices=2, callbacks=[Agree(sys.argv[1])])
+    Path(f"{sys.argv[1]}.{strategy}.{trainer.global_rank}").touch()
 """
 
 
@@ -74,7 +74,8 @@ def test_strategies_that_start_the_script_again(tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("played with ddp") == 4
+    played = {path.name.removeprefix("weights.pt.") for path in tmp_path.glob("weights.pt.*")}
+    assert played == {f"ddp{form}.{rank}" for form in ("", "_find_unused_parameters_true") for rank in range(2)}
     for nuisance in ("Warning", "find_unused_parameters"):  # nothing of DDP's inner life concerns the user
         assert nuisance not in done.stderr.replace("UserWarning: Detected call of `lr_scheduler", ""), done.stderr
 

@@ -191,21 +191,24 @@ def run(folder, monkeypatch, capfd):
 
 def shortened(words):
     """Two rounds, few samples and small networks, where the command does not choose something itself."""
-    if words[0] == "fit" and "--help" not in words:
-        given = [word.split("=")[0] for word in words]
-        extra = {**SHORT, **QUIET}
+    given = [word.split("=")[0] for word in words]
+    extra = {}
+    if words[0] in ("fit", "validate", "test") and "--help" not in words:
+        extra = {**(SHORT if words[0] == "fit" else {"--metrics.num_samples": "64"}), **QUIET}
         if any(flag.startswith("--trainer.logger") for flag in given):
             del extra["--trainer.logger"]
         if {"--data", "data/image_folder"} & set(given):
             del extra["--metrics.num_samples"]  # without features there is nothing to measure
-        if {"dcgan", "lsgan", "wgan"} & set(given) and not any("config.yaml" in word for word in words):
+        if {"dcgan", "lsgan", "wgan"} & set(given) and "--ckpt_path" not in given:
             extra |= {"--model.generator.width": "8", "--model.discriminator.width": "8"}
-        words = [*words, *(part for flag, value in extra.items() if flag not in given for part in (flag, value))]
-    limits = {"--num_samples": "64", "--num": "16"}
-    for flag, least in limits.items():
-        if words[0] in ("sample", "evaluate") and flag in words:
-            words[words.index(flag) + 1] = least
-    return [*words, "--epochs", "1"] if words[0] == "train-features" else words
+    fewer = {
+        "sample": {"--num": "16"},
+        "evaluate": {"--num_samples": "64"} if "--checkpoint" in given else {},
+        "train-features": {"--epochs": "1"},
+    }
+    for flag, value in fewer.get(words[0], {}).items():
+        words = [*words, flag, value]  # the last one counts
+    return [*words, *(part for flag, value in extra.items() if flag not in given for part in (flag, value))]
 
 
 def plain(run, name):

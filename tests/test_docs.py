@@ -244,7 +244,13 @@ def test_scripts_that_pages_name_exist():
 
 def test_site_builds_without_a_warning(tmp_path):
     program = Path(sysconfig.get_path("scripts"), "mkdocs")
-    command = [str(program), "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    command = [
+        str(program),
+        "build",
+        "--strict",
+        "--site-dir",
+        str(tmp_path),
+    ]  # --quiet would hide warnings from --strict
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -47,7 +47,9 @@ def leave_if_finished(path: Path, content: Mapping[str, Any], trainer: Namespace
         content: Its content.
         trainer: The trainer's configuration.
     """
-    epochs = content["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    loop = content["loops"]["fit_loop"]
+    whole = loop["epoch_loop.batch_progress"]["is_last_batch"]  # a checkpoint ends with a round, before its epoch does
+    epochs = loop["epoch_progress"]["current"]["processed"] + int(whole)
     for setting, done, wanted in (
         ("max_steps", content["global_step"], trainer.max_steps),
         ("max_epochs", epochs, trainer.max_epochs),

@@ -129,6 +129,14 @@ def test_nothing_left_to_do(ten, command, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
+def test_nothing_left_to_do_by_epochs(command):
+    epoch = [*SHORT, "--trainer.max_steps", -1, "--trainer.max_epochs", 1]
+    assert command("fit", *epoch).code == 0
+    done = command("fit", *epoch, "--ckpt_path", "last")
+    assert (done.code, done.err) == (0, "")
+    assert "has 1 of 1 (max_epochs); go on with --trainer.max_epochs 2" in done.out
+
+
 def test_validate_needs_no_configuration_either(ten, command):
     done = command("validate", "--ckpt_path", ten / "checkpoints/last.ckpt")
     assert (done.code, done.err) == (0, "")

@@ -41,6 +41,7 @@ def main(args: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if args is None else args)
     try:
         _answer(given)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)  # as a shell reports a process that Ctrl-C ended
     except SystemExit as leaving:
@@ -49,6 +50,8 @@ def main(args: Sequence[str] | None = None) -> None:
         if type(leaving) is not SystemExit:  # Lightning's SIGTERMException
             sys.exit(143)
         raise
+    except BrokenPipeError:  # the reader has seen enough, as `| head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes
     except Exception as error:
         cause = running_error(error)
         if cause is None:

@@ -22,6 +22,7 @@ from lightning_gans.errors import SettingError
 _SHOWN = 300  # characters of a message of unknown form
 _KEY = re.compile(r'^Parser key "([^"]+)"')
 _OWNER = re.compile(r"^Problem with given class_path '([\w.]+)'|Got value: Namespace\(class_path='([\w.]+)'")
+_OURS = re.compile(r"^lightning_gans\.[\w.]+Error: (.+)$", re.MULTILINE)
 _UNION = re.compile(r"^Does not validate against any of the Union subtypes Subtypes: \[(.*)\] Errors:")
 
 
@@ -119,6 +120,9 @@ def running_error(error: Exception) -> Exception | None:
         return behind
     if isinstance(error, ArgumentError | OSError):
         return error
+    if type(error).__name__ == "ProcessRaisedException":  # torch's, of ddp_spawn: it brings the traceback as text
+        told = _OURS.findall(str(error))
+        return ParsingError(told[-1]) if told else None
     if any(kind.__name__ == "MisconfigurationException" for kind in type(error).__mro__):
         return error  # Lightning's, by name: importing it takes seconds
     if isinstance(error, RuntimeError | ValueError):  # torch's own, or what the parser makes of it

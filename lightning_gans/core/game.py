@@ -306,6 +306,8 @@ class Game(LightningModule):
         if "game" not in checkpoint:
             raise SettingError("checkpoint", "no game in it", "it was not written by lightning_gans")
         game = checkpoint["game"]
+        if "settings" not in game:
+            raise SettingError("checkpoint", "no settings in it", "an earlier version wrote it; train anew")
         self.round, self.seed, self._journal.latest = game["round"], game["seed"], dict(game["losses"])
         if self._trainer is not None and self._trainer.state.fn == "fit":
             self._resumed = {"game": game, "lr_schedulers": checkpoint["lr_schedulers"]}

@@ -1,11 +1,14 @@
 """A mistake is one line on stderr that names it and says what to do, and exit code 2; nothing is lost."""
 
 import resource
+import subprocess
+import sys
 
 import pytest
 import torch
 
 from lightning_gans import WGAN
+from lightning_gans.cli.messages import running_error
 from tests.cli.conftest import QUIET, TINY
 
 FULL = 20_000  # bytes: less than a checkpoint needs, more than a picture does
@@ -179,3 +182,20 @@ def test_out_of_memory_on_a_gpu(command):
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     refused(done, "out of memory", "ried to allocate", "batch_size")
+
+
+def test_an_error_of_a_spawned_process_is_one_line_too(command):
+    """torch hands on the traceback of the process that failed as text."""
+    line = "lightning_gans.errors.SettingError: batch='nan': clean those images"
+    text = f"-- Process 1 terminated with the following error:\nTraceback (most recent call last):\n  ...\n{line}\n"
+    told = running_error(torch.multiprocessing.ProcessRaisedException(text, 1, 123))
+    assert str(told) == "batch='nan': clean those images"
+    assert running_error(torch.multiprocessing.ProcessRaisedException("Traceback\nKeyError: 3\n", 1, 123)) is None
+
+
+def test_a_reader_that_has_seen_enough():
+    program = [sys.executable, "-m", "lightning_gans.cli", "configs"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait() == 0

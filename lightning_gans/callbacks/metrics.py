@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Subset
 from torchmetrics import Metric
 
 from lightning_gans.callbacks.folder import is_smoke_run, real_images
@@ -36,7 +36,7 @@ class MetricsCallback(Callback):
     Args:
         features: The extractor; by default the one that suits the data, ``datamodule.features()``. Where there is
             none either, as for a user's own images, ``fit`` goes without metrics and says so.
-        every_n_rounds: Rounds between evaluations.
+        every_n_rounds: Rounds between evaluations; 0 measures nothing in ``fit``.
         num_samples: Samples generated for an evaluation.
         seed: Selects their latents: the same in every evaluation, so that curves are smooth.
         ema: Judge the averaged weights, or the raw ones.
@@ -45,6 +45,7 @@ class MetricsCallback(Callback):
         kernel: Of MMD; KID's polynomial one by default.
         extra: Further torchmetrics metrics by name, fed with uint8 images and logged as ``metrics/<name>``, besides
             those of ``datamodule.metrics()``.
+        num_real: Number of real images to measure against, spread over all; None for all, as papers do.
 
     Raises:
         SettingError: A setting is out of its range, or there are no real images; in ``validate`` and ``test`` also
@@ -62,16 +63,19 @@ class MetricsCallback(Callback):
         real: Dataset[Any] | None = None,
         kernel: Kernel | None = None,
         extra: dict[str, Metric] | None = None,
+        num_real: int | None = None,
     ) -> None:
-        if every_n_rounds < 1:
-            raise SettingError("metrics.every_n_rounds", every_n_rounds, "must be 1 or more")
+        if every_n_rounds < 0:
+            raise SettingError("metrics.every_n_rounds", every_n_rounds, "must be 1 or more; 0 measures nothing in fit")
+        if num_real is not None and num_real < 2:
+            raise SettingError("metrics.num_real", num_real, "a distribution needs at least 2 images")
         if num_samples < 2:
             raise SettingError("metrics.num_samples", num_samples, "a distribution needs at least 2 samples")
         if batch_size < 1:
             raise SettingError("metrics.batch_size", batch_size, "must be positive")
         self.features, self.batch_size, self.kernel, self.extra = features, batch_size, kernel, extra or {}
         self.every_n_rounds, self.num_samples, self.seed, self.ema = every_n_rounds, num_samples, seed, ema
-        self.real = real
+        self.real, self.num_real = real, num_real
         self.evaluator: Evaluator | None = None  # None as long as there are no features
         self.report: Report | None = None
         self._source: DatasetSource | None = None
@@ -82,7 +86,8 @@ class MetricsCallback(Callback):
     @property
     def state_key(self) -> str:
         """One state for each extractor: a run may have several of these callbacks."""
-        settings = {"num_samples": self.num_samples, "seed": self.seed, "ema": self.ema}
+        settings: dict[str, Any] = {"num_samples": self.num_samples, "seed": self.seed, "ema": self.ema}
+        settings |= {} if self.num_real is None else {"num_real": self.num_real}
         features = self.evaluator.features if self.evaluator is not None else self.features
         return self._generate_state_key(features=features.name if features is not None else None, **settings)
 
@@ -93,13 +98,13 @@ class MetricsCallback(Callback):
         features = self.features if self.features is not None else suited
         self.report, self._source = None, None
         self.evaluator = None
-        if features is not None:
+        if features is not None and (self.every_n_rounds > 0 or stage != "fit"):
             kernel = self.kernel or PolynomialKernel()
             extra = (datamodule.metrics() if hasattr(datamodule, "metrics") else {}) | self.extra
             self.evaluator = Evaluator(features, self.batch_size, kernel=kernel, extra=extra)
         elif stage != "fit":
             raise SettingError("metrics.features", None, f"there is nothing to measure with; {_REMEDY}")
-        elif trainer.is_global_zero:
+        elif trainer.is_global_zero and self.every_n_rounds > 0:
             warnings.warn(f"no metrics: no features are known for these data; {_REMEDY}", Advice, stacklevel=1)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -177,9 +182,12 @@ class MetricsCallback(Callback):
 
     def _real_images(self, trainer: Trainer) -> DatasetSource:
         if self._source is None:
-            found = real_images(trainer) if self.real is None else self.real
+            found: Any = real_images(trainer) if self.real is None else self.real
             if found is None:
                 raise SettingError("metrics.real", None, "pass the data set of real images: MetricsCallback(real=...)")
+            wanted = _SMOKE_SAMPLES if is_smoke_run(trainer) else self.num_real
+            if wanted is not None and wanted < len(found):  # spread out: folders are ordered by class
+                found = Subset(found, torch.linspace(0, len(found) - 1, wanted).long().tolist())
             self._source = DatasetSource(found)
         return self._source
 

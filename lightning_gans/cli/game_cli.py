@@ -45,8 +45,15 @@ class RunConfig(SaveConfigCallback):
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Save what ``fit`` was given; ``validate`` and ``test`` leave the run's file alone."""
-        if stage != "fit":
-            return
+        if stage == "fit" and not self.config.get("ckpt_path"):
+            self._write(trainer)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """A resumed run saves it only now: one whose checkpoint does not fit leaves the folder as it was."""
+        if trainer.is_global_zero and self.config.get("ckpt_path"):
+            self._write(trainer)
+
+    def _write(self, trainer: Trainer) -> None:
         folder, count = Path(run_folder(trainer)), 1
         path = folder / self.config_filename
         while self.config.get("ckpt_path") and path.exists():

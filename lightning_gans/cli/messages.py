@@ -17,6 +17,7 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 from jsonargparse.typing import import_object
 
+from lightning_gans.cli.recipes import nearest
 from lightning_gans.errors import SettingError
 
 _SHOWN = 300  # characters of a message of unknown form
@@ -94,6 +95,9 @@ def require_readable(files: Iterable[str]) -> None:
     for file in files:
         try:
             content = yaml.safe_load(Path(file).read_text())
+        except FileNotFoundError as error:
+            hint = f"did you mean {near}?" if (near := nearest(file)) else "lightning_gans configs lists the recipes"
+            raise SettingError("--config", file, f"is neither a file nor a recipe; {hint}") from error
         except (OSError, UnicodeDecodeError) as error:
             raise SettingError(
                 "--config", file, f"cannot be read ({flat(error)}); give the path of a YAML file"

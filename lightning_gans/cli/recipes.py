@@ -42,12 +42,22 @@ def recipe(name: str, setting: str) -> Path:
         SettingError: There is none; suggests the nearest.
     """
     known = recipes()
-    bare = name.removesuffix(".yaml")
+    bare = name.removesuffix(".yaml").removeprefix("configs/")
     if bare in known:
         return known[bare]
-    near = difflib.get_close_matches(bare.removeprefix("configs/"), known, n=1)
-    hint = f"did you mean {near[0]}?" if near else "lightning_gans configs lists them"
+    hint = f"did you mean {near}?" if (near := nearest(name)) else "lightning_gans configs lists them"
     raise SettingError(setting, name, f"there is no such recipe; {hint}")
+
+
+def nearest(name: str) -> str | None:
+    """The recipe whose name is most like a given one, if any is.
+
+    Example:
+        >>> nearest("dcgn"), nearest("something")
+        ('dcgan', None)
+    """
+    bare = name.removesuffix(".yaml").removeprefix("configs/")
+    return next(iter(difflib.get_close_matches(bare, recipes(), n=1)), None)
 
 
 def with_recipes(args: list[str]) -> list[str]:
@@ -62,7 +72,7 @@ def with_recipes(args: list[str]) -> list[str]:
         words += arg.split("=", 1) if arg.startswith("--config=") else [arg]
     known = recipes()
     for index, (flag, value) in enumerate(pairwise(words), 1):
-        bare = value.removesuffix(".yaml")
+        bare = value.removesuffix(".yaml").removeprefix("configs/")
         if flag in ("--config", "-c") and bare in known and not Path(value).is_file():
             words[index] = str(known[bare])
     return words

@@ -122,6 +122,10 @@ def read_checkpoint(path: str | Path, others: Sequence[Path] = ()) -> dict[str, 
     Raises:
         SettingError: It is missing, damaged, or foreign; names the next best one, where there is any.
     """
+    if Path(path).is_dir():
+        inside = [*Path(path).glob("checkpoints/best.ckpt"), *_newest_first(Path(path), "**/*.ckpt")]
+        remedy = f"is a folder; take {shown(inside[0])}" if inside else "is a folder without checkpoints"
+        raise SettingError("checkpoint", str(path), remedy)
     if not Path(path).is_file():
         raise SettingError("checkpoint", str(path), "no such file; fit writes them to runs/<model>/<time>/checkpoints")
     try:

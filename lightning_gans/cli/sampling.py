@@ -154,7 +154,9 @@ def _again(first: Tensor, rest: Iterator[Tensor]) -> Iterator[Tensor]:
 
 def _write_images(folder: Path, parts: Iterator[Tensor], wanted: Wanted) -> None:
     """One PNG each, apart from the grid, so that ``evaluate`` takes the folder as it is."""
-    singles = folder / "images"
+    singles, whole_picture = folder / "images", folder / "grid.png"
+    if singles.is_dir() and any(singles.iterdir()) and not whole_picture.is_file():
+        raise SettingError("--output", str(folder), "its images were not made by sample; choose another folder")
     singles.mkdir(exist_ok=True)
     for old in singles.glob("[0-9]*.png"):
         old.unlink()  # of another number or model: two must not be mixed
@@ -169,8 +171,8 @@ def _write_images(folder: Path, parts: Iterator[Tensor], wanted: Wanted) -> None
             to_pil_image(image).save(singles / f"{index:0{digits}d}.png")  # gray stays gray
             index += 1
     whole = _IN_GRID if wanted.interpolate is None else max(1, _IN_GRID // wanted.columns) * wanted.columns
-    to_pil_image(grid(torch.cat(shown)[:whole], wanted.columns)).save(folder / "grid.png")
-    print(f"{index} images in {singles}, and {folder / 'grid.png'}")
+    to_pil_image(grid(torch.cat(shown)[:whole], wanted.columns)).save(whole_picture)
+    print(f"{index} images in {singles}, and {whole_picture}")
 
 
 def _write_points(folder: Path, parts: Iterator[Tensor], wanted: Wanted) -> None:

@@ -185,6 +185,8 @@ class GAN(Game):
         Raises:
             SettingError: Labels for a model without classes, or not one per sample; truncation out of range.
         """
+        if n < 1:
+            raise SettingError("n", n, "must be 1 or more")
         if labels is not None and len(labels) != n:
             raise SettingError("labels", f"{len(labels)} labels", f"one per sample is needed: {n}")
         generator = self._generator(ema=ema)

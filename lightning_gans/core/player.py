@@ -73,7 +73,7 @@ def build(spec: Callable[[Any], Any] | Mapping[str, Any], argument: object) -> A
         argument: The parameters of an optimizer, or the optimizer of a scheduler.
 
     Raises:
-        SettingError: ``class_path`` names nothing that can be imported.
+        SettingError: ``class_path`` names nothing that can be imported, or an object is given that is built already.
 
     Example:
         >>> import torch
@@ -83,6 +83,9 @@ def build(spec: Callable[[Any], Any] | Mapping[str, Any], argument: object) -> A
     """
     if callable(spec):
         return spec(argument)
+    if not isinstance(spec, Mapping):
+        remedy = "is built already; give what builds it: a class with its settings, or a function of the parameters"
+        raise SettingError("optimizer", type(spec).__name__, remedy)
     module, _, name = spec["class_path"].rpartition(".")
     try:
         factory = getattr(importlib.import_module(module), name)

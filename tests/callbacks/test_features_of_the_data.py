@@ -91,3 +91,20 @@ def test_a_resumed_run_keeps_its_best(tmp_path):
     second, callback = GameCheckpoint(dirpath=folder), MetricsCallback(num_samples=32)
     fit(callback, second, data=Digits(), rounds=3, ckpt_path=tmp_path / "kept/last.ckpt")
     assert second.best_model_score <= first.best_model_score
+
+
+def test_some_or_none_of_the_real_images():
+    """A share of them is spread over all; 0 measures nothing in fit; fast_dev_run looks at 64."""
+    for settings, smoke, expected in (
+        ({"num_real": 100}, False, 100),
+        ({}, 2, 64),
+        ({"every_n_rounds": 0}, False, None),
+    ):
+        callback = MetricsCallback(num_samples=64, **settings)
+        off = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+        trainer = Trainer(max_steps=2, accelerator="cpu", callbacks=[callback], fast_dev_run=smoke, **off)
+        trainer.fit(model(), datamodule=Digits())
+        measured = None if callback.report is None else callback.report.protocol["real"]["count"]
+        assert measured == expected
+    with pytest.raises(SettingError, match="num_real=1"):
+        MetricsCallback(num_real=1)

@@ -127,3 +127,16 @@ def test_mistakes(command, request, tmp_path, which, arguments, expected):
     for part in expected:
         assert part in done.err
     assert not (tmp_path / "samples").exists()
+
+
+def test_pictures_that_others_made_are_left_alone(command, tmp_path, conditional):
+    theirs = tmp_path / "mine/images/00001.png"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"mine")
+    done = command("sample", conditional, "--num", 2, "--output", "mine")
+    assert done.code == 2
+    assert "--output='mine': its images were not made by sample" in done.err
+    assert theirs.read_bytes() == b"mine"
+    assert command("sample", conditional, "--num", 3, "--output", "new").code == 0
+    assert command("sample", conditional, "--num", 2, "--output", "new").code == 0
+    assert len(list((tmp_path / "new/images").iterdir())) == 2

@@ -183,3 +183,15 @@ def test_importing_is_light():
     code = "import sys, lightning_gans; print(any(name in sys.modules for name in ('sklearn', 'wandb')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_an_optimizer_that_is_built_already_is_refused():
+    model = gan()
+    model.generator_optimizer = torch.optim.Adam(model.generator.parameters())
+    with pytest.raises(SettingError, match="optimizer='Adam': is built already"):
+        train(model, 1)
+
+
+def test_no_samples_are_none_to_ask_for():
+    with pytest.raises(SettingError, match="n=0"):
+        gan().sample(0)

@@ -10,6 +10,7 @@ torch.set_num_threads(1)
 @pytest.fixture(autouse=True)
 def own_environment():
     """What a test leaves in the environment (Lightning keeps its seed there) must not reach the next one."""
+    os.environ.pop("PL_GLOBAL_SEED", None)  # of a fixture that served a whole module
     before = dict(os.environ)
     yield
     for name in os.environ.keys() - before.keys():

@@ -107,6 +107,7 @@ def fuse(optimizer: Optimizer) -> Optimizer:
         optimizer: Any; only Adam, AdamW, SGD and Adagrad know fused steps, and only of real floats.
 
     Example:
+        >>> import torch
         >>> fuse(torch.optim.Adam([nn.Parameter(torch.zeros(1))])).param_groups[0]["fused"]
         True
     """

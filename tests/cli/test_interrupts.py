@@ -19,13 +19,17 @@ def test_signals_save_the_last_state_and_the_run_goes_on(command, tmp_path, numb
         "5",
     ]
     process = start(tmp_path, "fit", *TINY, *QUIET, *endless)
-    limit = time.monotonic() + 120
-    while not list(tmp_path.glob("runs/wgan/*/samples/*.png")):  # training has begun
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < limit
-        time.sleep(0.1)
-    process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    try:
+        limit = time.monotonic() + 240
+        while not list(tmp_path.glob("runs/wgan/*/samples/*.png")):  # training has begun
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < limit
+            time.sleep(0.1)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
+        process.communicate()
     assert process.returncode == code, err
     assert "Traceback" not in err
     (last,) = tmp_path.glob("runs/wgan/*/checkpoints/last.ckpt")

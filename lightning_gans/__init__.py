@@ -30,6 +30,11 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """What can be asked for, imported or not."""
+    return sorted({*globals(), *__all__, "core", "models"})
+
+
 def __getattr__(name: str) -> Any:
     """Import models and engine when they are asked for: a command that needs no torch starts at once."""
     if name in ("core", "models"):

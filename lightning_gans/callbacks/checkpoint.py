@@ -1,5 +1,6 @@
 """Keeps the best and the last state of a game."""
 
+import math
 import signal
 import sys
 import threading
@@ -11,6 +12,7 @@ from types import FrameType
 from typing import Any
 from weakref import proxy
 
+import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -39,7 +41,7 @@ class GameCheckpoint(ModelCheckpoint):
     Args:
         monitor: The metric that decides what is best, with or without the suffix of its features. None, or a run
             without metrics, keeps the last state only.
-        mode: ``"min"`` or ``"max"``.
+        mode: ``"min"`` or ``"max"``; the direction in which the monitored metric improves when None.
         every_n_rounds: Rounds between saves of the last state.
         every: Time between saves of the last state; None for rounds only.
         dirpath: Folder; by default ``checkpoints`` in the run's folder.
@@ -55,7 +57,7 @@ class GameCheckpoint(ModelCheckpoint):
     def __init__(
         self,
         monitor: str | None = "metrics/fid",
-        mode: str = "min",
+        mode: str | None = None,
         every_n_rounds: int = 1000,
         every: timedelta | None = None,
         dirpath: str | None = None,
@@ -67,17 +69,20 @@ class GameCheckpoint(ModelCheckpoint):
             raise SettingError("checkpoint.every_n_rounds", every_n_rounds, "must be 1 or more")
         if restores < 0:
             raise SettingError("checkpoint.restores", restores, "must be 0 or more")
+        if save_top_k not in (0, 1) and "{" not in filename:
+            filename += "-{step}"  # several cannot share a name
         super().__init__(
             dirpath=dirpath,
             filename=filename,
             monitor=monitor,
-            mode=mode,
+            mode=mode or "min",
             save_top_k=save_top_k if monitor is not None else 0,
             save_last=True,
             every_n_train_steps=every_n_rounds,
             enable_version_counter=False,  # a rerun in the same folder replaces its own files
         )
         self.interval, self._wanted, self.restores = every, monitor, restores
+        self._wanted_mode = mode
         self.restored = 0
         self.wandb_id: str | None = None
         self._seen: Tensor | None = None
@@ -87,6 +92,15 @@ class GameCheckpoint(ModelCheckpoint):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Settle the folder, that of the run whatever the logger, and the full name of the monitored metric."""
         self.monitor = logged_name(trainer, self._wanted)
+        if self._wanted_mode is None:
+            self.kth_value, self.mode = (
+                (torch.tensor(-math.inf), "max")
+                if self._higher(trainer)
+                else (
+                    torch.tensor(math.inf),
+                    "min",
+                )
+            )
         if self.dirpath is None:
             folder = Path(run_folder(trainer)).resolve() / "checkpoints"  # asks all processes
             self.dirpath = str(trainer.strategy.broadcast(str(folder)))
@@ -172,7 +186,10 @@ class GameCheckpoint(ModelCheckpoint):
         if measured is None or measured is self._seen or is_smoke_run(trainer):
             return
         self._seen = measured
+        before = self.restored
         self._require_sound(trainer)
+        if self.restored > before:
+            return  # what was measured is not what is there now
         self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def _save_last(self, trainer: Trainer) -> None:
@@ -223,6 +240,13 @@ class GameCheckpoint(ModelCheckpoint):
         known = sorted(name for name in trainer.callback_metrics if name.startswith(family))
         if self.monitor is not None and known and self.monitor not in known:
             raise SettingError("checkpoint.monitor", self.monitor, f"is not measured; choose one of {', '.join(known)}")
+
+    def _higher(self, trainer: Trainer) -> bool:
+        """Whether higher values of the monitored metric are better, as far as the run's metrics say."""
+        for callback in trainer.callbacks:  # type: ignore[attr-defined] # Lightning sets it unseen
+            if isinstance(callback, MetricsCallback) and self.monitor is not None:
+                return bool(callback.names().get(self.monitor))
+        return False
 
     def _monitored(self, trainer: Trainer) -> Tensor | None:
         return None if self.monitor is None else trainer.callback_metrics.get(self.monitor)

@@ -101,6 +101,8 @@ class MetricsCallback(Callback):
         if features is not None and (self.every_n_rounds > 0 or stage != "fit"):
             kernel = self.kernel or PolynomialKernel()
             extra = (datamodule.metrics() if hasattr(datamodule, "metrics") else {}) | self.extra
+            for metric in extra.values():
+                Metric.reset(metric)  # whatever it was told to keep of the real images of an earlier loop
             self.evaluator = Evaluator(features, self.batch_size, kernel=kernel, extra=extra)
         elif stage != "fit":
             raise SettingError("metrics.features", None, f"there is nothing to measure with; {_REMEDY}")

@@ -30,7 +30,7 @@ from lightning_gans.core.guards import (
 from lightning_gans.core.logging import Journal, log_values
 from lightning_gans.core.player import Player, build, fuse
 from lightning_gans.core.randomness import Draw, Randomness
-from lightning_gans.core.resuming import settings_of, take_settings
+from lightning_gans.core.resuming import needed_again, settings_of, take_average, take_settings
 from lightning_gans.core.saving import class_named, constructor_arguments, is_plain
 from lightning_gans.errors import SettingError
 
@@ -52,7 +52,7 @@ class Game(LightningModule):
     Args:
         ema_decay: Weight of the past in the moving average of ``averaged``, per move of its owner; 0 is off.
         accumulate: Number of equal chunks in which each batch is processed; the gradients are averaged. Equal to the
-            undivided batch for losses that are means over samples and networks without batch statistics.
+            undivided batch for losses that are means over samples, without batch norm and spectral norm.
         compile: Compile the players' networks, one by one; gradient penalties run uncompiled.
         loss_limit: A loss beyond it, in absolute value, counts as exploded, as one that is not a number does.
 
@@ -310,7 +310,8 @@ class Game(LightningModule):
             raise SettingError("checkpoint", "no settings in it", "an earlier version wrote it; train anew")
         self.round, self.seed, self._journal.latest = game["round"], game["seed"], dict(game["losses"])
         if self._trainer is not None and self._trainer.state.fn == "fit":
-            self._resumed = {"game": game, "lr_schedulers": checkpoint["lr_schedulers"]}
+            self._resumed = needed_again(checkpoint)
+            take_average(checkpoint["state_dict"], self.state_dict(keep_vars=True))
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> Self:
@@ -387,7 +388,8 @@ class Game(LightningModule):
         if (error := self._journal.diverged(self._mean, self.round)) is not None:
             return error
         for name, module in self.named_children():
-            if not all(bool(torch.isfinite(p).all()) for p in module.parameters()):
+            tensors = (*module.parameters(), *(b for b in module.buffers() if b.is_floating_point()))
+            if not all(bool(torch.isfinite(each).all()) for each in tensors):
                 return DivergedError(name, "non-finite weights", "not saved; go back to the last checkpoint")
         return None
 

@@ -157,6 +157,11 @@ def _without_gradient(player: str) -> SettingError:
 def advise_on_loaders(trainer: Trainer) -> None:
     """Tell when the data of a resumed run start over: it is exact where the loader can go on, or between epochs."""
     loop = trainer.fit_loop
+    for loader in loop._combined_loader.flattened if loop._combined_loader is not None else ():
+        alone = getattr(loader, "processed", loader) is None  # a datamodule's, without its datamodule
+        if alone and (trainer.world_size > 1 or loop.restarting):
+            remedy = "several processes and resumed runs need its datamodule: trainer.fit(model, datamodule=...)"
+            raise SettingError("train_dataloaders", type(loader).__name__, remedy)
     if loop._combined_loader is None or not loop.restarting:
         return
     inside = trainer.global_step % max(1, trainer.num_training_batches) != 0

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from lightning_gans.errors import SettingError
 
@@ -82,7 +82,7 @@ def build(spec: Callable[[Any], Any] | Mapping[str, Any], argument: object) -> A
         'SGD'
     """
     if callable(spec):
-        return spec(argument)
+        return _stepped_by_moves(spec(argument))
     if not isinstance(spec, Mapping):
         remedy = "is built already; give what builds it: a class with its settings, or a function of the parameters"
         raise SettingError("optimizer", type(spec).__name__, remedy)
@@ -91,7 +91,14 @@ def build(spec: Callable[[Any], Any] | Mapping[str, Any], argument: object) -> A
         factory = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise SettingError("class_path", spec["class_path"], f"cannot be imported ({error})") from error
-    return factory(argument, **spec.get("init_args", {}))
+    return _stepped_by_moves(factory(argument, **spec.get("init_args", {})))
+
+
+def _stepped_by_moves(built: Any) -> Any:
+    if isinstance(built, ReduceLROnPlateau):
+        remedy = "waits for a metric, and a player's schedule goes by its own moves; choose another"
+        raise SettingError("scheduler", "ReduceLROnPlateau", remedy)
+    return built
 
 
 _FUSING_DEVICES = {"cpu", "cuda", "mps", "xpu"}

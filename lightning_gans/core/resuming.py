@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_gans.core.player import Player
+from lightning_gans.errors import SettingError
 
 _KERNELS = ("fused", "foreach")  # how a step is computed, which depends on the device; not what it computes
 
@@ -66,8 +67,38 @@ def take_settings(
             group.clear()
             group.update(fresh, params=owned)
         if scheduler is not None:
-            moves = checkpoint["game"]["round"] // player.every if state is None else state["last_epoch"]
+            moves = (state or {}).get("last_epoch", checkpoint["game"]["round"] // player.every)
             _replay(scheduler, now["scheduler"]["state"], moves)
+
+
+def needed_again(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a checkpoint is needed once more when training starts; copied, since some schedulers use up their state.
+
+    Raises:
+        SettingError: It holds weights only.
+    """
+    if "lr_schedulers" not in checkpoint:
+        raise SettingError("ckpt_path", "weights only", "cannot be gone on with; load_from_checkpoint takes it")
+    return {"game": checkpoint["game"], "lr_schedulers": deepcopy(checkpoint["lr_schedulers"])}
+
+
+def take_average(saved: dict[str, Any], present: Mapping[str, torch.Tensor]) -> None:
+    """Let averaging begin or end with a checkpoint: a useless one goes, a new one starts from the weights.
+
+    Args:
+        saved: The state in the checkpoint, changed in place.
+        present: The state of the module that loads it, its own tensors.
+    """
+    prefix = "ema."
+    if not any(name.startswith(prefix) for name in present):
+        for name in [name for name in saved if name.startswith(prefix)]:
+            del saved[name]
+    elif not any(name.startswith(prefix) for name in saved):
+        for name, value in present.items():
+            if name.startswith(f"{prefix}averages."):
+                saved[name] = saved.get(name.removeprefix(f"{prefix}averages."), value)
+            elif name.startswith(prefix):
+                saved[name] = value
 
 
 def _replay(scheduler: LRScheduler, fresh: dict[str, Any], moves: int) -> None:

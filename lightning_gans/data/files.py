@@ -1,6 +1,7 @@
 """Images from files: one decoder, and the reading of many at once."""
 
 import os
+import struct
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -40,7 +41,7 @@ def read_image(file: Path, channels: int, side: int) -> Tensor:
                 raise SettingError("image", str(file), f"has levels of mode {image.mode}; convert it to 8 bits")
             image.draft(MODES[channels], (round(side * _REDUCED_TO), round(side * _REDUCED_TO)))
             upright = ImageOps.exif_transpose(image).convert(MODES[channels])
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError) as error:
         if isinstance(error, SettingError):
             raise
         remedy = f"cannot be read ({error}); remove it, or leave such files out with skip_unreadable"

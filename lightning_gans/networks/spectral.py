@@ -38,12 +38,13 @@ class SpectralNorm(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         """What the layer makes of its input with the normalized weight."""
         matrix = _matrix(self.layer)
-        if self.training:
-            self._iterate(matrix)
-        with torch.no_grad():
-            u = self.u.clone()  # the buffer changes in the next pass, while this one's graph still needs it
-            v = F.normalize(matrix.T @ u, dim=0)
-        sigma = u @ matrix @ v
+        with torch.autocast(matrix.device.type, enabled=False):  # half precision would miss the norm by half a percent
+            if self.training:
+                self._iterate(matrix)
+            with torch.no_grad():
+                u = self.u.clone()  # the buffer changes in the next pass, while this one's graph still needs it
+                v = F.normalize(matrix.T @ u, dim=0)
+            sigma = u @ matrix @ v
         normalized = (matrix / sigma).view_as(_weight(self.layer))
         output: Tensor = functional_call(self.layer, {"weight": normalized}, inputs)
         return output
@@ -55,7 +56,7 @@ class SpectralNorm(nn.Module):
 
 
 def spectrally_normalized(module: nn.Module) -> nn.Module:
-    """Wrap every linear, convolutional and embedding layer of a module, in place; returns the module.
+    """Wrap every linear, 2-D convolutional and embedding layer of a module, in place; returns the module.
 
     Args:
         module: A discriminator, with its weights initialized.

@@ -108,3 +108,11 @@ def test_some_or_none_of_the_real_images():
         assert measured == expected
     with pytest.raises(SettingError, match="num_real=1"):
         MetricsCallback(num_real=1)
+
+
+def test_best_is_the_direction_in_which_a_metric_improves(tmp_path):
+    for monitor, mode in (("metrics/recall", "max"), ("metrics/fid", "min")):
+        keep = GameCheckpoint(monitor, dirpath=str(tmp_path / mode))
+        fit(MetricsCallback(num_samples=32), keep, data=Digits())
+        assert keep.mode == mode
+    assert GameCheckpoint(save_top_k=3).filename == "best-{step}"

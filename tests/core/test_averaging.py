@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from lightning_gans.core.averaging import EMA
+from tests.games import gan, same, train
 
 
 def averages(decay, weights):
@@ -44,3 +45,16 @@ def test_it_goes_on_from_a_checkpoint():
             ema._sources["net"].weight.fill_(4.0)
         ema.update()
     assert torch.equal(first["net"].weight, copy["net"].weight)
+
+
+def test_averaging_may_begin_and_end_with_a_checkpoint(tmp_path):
+    file = tmp_path / "last.ckpt"
+    for before, after in ((0.9, 0.0), (0.0, 0.9)):
+        trainer = train(gan(ema_decay=before), 4)
+        trainer.save_checkpoint(file)
+        model = gan(ema_decay=after)
+        train(model, 5, ckpt_path=file)
+        assert (model.ema is None) == (after == 0)
+        assert model.round == 5
+    first = model.ema["generator"].state_dict()
+    assert same(first, model.generator.state_dict()), "a new average begins with the next move"

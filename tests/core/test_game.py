@@ -196,3 +196,9 @@ def test_every_kind_of_batch_trains_alike():
         trainer.fit(model, torch.utils.data.DataLoader(rows, batch_size=32, collate_fn=collate))
         weights.append(state(model.generator))
     assert all(same(weights[0], other) for other in weights[1:])
+
+
+def test_a_schedule_that_waits_for_a_metric_is_refused():
+    plan = {"class_path": "torch.optim.lr_scheduler.ReduceLROnPlateau", "init_args": {}}
+    with pytest.raises(SettingError, match="ReduceLROnPlateau"):
+        train(gan(generator_scheduler=plan), 1)

@@ -85,7 +85,7 @@ def test_metrics_need_real_images():
         trainer(2, metrics()).fit(model(), DataLoader(Stream(), batch_size=16))
 
 
-@pytest.mark.parametrize("wrong", [{"every_n_rounds": 0}, {"num_samples": 1}, {"batch_size": 0}])
+@pytest.mark.parametrize("wrong", [{"every_n_rounds": -1}, {"num_samples": 1}, {"batch_size": 0}])
 def test_metrics_refuse_impossible_settings(wrong):
     with pytest.raises(SettingError, match=next(iter(wrong))):
         metrics(**wrong)

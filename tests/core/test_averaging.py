@@ -47,6 +47,7 @@ def test_it_goes_on_from_a_checkpoint():
     assert torch.equal(first["net"].weight, copy["net"].weight)
 
 
+@pytest.mark.filterwarnings("ignore:resumed after round")
 def test_averaging_may_begin_and_end_with_a_checkpoint(tmp_path):
     file = tmp_path / "last.ckpt"
     for before, after in ((0.9, 0.0), (0.0, 0.9)):

@@ -54,7 +54,7 @@ def refused(done, *expected):
         ([MODEL + "n_critic", "0"], ["n_critic=0"]),
         ([MODEL + "clip_value", "0"], ["clip_value=0", "must be positive"]),
         (["--data.init_args.batch_size", "5000"], ["batch_size=5000", "1797", "smaller"]),
-        (["--metrics.every_n_rounds", "0"], ["metrics.every_n_rounds=0", "1 or more"]),
+        (["--metrics.every_n_rounds=-1"], ["metrics.every_n_rounds=-1", "1 or more"]),
         (["--trainer.accelerator", "gpux"], ["accelerator='gpux'", "cpu"]),
         (["--trainer.gradient_clip_val", "1"], ["gradient_clip_val"]),
         (

@@ -33,7 +33,7 @@ def test_prints_one_as_it_is(command):
         assert command("configs", name).out == (CONFIGS / f"{name.removesuffix('.yaml')}.yaml").read_text()
 
 
-@pytest.mark.parametrize("name", ["wgna", "data/mnits", "configs/wgan.yaml"])
+@pytest.mark.parametrize("name", ["wgna", "data/mnits", "configs/wgna.yaml"])
 def test_suggests_the_nearest(command, name):
     done = command("configs", name)
     assert done.code == 2

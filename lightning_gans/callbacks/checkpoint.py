@@ -93,14 +93,8 @@ class GameCheckpoint(ModelCheckpoint):
         """Settle the folder, that of the run whatever the logger, and the full name of the monitored metric."""
         self.monitor = logged_name(trainer, self._wanted)
         if self._wanted_mode is None:
-            self.kth_value, self.mode = (
-                (torch.tensor(-math.inf), "max")
-                if self._higher(trainer)
-                else (
-                    torch.tensor(math.inf),
-                    "min",
-                )
-            )
+            higher = self._higher(trainer)
+            self.mode, self.kth_value = "max" if higher else "min", torch.tensor(-math.inf if higher else math.inf)
         if self.dirpath is None:
             folder = Path(run_folder(trainer)).resolve() / "checkpoints"  # asks all processes
             self.dirpath = str(trainer.strategy.broadcast(str(folder)))

@@ -155,7 +155,10 @@ class MetricsCallback(Callback):
         if self.evaluator is None:
             return {}
         suffix = self.evaluator.features.metric_suffix
-        return {f"metrics/{name}{suffix}": higher for name, higher in HIGHER_IS_BETTER.items()}
+        found = {f"{name}{suffix}": higher for name, higher in HIGHER_IS_BETTER.items()}
+        for name, metric in self.evaluator.extra.items():
+            found |= getattr(metric, "directions", {name: metric.higher_is_better})  # of several figures, or of one
+        return {f"metrics/{name}": higher for name, higher in found.items()}
 
     def _evaluate(self, trainer: Trainer, pl_module: LightningModule) -> Report:
         if not isinstance(pl_module, Game):

@@ -16,7 +16,7 @@ class EMA(nn.Module):
     After n earlier moves d is the smaller of ``decay`` and n / (n + 9): the first move is copied, since what the
     networks were before they learned anything is no part of the average, and a young average looks back over a tenth of
     its life instead of remembering its beginnings (the ramp of TensorFlow's ``ExponentialMovingAverage``). Batch norm's
-    running statistics belong to the weights that produced them, so averaged weights need their own: :func:`calibrate`
+    running statistics belong to the weights that produced them, so averaged weights need their own: ``calibrate``
     re-estimates them, and is due after every update.
 
     Args:

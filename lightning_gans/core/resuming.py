@@ -48,7 +48,7 @@ def take_settings(
         players: Who plays.
         optimizers: One for each, with the checkpoint's state.
         schedulers: Likewise.
-        built: The present settings by player; see :func:`settings_of`.
+        built: The present settings by player; see ``settings_of``.
         checkpoint: What was loaded.
     """
     before = checkpoint["game"]["settings"]

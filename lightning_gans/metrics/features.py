@@ -1,6 +1,7 @@
 """The metrics of real against fake features as torchmetrics classes; the mathematics is in ``functional``."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -163,7 +164,8 @@ class ModeCoverage(FeatureMetric):
         tensor(0.6667, dtype=torch.float64)
     """
 
-    higher_is_better = True
+    higher_is_better = None  # each figure has a direction of its own
+    directions: ClassVar[dict[str, bool]] = {"modes": True, "high_quality": True, "reverse_kl": False, "jsd": False}
 
     def __init__(
         self,

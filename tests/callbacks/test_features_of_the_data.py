@@ -2,16 +2,19 @@
 
 import pytest
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 
 from lightning_gans import GAN
 from lightning_gans.callbacks import GameCheckpoint, MetricsCallback
-from lightning_gans.data import Digits
+from lightning_gans.data import Digits, Ring2D
 from lightning_gans.errors import Advice, SettingError
 from lightning_gans.features import DigitsFeatures
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*exists and is not empty")
+
+
+OFF = dict.fromkeys(("logger", "enable_progress_bar", "enable_model_summary"), False)
 
 
 class Unknown(Digits):
@@ -116,3 +119,30 @@ def test_best_is_the_direction_in_which_a_metric_improves(tmp_path):
         fit(MetricsCallback(num_samples=32), keep, data=Digits())
         assert keep.mode == mode
     assert GameCheckpoint(save_top_k=3).filename == "best-{step}"
+    ring = Ring2D(num_samples=200, batch_size=20)
+    for monitor, mode in (("metrics/modes", "max"), ("metrics/jsd", "min")):
+        keep = GameCheckpoint(monitor, dirpath=str(tmp_path / f"ring_{mode}"))
+        networks = MLPGenerator(4, (2,), (8,), bounded=False), MLPDiscriminator((2,), (8,))
+        trainer = Trainer(max_steps=1, accelerator="cpu", callbacks=[MetricsCallback(num_samples=32), keep], **OFF)
+        trainer.fit(GAN(*networks), datamodule=ring)
+        assert keep.mode == mode
+
+
+class Scored(Callback):
+    """Logs a score each round, and breaks the weights in one of them."""
+
+    def on_train_batch_end(self, trainer, pl_module, *_):
+        score = {4: 3.0, 6: 1.0}.get(trainer.global_step)
+        if trainer.global_step == 6:
+            with torch.no_grad():
+                next(pl_module.generator.parameters()).fill_(torch.nan)
+        if score is not None:
+            trainer.callback_metrics["score"] = torch.tensor(score)
+
+
+def test_restored_weights_do_not_get_the_score_of_the_lost_ones(tmp_path, capsys):
+    keep = GameCheckpoint("score", dirpath=str(tmp_path / "kept"), every_n_rounds=2, restores=1)
+    fit(Scored(), keep, data=Digits(), rounds=7)
+    assert "went back to the weights of round 4" in capsys.readouterr().err
+    assert torch.load(tmp_path / "kept/best.ckpt", weights_only=True)["game"]["round"] == 4
+    assert float(keep.best_model_score) == 3.0

@@ -26,6 +26,7 @@ def refused(done, *expected):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
+        (["--model", "lightning_gans.WGANGPP"], ["did you mean lightning_gans.WGANGP?"]),
         (["--model", "WGNA"], ["model", "'WGNA'", "did you mean WGAN?"]),
         (["--model.class_path", "WGNA"], ["model", "'WGNA'", "did you mean WGAN?"]),
         ([MODEL + "generator", "DCGANGenerater"], ["model.generator", "did you mean DCGANGenerator?"]),

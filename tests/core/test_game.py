@@ -9,6 +9,7 @@ from lightning.pytorch.loggers import CSVLogger
 
 from lightning_gans import GAN, WGAN, Game, Player, SettingError
 from lightning_gans.core import NonFiniteLossError
+from lightning_gans.data import Ring2D
 from tests.games import SGD, gan, points, same, state, train
 
 
@@ -202,3 +203,38 @@ def test_a_schedule_that_waits_for_a_metric_is_refused():
     plan = {"class_path": "torch.optim.lr_scheduler.ReduceLROnPlateau", "init_args": {}}
     with pytest.raises(SettingError, match="ReduceLROnPlateau"):
         train(gan(generator_scheduler=plan), 1)
+
+
+def test_batch_statistics_that_are_no_numbers_are_not_saved(tmp_path):
+    discriminator = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 1))
+    model = GAN(torch.nn.Linear(3, 2), discriminator, latent_dim=3)
+    trainer = train(model, 2)
+    discriminator[1].running_var.fill_(torch.nan)
+    with pytest.raises(SettingError, match="discriminator='non-finite weights'"):
+        trainer.save_checkpoint(tmp_path / "broken.ckpt")
+
+
+@pytest.mark.filterwarnings("ignore:resumed after round")
+def test_schedules_that_use_up_their_state_resume(tmp_path):
+    plan = {"class_path": "torch.optim.lr_scheduler.CyclicLR", "init_args": {"base_lr": 1e-4, "max_lr": 1e-2}}
+    plan["init_args"] |= {"cycle_momentum": False, "step_size_up": 3}
+    straight, first, second = (gan(generator_scheduler=plan) for _ in range(3))
+    train(straight, 9)
+    train(first, 4).save_checkpoint(tmp_path / "four.ckpt")
+    train(second, 9, ckpt_path=tmp_path / "four.ckpt")
+    assert second._schedulers[1].get_last_lr() == straight._schedulers[1].get_last_lr()
+
+
+def test_a_checkpoint_of_weights_alone_is_no_place_to_go_on_from(tmp_path):
+    train(gan(), 2).save_checkpoint(tmp_path / "weights.ckpt", weights_only=True)
+    with pytest.raises(SettingError, match="weights only"):
+        train(gan(), 4, ckpt_path=tmp_path / "weights.ckpt")
+
+
+def test_a_datamodule_s_loader_alone_does_not_resume(tmp_path):
+    """It would start its data over, and on several processes give all of them the same rows."""
+    ring = Ring2D(num_samples=320, batch_size=32)
+    alone = lambda *_: ring.train_dataloader()  # noqa: E731 # the loader that `train` asks for
+    train(gan(), 4, loader=alone).save_checkpoint(tmp_path / "four.ckpt")
+    with pytest.raises(SettingError, match="ResumableLoader.*datamodule"):
+        train(gan(), 6, loader=alone, ckpt_path=tmp_path / "four.ckpt")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from lightning_gans.errors import SettingError
 
 if TYPE_CHECKING:
-    from lightning_gans.core import GAN, ConditionalGAN, Game, Normal, Player, Prior, Uniform
-    from lightning_gans.models import DCGAN, LSGAN, WGAN, WGANGP, HingeGAN, MinimaxGAN
+    from lightning_gans.core import GAN, Conditional, Game, Inference, LatentGame, Normal, Player, Prior, Trick, Uniform
+    from lightning_gans.models import DCGAN, LSGAN, WGAN, WGANGP, ConditionalGAN, HingeGAN, MinimaxGAN
 
 __version__ = version("lightning-gans")
 
@@ -18,29 +18,33 @@ __all__ = [
     "LSGAN",
     "WGAN",
     "WGANGP",
+    "Conditional",
     "ConditionalGAN",
     "Game",
     "HingeGAN",
+    "Inference",
+    "LatentGame",
     "MinimaxGAN",
     "Normal",
     "Player",
     "Prior",
     "SettingError",
+    "Trick",
     "Uniform",
 ]
 
 
 def __dir__() -> list[str]:
     """What can be asked for, imported or not."""
-    return sorted({*globals(), *__all__, "core", "models"})
+    return sorted({*globals(), *__all__, "core", "models", "tricks"})
 
 
 def __getattr__(name: str) -> Any:
     """Import models and engine when they are asked for: a command that needs no torch starts at once."""
-    if name in ("core", "models"):
+    if name in ("core", "models", "tricks"):
         return importlib.import_module(f"{__name__}.{name}")
     if name in __all__:
-        for room in ("core", "models"):
+        for room in ("core", "models", "tricks"):
             found = getattr(importlib.import_module(f"{__name__}.{room}"), name, None)
             if found is not None:
                 globals()[name] = found

@@ -37,15 +37,24 @@ def labels_of(batch: Any) -> Tensor:
     Raises:
         SettingError: The batch has none.
     """
-    if isinstance(batch, Mapping):
-        found = batch.get("label", batch.get("labels"))
-    else:
-        found = batch[1] if isinstance(batch, tuple | list) and len(batch) > 1 else None
-    if isinstance(found, Tensor):
+    if (found := _labels(batch)) is not None:
         return found
     raise SettingError(
         "batch", _shape(batch), "this model is conditional and needs labels: (images, labels) or {'image', 'label'}"
     )
+
+
+def has_labels(batch: Any) -> bool:
+    """Whether a batch, or an item of a data set, has class labels."""
+    return _labels(batch) is not None
+
+
+def _labels(batch: Any) -> Tensor | None:
+    if isinstance(batch, Mapping):
+        found = batch.get("label", batch.get("labels"))
+    else:
+        found = batch[1] if isinstance(batch, tuple | list) and len(batch) > 1 else None
+    return found if isinstance(found, Tensor) else None
 
 
 def _shape(batch: Any) -> str:

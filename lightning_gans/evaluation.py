@@ -86,7 +86,23 @@ class Evaluator:
         side = self._real_side(real)
         extracted = self._gathered(fake)
         report = first_process(lambda: self._report(side, extracted, real.protocol(), fake.protocol()))
-        return replace(report, values=report.values | self._extra_values(fake, real)) if self.extra else report
+        further = self._class_accuracies(extracted, fake, real) | self._extra_values(fake, real)
+        return replace(report, values=report.values | further) if further else report
+
+    def _class_accuracies(self, extracted: Features, fake: Source, real: Source) -> dict[str, float]:
+        """How often the extractor's classifier sees the class that was asked for, and that of the image rebuilt."""
+        found: dict[str, float] = {}
+        if extracted.logits is None:
+            return found
+        classes = extracted.logits.shape[1]
+        if (asked := fake.labels(0, len(fake))) is not None and fake.num_classes == classes:
+            found["class_accuracy"] = class_accuracy(extracted.logits, asked)
+        if (rebuilt := fake.reconstructed(real)) is not None:
+            true = rebuilt.labels(0, len(rebuilt))
+            logits = self._gathered(rebuilt).logits
+            if true is not None and logits is not None and int(true.max()) + 1 == classes:
+                found["reconstruction_accuracy"] = class_accuracy(logits, true)
+        return {name + self.features.metric_suffix: value for name, value in found.items()}
 
     def _report(self, real: "_Real", fake: Features, real_facts: dict[str, Any], fake_facts: dict[str, Any]) -> Report:
         if real.halves is None:
@@ -323,6 +339,20 @@ def classes_found(logits: Tensor, share: float = 0.2) -> int:
     """
     counts = torch.bincount(logits.argmax(1), minlength=logits.shape[1])
     return int((counts >= share * len(logits) / logits.shape[1]).sum())
+
+
+def class_accuracy(logits: Tensor, labels: Tensor) -> float:
+    """How often a classifier's first choice is the label: 1 is always.
+
+    Args:
+        logits: (N, K).
+        labels: (N,), 0 to K - 1.
+
+    Example:
+        >>> class_accuracy(torch.eye(3), torch.tensor([0, 1, 0])) == 2 / 3
+        True
+    """
+    return float((logits.argmax(1).cpu() == labels.cpu()).double().mean())
 
 
 def default_cache() -> Path:

@@ -17,6 +17,8 @@ HIGHER_IS_BETTER: dict[str, bool | None] = {
     "two_sample_accuracy": None,  # best at one half
     "is": True,
     "classes": True,
+    "class_accuracy": True,
+    "reconstruction_accuracy": True,
 }
 """Which way each figure improves, by its name without the extractor's suffix; None where neither way."""
 

@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms.functional import pil_to_tensor
 
-from lightning_gans.batch import images_of
+from lightning_gans.batch import has_labels, images_of, labels_of
 from lightning_gans.errors import SettingError
-from lightning_gans.images import to_uint8
+from lightning_gans.images import from_uint8, to_uint8
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
@@ -25,12 +25,23 @@ IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".t
 class Source(ABC):
     """Images by index: any process can ask for any share, and gets the same ones."""
 
+    num_classes: int | None = None
+    """How many classes ``labels`` tells apart, where a model was asked for classes."""
+
     @abstractmethod
     def __len__(self) -> int: ...
 
     @abstractmethod
     def images(self, first: int, last: int) -> Tensor:
         """Images ``first`` to ``last``: uint8 (N, C, H, W), or float points (N, d)."""
+
+    def labels(self, first: int, last: int) -> Tensor | None:
+        """The classes that images ``first`` to ``last`` belong to, (N,), where that is known."""
+        return None
+
+    def reconstructed(self, real: "Source") -> "Source | None":
+        """Real images as they come back from their latents, where the model has an encoder."""
+        return None
 
     @abstractmethod
     def protocol(self) -> dict[str, Any]:
@@ -59,14 +70,24 @@ class DatasetSource(Source):
 
     def images(self, first: int, last: int) -> Tensor:
         """Items ``first`` to ``last``; a data set that knows how to fetch many at once is asked for them at once."""
-        many = getattr(self.dataset, "__getitems__", None)
-        items = many(range(first, last)) if many is not None else None
-        if isinstance(items, tuple | Tensor):
-            stacked = images_of(items)
-        else:
-            found = [self.dataset[index] for index in range(first, last)] if items is None else items
-            stacked = torch.stack([images_of(item) for item in found])
+        items = self._items(first, last)
+        stacked = torch.stack([images_of(item) for item in items]) if isinstance(items, list) else images_of(items)
         return to_uint8(stacked) if stacked.is_floating_point() and stacked.ndim == 4 else stacked
+
+    def labels(self, first: int, last: int) -> Tensor | None:
+        """Those of the items, if they have any."""
+        items = self._items(first, last)
+        if not isinstance(items, list):
+            return labels_of(items) if has_labels(items) else None
+        return torch.stack([labels_of(item) for item in items]) if has_labels(items[0]) else None
+
+    def _items(self, first: int, last: int) -> Any:
+        """A batch, or a list of items."""
+        many = getattr(self.dataset, "__getitems__", None)
+        found = many(range(first, last)) if many is not None else None
+        if isinstance(found, tuple | Tensor):
+            return found
+        return [self.dataset[index] for index in range(first, last)] if found is None else list(found)
 
     def protocol(self) -> dict[str, Any]:
         """Kind, count and a hash of all images (read once; a data set that has a ``fingerprint()`` is asked for it)."""
@@ -107,6 +128,7 @@ class SampledSource(Source):
         if num_samples < 2:
             raise SettingError("num_samples", num_samples, "a distribution needs at least 2 samples")
         self.model, self.num_samples, self.seed, self.ema = model, num_samples, seed, ema
+        self.num_classes = getattr(model, "num_classes", None)
 
     def __len__(self) -> int:
         return self.num_samples
@@ -116,10 +138,51 @@ class SampledSource(Source):
         samples = self.model.sample(last - first, seed=self.seed, ema=self.ema, start=first)
         return to_uint8(samples) if samples.ndim == 4 else samples
 
+    def labels(self, first: int, last: int) -> Tensor | None:
+        """What a conditional model was asked for."""
+        labels = getattr(self.model, "labels", None)
+        found: Tensor | None = None if labels is None else labels(first, last, self.seed)
+        return found
+
+    def reconstructed(self, real: Source) -> "ReconstructedSource | None":
+        """G(E(x)) of the real images, if the model can ``reconstruct``."""
+        return ReconstructedSource(self.model, real, self.ema) if hasattr(self.model, "reconstruct") else None
+
     def protocol(self) -> dict[str, Any]:
         """Model, count, seed and weights."""
         weights = "ema" if self.ema and getattr(self.model, "ema", None) is not None else "raw"
         return {"kind": type(self.model).__name__, "count": len(self), "seed": self.seed, "weights": weights}
+
+
+class ReconstructedSource(Source):
+    """Images as they come back from an encoder and a generator.
+
+    Args:
+        model: With ``reconstruct(images, labels, ema=...)``.
+        real: The images.
+        ema: Averaged weights, or the raw ones.
+    """
+
+    def __init__(self, model: Any, real: Source, ema: bool = True) -> None:
+        self.model, self.real, self.ema = model, real, ema
+
+    def __len__(self) -> int:
+        return len(self.real)
+
+    def images(self, first: int, last: int) -> Tensor:
+        """Reconstructions of images ``first`` to ``last``."""
+        images = self.real.images(first, last)
+        given = images if images.is_floating_point() else from_uint8(images)
+        found: Tensor = self.model.reconstruct(given, self.labels(first, last), ema=self.ema)
+        return to_uint8(found) if found.ndim == 4 else found
+
+    def labels(self, first: int, last: int) -> Tensor | None:
+        """Those of the images that they were made of."""
+        return self.real.labels(first, last)
+
+    def protocol(self) -> dict[str, Any]:
+        """Model and images."""
+        return {"kind": type(self.model).__name__, "real": self.real.protocol()}
 
 
 class ArraySource(Source):

@@ -12,10 +12,10 @@ from torch.nn import functional as F
 from torch.utils.data import Dataset
 from torchvision.utils import make_grid
 
-from lightning_gans.batch import images_of
+from lightning_gans.batch import has_labels, images_of, labels_of
 from lightning_gans.callbacks.folder import is_smoke_run, real_images, run_folder
 from lightning_gans.callbacks.points import View, draw_histogram, draw_points, field_of, judges_points_of_the_plane
-from lightning_gans.core import GAN
+from lightning_gans.core import GAN, LatentGame
 from lightning_gans.core.randomness import mix
 from lightning_gans.errors import SettingError
 from lightning_gans.images import to_uint8
@@ -85,7 +85,7 @@ class SampleGrid(Callback):
 
     def _draw(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._drawn_at = trainer.global_step
-        if not isinstance(pl_module, GAN):
+        if not isinstance(pl_module, LatentGame):
             kind = type(pl_module).__name__
             raise SettingError("samples", kind, "needs a model with sample(n, seed=...), as GAN has")
         are_points = pl_module.sample(1, seed=self.seed).ndim == 2
@@ -94,17 +94,23 @@ class SampleGrid(Callback):
         folder = Path(run_folder(trainer))  # asks all processes
         if not trainer.is_global_zero or is_smoke_run(trainer):
             return
-        real = self._real_images(trainer, num)
+        real, labels = self._real_images(trainer, num)
+        pictures = {}
         if are_points:
-            picture = self._points(trainer, pl_module, fake, real)
+            pictures["grid"] = self._points(trainer, pl_module, fake, real)
         else:
-            picture = compose(fake, interpolation(pl_module, columns(num), seed=self.seed), real)
-        self.path = folder / "samples" / f"round_{trainer.global_step:09d}.png"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(self.path)
-        log_picture(trainer, "samples/grid", picture)
+            pictures["grid"] = compose(fake, interpolation(pl_module, columns(num), seed=self.seed), real)
+            panels = pl_module.panels(real, labels, self.seed)
+            pictures |= {name: _as_picture(grid(rows.flatten(0, 1), rows.shape[1])) for name, rows in panels.items()}
+        for name, picture in pictures.items():
+            prefix = "round" if name == "grid" else name
+            path = folder / "samples" / f"{prefix}_{trainer.global_step:09d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture.save(path)
+            log_picture(trainer, f"samples/{name}", picture)
+            self.path = self.path if name != "grid" else path
 
-    def _points(self, trainer: Trainer, model: GAN, fake: Tensor, real: Tensor | None) -> Image.Image:
+    def _points(self, trainer: Trainer, model: LatentGame, fake: Tensor, real: Tensor | None) -> Image.Image:
         """The picture of points (N, d)."""
         title = f"round {trainer.global_step:,}"
         seen = fake if real is None else real
@@ -113,20 +119,22 @@ class SampleGrid(Callback):
             self._view = View.of(finite[:, :2].expand(-1, 2) if len(finite) else torch.ones(1, 2))
         if fake.shape[1] == 1:
             return draw_histogram(fake, real, self._view.extent[:2], title)
-        field = field_of(model, seen, fake, self._view) if self._judges_points else None
+        field = field_of(model, seen, fake, self._view) if isinstance(model, GAN) and self._judges_points else None
         modes = getattr(getattr(trainer, "datamodule", None), "means", None)
         return draw_points(fake, real, self._view, title, modes, field)
 
-    def _real_images(self, trainer: Trainer, num: int) -> Tensor | None:
+    def _real_images(self, trainer: Trainer, num: int) -> tuple[Tensor | None, Tensor | None]:
+        """Real images and their labels, spread over the data set, where there are any."""
         dataset = self.real if self.real is not None else real_images(trainer)
         if dataset is None:
-            return None  # an iterable data set shows no images twice
+            return None, None  # an iterable data set shows no images twice
         total = len(dataset)  # type: ignore[arg-type] # torch's Dataset declares no length; real_images asks for one
-        spread = torch.linspace(0, total - 1, min(num, total)).long().tolist()
-        return torch.stack([images_of(dataset[index]) for index in spread])
+        items = [dataset[index] for index in torch.linspace(0, total - 1, min(num, total)).long().tolist()]
+        images = torch.stack([images_of(item) for item in items])
+        return images, torch.stack([labels_of(item) for item in items]) if has_labels(items[0]) else None
 
 
-def interpolation(model: GAN, steps: int, seed: int = 0) -> Tensor:
+def interpolation(model: LatentGame, steps: int, seed: int = 0) -> Tensor:
     """Images along a line between two latents: a generator that has learned turns one into the other smoothly.
 
     Normal latents are joined along the great circle through them (White 2016, arXiv:1609.04468): a straight line

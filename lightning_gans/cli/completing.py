@@ -20,7 +20,7 @@ from lightning_gans.cli.command import TRAINER_COMMANDS, plain_parser
 from lightning_gans.cli.commands import COMMANDS
 from lightning_gans.cli.game_cli import SECTIONS
 from lightning_gans.cli.recipes import recipes
-from lightning_gans.core import GAN
+from lightning_gans.core import GAN, LatentGame
 from lightning_gans.errors import SettingError
 
 _ZSH = "autoload -U +X compinit && compinit && autoload -U +X bashcompinit && bashcompinit\n"
@@ -114,7 +114,7 @@ def _nested() -> Iterator[str]:
 
 
 def _models() -> dict[str, Any]:
-    return {"GAN": GAN, **_classes(lightning_gans.models, GAN)}
+    return {"GAN": GAN, **_classes(lightning_gans.models, LatentGame)}
 
 
 def _classes(room: Any, base: type) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What the data look like, told to the networks."""
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from jsonargparse import Namespace
@@ -14,25 +15,20 @@ def fill_facts(config: Namespace) -> None:
     """Fill ``image_shape``, ``num_classes`` and ``latent_dim`` into the model and the networks that leave them unset.
 
     The same recipe then fits any data set, and the checkpoint describes itself. Unset means None or the argument's
-    own default.
+    own default. What a network is told is for the model to say (``LatentGame.facts``).
 
     Args:
         config: Configuration of a subcommand, with ``model`` and ``data`` as ``class_path`` and ``init_args``.
     """
     settings = _init_args(config.model)
-    facts = {"latent_dim": settings.get("latent_dim")}
+    data: Any = None
     if config.get("data") is not None:
         data = import_object(config.data.class_path)(**_init_args(config.data))
-        facts |= {name: getattr(data, name, None) for name in ("image_shape", "num_classes")}
-    nodes = [config.model, *(v for v in settings.values() if isinstance(v, Namespace))]
-    for node in nodes:
-        if "class_path" not in node or "init_args" not in node:
-            continue
-        parameters = inspect.signature(import_object(node.class_path)).parameters
-        for name, value in facts.items():
-            unset = name in parameters and node.init_args.get(name) in (None, parameters[name].default)
-            if unset and value is not None:
-                node.init_args[name] = list(value) if isinstance(value, tuple) else value
+    facts = _facts_of(data, settings)
+    _fill(config.model, {name: facts[name] for name in ("image_shape", "num_classes")})
+    for role, node in settings.items():
+        if isinstance(node, Namespace):
+            _fill(node, told(config.model, role, facts))
 
 
 def require_fitting(config: Namespace, data: LightningDataModule | None) -> None:
@@ -45,20 +41,56 @@ def require_fitting(config: Namespace, data: LightningDataModule | None) -> None
     Raises:
         SettingError: A generator makes other images, or a network sees others, than there are.
     """
-    shape = getattr(data, "image_shape", None)
-    if shape is None:
+    settings = _init_args(config.model)
+    facts = _facts_of(data, settings)
+    if facts["image_shape"] is None:
         return
-    for name, node in _init_args(config.model).items():
+    for role, node in settings.items():
         given = _init_args(node).get("image_shape") if isinstance(node, Namespace) else None
-        if given is None:
-            continue
-        whole = name == "generator"  # a discriminator may see several images at once, as channels
-        if tuple(given)[0 if whole else 1 :] != tuple(shape)[0 if whole else 1 :]:
-            remedy = f"the data have {list(shape)}; give that, or leave it out and it is taken from the data"
-            raise SettingError(f"model.{name}.image_shape", list(given), remedy)
+        expected = told(config.model, role, facts)["image_shape"]
+        if given is not None and tuple(given) != tuple(expected):
+            remedy = f"the data ask for {list(expected)}; give that, or leave it out and it is taken from the data"
+            raise SettingError(f"model.{role}.image_shape", list(given), remedy)
+
+
+def told(model: Namespace, role: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """What a model tells the network that plays a role; a game without ``facts`` tells what there is."""
+    kind = import_object(model.class_path)
+    tells: Callable[..., dict[str, Any]] | None = getattr(kind, "facts", None)
+    return facts if tells is None else tells(role, dict(facts), _init_args(model))
+
+
+def _facts_of(data: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    """What is known of the data, and of the latents: the model's setting, or else that of its generator."""
+    facts = {name: getattr(data, name, None) for name in ("image_shape", "num_classes")}
+    generator = settings.get("generator")
+    own = _init_args(generator).get("latent_dim") if isinstance(generator, Namespace) else None
+    return facts | {"latent_dim": settings.get("latent_dim") or own}
+
+
+def _fill(node: Namespace, facts: dict[str, Any]) -> None:
+    """Fill what a class is told into those of its arguments that are unset."""
+    if "class_path" not in node or "init_args" not in node:
+        return
+    defaults = _defaults(import_object(node.class_path))
+    for name, value in facts.items():
+        unset = name in defaults and node.init_args.get(name) in (None, defaults[name])
+        if unset and value is not None:
+            node.init_args[name] = list(value) if isinstance(value, tuple) else value
 
 
 def _init_args(node: Namespace) -> dict[str, Any]:
     """The arguments of a class, by name; none where it takes none."""
     arguments = node.get("init_args")
     return {} if arguments is None else dict(vars(arguments))
+
+
+def _defaults(kind: type) -> dict[str, Any]:
+    """The arguments of a class with their defaults, those that it passes on to its bases included."""
+    found: dict[str, Any] = {}
+    for base in inspect.getmro(kind)[:-1]:
+        parameters = inspect.signature(base.__init__).parameters.values()  # type: ignore[misc] # of a class, not of an instance
+        found = {p.name: p.default for p in parameters} | found
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return found

@@ -13,7 +13,8 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 import lightning_gans.data
 import lightning_gans.features
 import lightning_gans.models
-import lightning_gans.networks  # noqa: F401 # classes can be given by their mere name once they are imported
+import lightning_gans.networks
+import lightning_gans.tricks  # noqa: F401 # classes can be given by their mere name once they are imported
 from lightning_gans.callbacks import GameCheckpoint, MetricsCallback, RoundsBar, RunSummary, SampleGrid
 from lightning_gans.callbacks.folder import run_folder
 from lightning_gans.cli.commands import COMMANDS

@@ -14,7 +14,7 @@ from torchvision.transforms.functional import to_pil_image
 from lightning_gans.callbacks.points import View, draw_histogram, draw_points
 from lightning_gans.callbacks.samples import columns, grid, slerp
 from lightning_gans.cli.runs import read_checkpoint, require_writable
-from lightning_gans.core import GAN, Game
+from lightning_gans.core import Game, LatentGame
 from lightning_gans.core.randomness import mix
 from lightning_gans.errors import SettingError
 from lightning_gans.images import to_uint8
@@ -76,7 +76,7 @@ def write_samples(checkpoint: str, output: str, device: str | None, wanted: Want
     write(Path(output), _again(first, parts), wanted)
 
 
-def batches(model: GAN, wanted: Wanted) -> Iterator[Tensor]:
+def batches(model: LatentGame, wanted: Wanted) -> Iterator[Tensor]:
     """The samples in order, some at a time; sample i depends on the seed and on i alone, to the last bit.
 
     Args:
@@ -91,7 +91,7 @@ def batches(model: GAN, wanted: Wanted) -> Iterator[Tensor]:
         yield make(model, wanted, start)[: wanted.num - start]
 
 
-def _independent(model: GAN, wanted: Wanted, start: int) -> Tensor:
+def _independent(model: LatentGame, wanted: Wanted, start: int) -> Tensor:
     labels = _classes(wanted.labels, torch.arange(start, start + _AT_ONCE))
     return model.sample(
         _AT_ONCE, labels=labels, seed=wanted.seed, truncation=wanted.truncation, ema=wanted.ema, start=start
@@ -99,7 +99,7 @@ def _independent(model: GAN, wanted: Wanted, start: int) -> Tensor:
 
 
 @torch.no_grad()
-def _interpolated(model: GAN, wanted: Wanted, start: int) -> Tensor:
+def _interpolated(model: LatentGame, wanted: Wanted, start: int) -> Tensor:
     """Row r leads from latent 2r to latent 2r + 1 along the great circle through them; its class stays."""
     assert wanted.interpolate is not None
     prior = model.prior if wanted.truncation is None else model.prior.truncate(wanted.truncation)
@@ -123,11 +123,11 @@ def _classes(labels: int | list[int] | None, indices: Tensor) -> Tensor | None:
     return given[indices % len(given)]
 
 
-def _model(checkpoint: str, device: str | None) -> GAN:
+def _model(checkpoint: str, device: str | None) -> LatentGame:
     read_checkpoint(checkpoint)
     where = torch.accelerator.current_accelerator(check_available=True) if device is None else None
     model = Game.load_from_checkpoint(checkpoint, map_location="cpu")
-    if not isinstance(model, GAN):
+    if not isinstance(model, LatentGame):
         raise SettingError("checkpoint", checkpoint, f"{type(model).__name__} cannot be sampled")
     try:
         return model.to(torch.device(device or "cpu") if where is None else where)
@@ -136,7 +136,7 @@ def _model(checkpoint: str, device: str | None) -> GAN:
         raise SettingError("--device", device, f"cannot be used here ({line}); cpu always can") from error
 
 
-def _require_classes(model: GAN, labels: int | list[int] | None) -> None:
+def _require_classes(model: LatentGame, labels: int | list[int] | None) -> None:
     if labels is None:
         return
     count = getattr(model, "num_classes", None)

@@ -1,21 +1,28 @@
 """The game engine: players, rounds, randomness, averaging, gradient exchange."""
 
+from lightning_gans.core.conditional import Conditional
 from lightning_gans.core.game import Game
-from lightning_gans.core.gan import GAN, ConditionalGAN
+from lightning_gans.core.gan import GAN
 from lightning_gans.core.guards import DivergedError, NonFiniteLossError
+from lightning_gans.core.inference import Inference
+from lightning_gans.core.latent import LatentGame
 from lightning_gans.core.logging import log_values
 from lightning_gans.core.player import Player
 from lightning_gans.core.randomness import Normal, Prior, Uniform
+from lightning_gans.core.trick import Trick
 
 __all__ = [
     "GAN",
-    "ConditionalGAN",
+    "Conditional",
     "DivergedError",
     "Game",
+    "Inference",
+    "LatentGame",
     "NonFiniteLossError",
     "Normal",
     "Player",
     "Prior",
+    "Trick",
     "Uniform",
     "log_values",
 ]

@@ -1,5 +1,6 @@
 """The variants, one paper a file; no variant imports another."""
 
+from lightning_gans.models.cgan import ConditionalGAN
 from lightning_gans.models.dcgan import DCGAN
 from lightning_gans.models.gan import MinimaxGAN
 from lightning_gans.models.hinge import HingeGAN
@@ -7,4 +8,4 @@ from lightning_gans.models.lsgan import LSGAN
 from lightning_gans.models.wgan import WGAN
 from lightning_gans.models.wgan_gp import WGANGP
 
-__all__ = ["DCGAN", "LSGAN", "WGAN", "WGANGP", "HingeGAN", "MinimaxGAN"]
+__all__ = ["DCGAN", "LSGAN", "WGAN", "WGANGP", "ConditionalGAN", "HingeGAN", "MinimaxGAN"]

@@ -21,4 +21,4 @@ class MinimaxGAN(GAN):
 
     def generator_loss(self, batch: Any) -> Tensor:
         """E[log(1 - D(G(z)))], a scalar."""
-        return minimax_generator_loss(self.judge(*self.fake(batch)))
+        return minimax_generator_loss(self.judge_fake(self.fake(batch)))

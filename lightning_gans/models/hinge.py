@@ -31,6 +31,8 @@ class HingeGAN(GAN):
         kwargs: As of ``GAN``.
     """
 
+    log_odds = False
+
     def __init__(
         self,
         generator: nn.Module,
@@ -56,4 +58,4 @@ class HingeGAN(GAN):
 
     def generator_loss(self, batch: Any) -> Tensor:
         """-E[D(G(z))]."""
-        return wasserstein_generator_loss(self.judge(*self.fake(batch)))
+        return wasserstein_generator_loss(self.judge_fake(self.fake(batch)))

@@ -31,6 +31,8 @@ class LSGAN(GAN):
         SettingError: D's two targets are the same.
     """
 
+    log_odds = False
+
     def __init__(
         self,
         generator: nn.Module,
@@ -53,4 +55,4 @@ class LSGAN(GAN):
 
     def generator_loss(self, batch: Any) -> Tensor:
         """1/2 E[(D(G(z)) - c)^2]."""
-        return least_squares_generator_loss(self.judge(*self.fake(batch)), self.generator_target)
+        return least_squares_generator_loss(self.judge_fake(self.fake(batch)), self.generator_target)

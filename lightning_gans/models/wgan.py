@@ -33,6 +33,8 @@ class WGAN(GAN):
         kwargs: As of ``GAN``.
     """
 
+    log_odds = False
+
     def __init__(
         self,
         generator: nn.Module,
@@ -74,4 +76,4 @@ class WGAN(GAN):
 
     def generator_loss(self, batch: Any) -> Tensor:
         """-E[f(G(z))]."""
-        return wasserstein_generator_loss(self.judge(*self.fake(batch)))
+        return wasserstein_generator_loss(self.judge_fake(self.fake(batch)))

@@ -36,6 +36,8 @@ class WGANGP(GAN):
         SettingError: ``gp_weight`` is negative, or the critic has batch norm.
     """
 
+    log_odds = False
+
     def __init__(
         self,
         generator: nn.Module,
@@ -72,4 +74,4 @@ class WGANGP(GAN):
 
     def generator_loss(self, batch: Any) -> Tensor:
         """-E[D(G(z))]."""
-        return wasserstein_generator_loss(self.judge(*self.fake(batch)))
+        return wasserstein_generator_loss(self.judge_fake(self.fake(batch)))

@@ -4,14 +4,15 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from lightning_gans.errors import SettingError
-from lightning_gans.networks.shapes import positive
+from lightning_gans.networks.shapes import positive, with_labels
 
 
 class MLPGenerator(nn.Module):
-    """From latents to samples of any shape through hidden layers of ReLU.
+    """From latents, and labels if it is told of classes, to samples of any shape through hidden layers of ReLU.
 
     Args:
         latent_dim: Z.
@@ -19,6 +20,7 @@ class MLPGenerator(nn.Module):
         hidden: Sizes of the hidden layers.
         bounded: Whether the output passes through tanh, as images in [-1, 1] want.
         batch_norm: Whether hidden layers are batch normalized.
+        classes: Number of classes; labels join the latents as one-hot vectors. 0 for a network without labels.
 
     Raises:
         SettingError: A size is missing or not positive.
@@ -36,25 +38,29 @@ class MLPGenerator(nn.Module):
         hidden: Sequence[int] = (128, 128),
         bounded: bool = True,
         batch_norm: bool = False,
+        classes: int = 0,
     ) -> None:
         super().__init__()
         positive(latent_dim=latent_dim)
-        self.latent_dim, self.image_shape = latent_dim, _checked(image_shape)
-        layers = _layers([latent_dim, *hidden, math.prod(self.image_shape)], nn.ReLU(), batch_norm)
+        self.latent_dim, self.image_shape, self.classes = latent_dim, _checked(image_shape), classes
+        layers = _layers([latent_dim + classes, *hidden, math.prod(self.image_shape)], nn.ReLU(), batch_norm)
         self.layers = nn.Sequential(*layers, *([nn.Tanh()] if bounded else []))
 
-    def forward(self, z: Tensor) -> Tensor:
-        """Samples (N, *image_shape) from latents (N, Z)."""
-        samples: Tensor = self.layers(z).unflatten(1, self.image_shape)
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Samples (N, *image_shape) from latents (N, Z), and labels (N,) where there are classes."""
+        samples: Tensor = self.layers(with_labels(z, labels, self.classes)).unflatten(1, self.image_shape)
         return samples
 
 
 class MLPDiscriminator(nn.Module):
-    """From samples of any shape to one logit through hidden layers of leaky ReLU, slope 0.2.
+    """From samples, and what else is judged with them, to logits through hidden layers of leaky ReLU, slope 0.2.
 
     Args:
         image_shape: Shape of one sample: (C, H, W), or (d,) for points.
         hidden: Sizes of the hidden layers.
+        outputs: Number of logits K; models that judge more than real or fake ask for more.
+        classes: Number of classes, where (samples, labels) are judged: labels join as one-hot vectors. 0 for none.
+        codes: Size of the latents, where (samples, latents) are judged. 0 for none.
 
     Raises:
         SettingError: A size is missing or not positive.
@@ -63,22 +69,51 @@ class MLPDiscriminator(nn.Module):
         >>> import torch
         >>> MLPDiscriminator((1, 8, 8))(torch.zeros(3, 1, 8, 8)).shape
         torch.Size([3, 1])
+        >>> MLPDiscriminator((2,), codes=5)(torch.zeros(3, 2), torch.zeros(3, 5)).shape
+        torch.Size([3, 1])
     """
 
-    def __init__(self, image_shape: Sequence[int] | None = None, hidden: Sequence[int] = (128, 128)) -> None:
+    def __init__(
+        self,
+        image_shape: Sequence[int] | None = None,
+        hidden: Sequence[int] = (128, 128),
+        outputs: int = 1,
+        classes: int = 0,
+        codes: int = 0,
+    ) -> None:
         super().__init__()
-        *hidden_layers, out = _layers([math.prod(_checked(image_shape)), *hidden, 1], nn.LeakyReLU(0.2))
+        positive(outputs=outputs)
+        self.classes = classes
+        sizes = [math.prod(_checked(image_shape)) + codes + classes, *hidden, outputs]
+        *hidden_layers, out = _layers(sizes, nn.LeakyReLU(0.2))
         self.hidden, self.out = nn.Sequential(*hidden_layers), out
+        self.feature_dim = sizes[-2]
 
-    def features(self, samples: Tensor) -> Tensor:
+    def features(self, samples: Tensor, *rest: Tensor) -> Tensor:
         """The last hidden layer, (N, D)."""
-        hidden: Tensor = self.hidden(samples.flatten(1))
+        codes, labels = (rest[:-1], rest[-1]) if self.classes else (rest, None)
+        judged = torch.cat([part.flatten(1) for part in (samples, *codes)], dim=1)
+        hidden: Tensor = self.hidden(with_labels(judged, labels, self.classes))
         return hidden
 
-    def forward(self, samples: Tensor) -> Tensor:
-        """Logits (N, 1) from samples (N, ...)."""
-        logits: Tensor = self.out(self.features(samples))
+    def head(self, features: Tensor) -> Tensor:
+        """Logits (N, K) from the last hidden layer."""
+        logits: Tensor = self.out(features)
         return logits
+
+    def forward(self, samples: Tensor, *rest: Tensor) -> Tensor:
+        """Logits (N, K) from samples (N, ...), and latents (N, Z) and labels (N,) where they are judged too."""
+        return self.head(self.features(samples, *rest))
+
+
+class MLPEncoder(MLPDiscriminator):
+    """From samples of any shape to latents, or to the parameters of their distribution; layers as in the discriminator.
+
+    Args:
+        image_shape: Shape of one sample: (C, H, W), or (d,) for points.
+        hidden: Sizes of the hidden layers.
+        outputs: Z, or 2 Z for mean and logarithm of the variance; the command line takes it from the model.
+    """
 
 
 def _checked(image_shape: Sequence[int] | None) -> tuple[int, ...]:

@@ -2,6 +2,10 @@
 
 from collections.abc import Sequence
 
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
 from lightning_gans.errors import SettingError
 
 
@@ -53,3 +57,29 @@ def positive(**settings: int) -> None:
     for name, value in settings.items():
         if value < 1:
             raise SettingError(name, value, "must be positive")
+
+
+def with_labels(features: Tensor, labels: Tensor | None, classes: int) -> Tensor:
+    """Vectors with one-hot labels appended, or as they are where a network knows no classes.
+
+    Args:
+        features: (N, D).
+        labels: (N,), 0 to ``classes`` - 1; None where there are no classes.
+        classes: Their number K, 0 for none.
+
+    Returns:
+        (N, D + K).
+
+    Raises:
+        SettingError: Labels are missing, or there are labels and no classes.
+
+    Example:
+        >>> with_labels(torch.zeros(2, 1), torch.tensor([1, 0]), 2)
+        tensor([[0., 0., 1.],
+                [0., 1., 0.]])
+    """
+    if (labels is None) != (classes == 0):
+        raise SettingError("classes", classes, "a network with classes takes labels, and one without takes none")
+    if labels is None:
+        return features
+    return torch.cat([features, F.one_hot(labels, classes).to(features.dtype)], dim=1)

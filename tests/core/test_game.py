@@ -236,5 +236,5 @@ def test_a_datamodule_s_loader_alone_does_not_resume(tmp_path):
     ring = Ring2D(num_samples=320, batch_size=32)
     alone = lambda *_: ring.train_dataloader()  # noqa: E731 # the loader that `train` asks for
     train(gan(), 4, loader=alone).save_checkpoint(tmp_path / "four.ckpt")
-    with pytest.raises(SettingError, match="ResumableLoader.*datamodule"):
+    with pytest.raises(SettingError, match=r"ResumableLoader.*datamodule"):
         train(gan(), 6, loader=alone, ckpt_path=tmp_path / "four.ckpt")

@@ -47,7 +47,7 @@ def channel_variance(hidden):
 def test_averaged_weights_get_batch_statistics_of_their_own():
     model = convolutional(ema_decay=0.9)
     train(model, 20, data=images(), batch_size=16)
-    average = model._generator(ema=True)
+    average = model.network("generator", ema=True)
     norm = next(m for m in average.modules() if isinstance(m, nn.BatchNorm2d))
     with torch.no_grad():
         hidden = [average.project(model._calibration_inputs(i)[0][:, :, None, None]) for i in range(20)]

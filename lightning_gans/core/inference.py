@@ -1,0 +1,76 @@
+"""What games with an encoder share: images have latents, and come back from them."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lightning_gans.core.averaging import evaluating
+from lightning_gans.core.latent import LatentGame
+from lightning_gans.errors import SettingError
+
+_PANEL_COLUMNS = 8
+
+
+class Inference(LatentGame):
+    """An encoder beside the generator: ``encode`` images, ``reconstruct`` them. To be mixed in before ``GAN`` or alone.
+
+    The encoder's output begins with the latent, or with the mean of its distribution: (N, Z) for one that is a
+    function of the image, (N, 2 Z) for mean and logarithm of the variance.
+
+    Args:
+        generator: From latents to images.
+        encoder: From images to (N, Z) or (N, 2 Z).
+        args: Further networks, as of the class that it is mixed into.
+        kwargs: As of the class that it is mixed into.
+    """
+
+    def __init__(self, generator: nn.Module, encoder: nn.Module, *args: Any, **kwargs: Any) -> None:
+        super().__init__(generator, *args, **kwargs)
+        self.encoder = encoder
+
+    def averaged(self) -> dict[str, nn.Module]:
+        """The generator and the encoder."""
+        return super().averaged() | {"encoder": self.encoder}
+
+    def encode(self, images: Tensor, *rest: Tensor, ema: bool = True) -> Tensor:
+        """Latents of images, or their means: (N, Z); averaged weights or raw ones, eval mode.
+
+        Args:
+            images: (N, C, H, W) in [-1, 1], or points (N, d).
+            rest: What else the encoder takes (labels).
+            ema: Averaged weights, or the raw ones.
+
+        Raises:
+            SettingError: The encoder's output is narrower than a latent.
+        """
+        encoder = self.network("encoder", ema=ema)
+        with evaluating(encoder):
+            codes: Tensor = encoder(images, *rest)
+        if codes.shape[1] not in (self.latent_dim, 2 * self.latent_dim):
+            remedy = f"the generator takes latents of size {self.latent_dim}; let it have one or two times as many"
+            raise SettingError("encoder", f"{codes.shape[1]} outputs", remedy)
+        return codes[:, : self.latent_dim]
+
+    @torch.no_grad()
+    def reconstruct(self, images: Tensor, labels: Tensor | None = None, *, ema: bool = True) -> Tensor:
+        """G(E(x)): images as they come back from their latents, float32, of the shape of ``images``.
+
+        Args:
+            images: (N, C, H, W) in [-1, 1], or points (N, d).
+            labels: (N,), for a conditional model.
+            ema: Averaged weights, or the raw ones.
+        """
+        placed, conditions = images.to(self.device).type(self.dtype), self.conditions(labels)
+        rebuilt: Tensor = self(self.encode(placed, *conditions, ema=ema), *conditions, ema=ema)
+        return rebuilt.float()
+
+    def panels(self, real: Tensor | None, labels: Tensor | None = None, seed: int = 0) -> dict[str, Tensor]:
+        """``reconstructions``: real images in odd rows, what came back of them in even ones."""
+        panels = super().panels(real, labels, seed)
+        if real is None or len(real) < _PANEL_COLUMNS:
+            return panels
+        count = len(real) // _PANEL_COLUMNS * _PANEL_COLUMNS
+        pair = (real[:count], self.reconstruct(real[:count], None if labels is None else labels[:count]).cpu())
+        rows = torch.stack([part.unflatten(0, (-1, _PANEL_COLUMNS)) for part in pair], dim=1)  # (R, 2, K, C, H, W)
+        return panels | {"reconstructions": rows.flatten(0, 1)}

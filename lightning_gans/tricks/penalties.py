@@ -1,0 +1,76 @@
+"""Gradient penalties that stabilize any game: R1 and R2."""
+
+from torch import Tensor
+
+from lightning_gans.core import GAN, Trick
+from lightning_gans.errors import SettingError
+from lightning_gans.regularizers import r1_penalty, r2_penalty, require_sample_wise
+
+
+class _ZeroCentered(Trick):
+    """gamma / 2 times the squared gradient of D, in every n-th round n times as much.
+
+    Args:
+        gamma: Weight.
+        every: Computed in every n-th round only (lazy regularization: Karras et al. 2020, arXiv:1912.04958, app. B).
+
+    Raises:
+        SettingError: A setting is out of its range.
+    """
+
+    def __init__(self, gamma: float = 10.0, every: int = 1) -> None:
+        if gamma < 0:
+            raise SettingError("gamma", gamma, "must be 0 or more")
+        if every < 1:
+            raise SettingError("every", every, "must be 1 or more")
+        self.gamma, self.every = gamma, every
+
+    def check(self, game: GAN) -> None:
+        """The discriminator must judge sample by sample: no batch norm."""
+        require_sample_wise(game.discriminator)
+
+    def weight(self, game: GAN) -> float:
+        """What the penalty counts in this round, 0 where it is not due."""
+        return self.gamma / 2 * self.every if game.round % self.every == 0 else 0.0
+
+
+class R1(_ZeroCentered):
+    """gamma / 2 E[|grad D(x)|^2] at real samples: D is flat on the data once the game is won.
+
+    Mescheder, Geiger and Nowozin 2018, arXiv:1801.04406, eq. 9; fits every objective, and not batch norm in D.
+
+    Args:
+        gamma: Weight; the paper uses 10.
+        every: Computed in every n-th round only, with n times the weight.
+    """
+
+    def charge(
+        self, game: GAN, real: tuple[Tensor, ...], fake: tuple[Tensor, ...], real_logits: Tensor, fake_logits: Tensor
+    ) -> Tensor | None:
+        """Gamma / 2 E[|grad D(x)|^2]."""
+        if not (weight := self.weight(game)):
+            return None
+        penalty = r1_penalty(game.judge, real)
+        game.note("penalty/r1", penalty)
+        return weight * penalty
+
+
+class R2(_ZeroCentered):
+    """gamma / 2 E[|grad D(G(z))|^2] at generated samples.
+
+    Mescheder, Geiger and Nowozin 2018, arXiv:1801.04406, eq. 10; fits every objective, and not batch norm in D.
+
+    Args:
+        gamma: Weight; the paper uses 10.
+        every: Computed in every n-th round only, with n times the weight.
+    """
+
+    def charge(
+        self, game: GAN, real: tuple[Tensor, ...], fake: tuple[Tensor, ...], real_logits: Tensor, fake_logits: Tensor
+    ) -> Tensor | None:
+        """Gamma / 2 E[|grad D(G(z))|^2]."""
+        if not (weight := self.weight(game)):
+            return None
+        penalty = r2_penalty(game.judge, fake)
+        game.note("penalty/r2", penalty)
+        return weight * penalty

@@ -161,7 +161,7 @@ def test_loading_a_model_built_in_python_asks_for_its_modules(tmp_path):
     trainer = train(model, 6)
     path = tmp_path / "model.ckpt"
     trainer.save_checkpoint(path)
-    with pytest.raises(SettingError, match=r"generator=\.\.\., discriminator=\.\.\., prior=\.\.\."):
+    with pytest.raises(SettingError, match=r"generator=\.\.\., prior=\.\.\., discriminator=\.\.\."):
         WGAN.load_from_checkpoint(path)
     generator, discriminator = networks(seed=1)
     loaded = WGAN.load_from_checkpoint(path, generator=generator, discriminator=discriminator, prior=Uniform())

@@ -1,0 +1,130 @@
+"""Every recipe under what a user may put it: interruption, lower precision, chunks, compilation."""
+
+import copy
+import io
+import sys
+from contextlib import redirect_stderr
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch import Callback, Trainer
+
+from lightning_gans.cli import main
+from lightning_gans.core import compiling
+from tests.core.test_resume import assert_equal
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+RECIPES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+WHOLE: tuple[str, ...] = ()  # what needs the whole batch at once, and says so
+UNCOMPILED: tuple[str, ...] = ()  # what cannot be compiled, and says so
+ROUNDS, STOP = 6, 2  # six: whoever moves in every fifth round only moves too
+OFF = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+
+
+class Refused(Exception):
+    """What the command says, in its one line."""
+
+
+@cache
+def built(recipe, *settings):
+    """The model and the data that the command builds of a recipe, before their first round."""
+    found, said = [], io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stderr(said):
+        patch.setattr(sys, "argv", ["lightning_gans"])
+        patch.setattr(Trainer, "fit", lambda _, model, datamodule, **__: found.append((model, datamodule)))
+        try:
+            main(["fit", "--config", recipe, "--trainer.logger", "false", "--data.batch_size", "32", *settings])
+        except SystemExit as leaving:
+            if leaving.code:
+                raise Refused(said.getvalue()) from None
+    return found[0]
+
+
+def fit(recipe, rounds, *callbacks, settings=(), ckpt_path=None, **kwargs):
+    """Play some rounds on a copy; returns the model."""
+    model, data = (copy.deepcopy(each) for each in built(recipe, *settings))
+    torch.manual_seed(7)
+    kwargs = {**OFF, "max_epochs": -1, "accelerator": "cpu", "log_every_n_steps": 2, **kwargs}
+    trainer = Trainer(max_steps=rounds, callbacks=list(callbacks), **kwargs)
+    trainer.fit(model, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
+    return model
+
+
+class Saved(Callback):
+    """Saves the state once, as a run that is stopped there would leave it; and keeps what the run ends with."""
+
+    def __init__(self, path):
+        self.path, self.end = path, None
+
+    def on_train_batch_end(self, trainer, *_):
+        if trainer.global_step == STOP:
+            trainer.save_checkpoint(self.path)
+
+    def on_train_end(self, trainer, pl_module):
+        content = trainer._checkpoint_connector.dump_checkpoint(False)
+        self.end = {name: content[name] for name in ("state_dict", "optimizer_states", "game")}
+        self.end["samples"] = pl_module.sample(6)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_stopped_run_goes_on_bit_for_bit(recipe, tmp_path):
+    whole, parts = Saved(tmp_path / "stopped.ckpt"), Saved(tmp_path / "unused.ckpt")
+    fit(recipe, ROUNDS, whole)
+    fit(recipe, ROUNDS, parts, ckpt_path=whole.path)
+    assert_equal(whole.end, parts.end, recipe)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_lower_precision_learns_in_whole_weights(recipe):
+    model = fit(recipe, ROUNDS, precision="bf16-mixed")
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    assert all(bool(value.isfinite().all()) for value in model.state_dict().values())
+    for player, before in zip(model.players(), built(recipe)[0].players(), strict=True):
+        pairs = zip(player.parameters(), before.parameters(), strict=True)
+        assert not all(torch.equal(after, p) for after, p in pairs), player.name
+
+
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if name not in WHOLE])
+def test_chunks_of_a_batch(recipe):
+    model = fit(recipe, ROUNDS, settings=("--model.accumulate", "2"))
+    assert model.accumulate == 2
+    assert bool(model.sample(4).isfinite().all())
+
+
+@pytest.fixture
+def traced(monkeypatch):
+    """Compile by tracing alone, which takes a second instead of half a minute."""
+    graphs, compile_ = [], torch.compile
+
+    def trace(module, inputs):
+        graphs.append(module)
+        return module.forward
+
+    monkeypatch.setattr(compiling.torch, "compile", lambda function: compile_(function, backend=trace))
+    torch._dynamo.reset()
+    yield graphs
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if name not in UNCOMPILED])
+def test_compiled_equals_uncompiled(recipe, traced):
+    plain = fit(recipe, ROUNDS)
+    assert not traced
+    compiled = fit(recipe, ROUNDS, settings=("--model.compile", "true"))
+    assert len(traced) >= 2
+    for name, weight in plain.state_dict().items():
+        torch.testing.assert_close(compiled.state_dict()[name], weight, rtol=1e-4, atol=1e-5)
+
+
+REFUSED = [("accumulate", name) for name in WHOLE] + [("compile", name) for name in UNCOMPILED]
+
+
+@pytest.mark.skipif(not REFUSED, reason="every recipe can")
+@pytest.mark.parametrize(("setting", "recipe"), REFUSED)
+def test_what_cannot_be_is_refused_in_one_line(setting, recipe):
+    with pytest.raises(Refused) as refusal:
+        fit(recipe, 1, settings=(f"--model.{setting}", {"accumulate": "2", "compile": "true"}[setting]))
+    assert setting in str(refusal.value)
+    assert len(str(refusal.value).splitlines()) == 1

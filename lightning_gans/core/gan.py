@@ -137,20 +137,29 @@ class GAN(LatentGame):
         """What the discriminator judges of as many generated samples: (images,)."""
         return (self.generator(self.latent(batch) if z is None else z),)
 
-    def judge(self, *inputs: Tensor) -> Tensor:
-        """Logits of the discriminator, in float32 or more; every call of it, in losses and penalties, is this one."""
+    def outputs(self, *inputs: Tensor) -> Tensor:
+        """All that the discriminator says, in float32 or more; every call of it, in losses and penalties, is this one."""
         for trick in self.tricks:
             inputs = trick.seen(self, inputs)
-        logits: Tensor = self.discriminator(*inputs)
-        return logits if logits.dtype == torch.float64 else logits.float()
+        outputs: Tensor = self.discriminator(*inputs)
+        return outputs if outputs.dtype == torch.float64 else outputs.float()
+
+    def judge(self, *inputs: Tensor) -> Tensor:
+        """The logits that say real or fake: all ``outputs``, or in a variant whose discriminator says more, some."""
+        return self.outputs(*inputs)
 
     def judge_both(self, real: tuple[Tensor, ...], fake: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-        """Logits of real and of fake samples, noted as ``logits/real``, ``logits/fake`` and ``accuracy``.
+        """Logits of real and of fake samples, weighed."""
+        return self.weighed(real, fake, self.judge(*real), self.judge(*fake))
+
+    def weighed(
+        self, real: tuple[Tensor, ...], fake: tuple[Tensor, ...], real_logits: Tensor, fake_logits: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Both logits as they are; noted as ``logits/real``, ``logits/fake`` and ``accuracy``, and charged by tricks.
 
         The accuracy is how often the discriminator scores the real one of a real and a fake sample higher: right for
         probabilities and for critics, whose zero means nothing. 1 is a perfect judge, 0.5 a guessing one.
         """
-        real_logits, fake_logits = self.judge(*real), self.judge(*fake)
         if self.noting:
             self.note("logits/real", real_logits)
             self.note("logits/fake", fake_logits)
@@ -161,11 +170,14 @@ class GAN(LatentGame):
         return real_logits, fake_logits
 
     def judge_fake(self, fake: tuple[Tensor, ...]) -> Tensor:
+        """Logits of generated samples as the generator's loss takes them."""
+        return self.heard(self.judge(*fake))
+
+    def heard(self, fake_logits: Tensor) -> Tensor:
         """Logits of generated samples as the generator's loss takes them; a trick may choose among them."""
-        logits = self.judge(*fake)
         for trick in self.tricks:
-            logits = trick.heard(self, logits)
-        return logits
+            fake_logits = trick.heard(self, fake_logits)
+        return fake_logits
 
 
 def pairwise_accuracy(real_logits: Tensor, fake_logits: Tensor) -> Tensor:

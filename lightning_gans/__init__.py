@@ -8,11 +8,12 @@ from lightning_gans.errors import SettingError
 
 if TYPE_CHECKING:
     from lightning_gans.core import GAN, Conditional, Game, Inference, LatentGame, Normal, Player, Prior, Trick, Uniform
-    from lightning_gans.models import DCGAN, LSGAN, WGAN, WGANGP, ConditionalGAN, HingeGAN, MinimaxGAN
+    from lightning_gans.models import ACGAN, DCGAN, LSGAN, WGAN, WGANGP, ConditionalGAN, HingeGAN, MinimaxGAN
 
 __version__ = version("lightning-gans")
 
 __all__ = [
+    "ACGAN",
     "DCGAN",
     "GAN",
     "LSGAN",

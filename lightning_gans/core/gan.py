@@ -138,7 +138,7 @@ class GAN(LatentGame):
         return (self.generator(self.latent(batch) if z is None else z),)
 
     def outputs(self, *inputs: Tensor) -> Tensor:
-        """All that the discriminator says, in float32 or more; every call of it, in losses and penalties, is this one."""
+        """All that the discriminator says, in float32 or more; every call of it in losses and penalties is this one."""
         for trick in self.tricks:
             inputs = trick.seen(self, inputs)
         outputs: Tensor = self.discriminator(*inputs)

@@ -1,11 +1,23 @@
 """The variants, one paper a file; no variant imports another."""
 
+from lightning_gans.models.acgan import ACGAN
 from lightning_gans.models.cgan import ConditionalGAN
 from lightning_gans.models.dcgan import DCGAN
 from lightning_gans.models.gan import MinimaxGAN
 from lightning_gans.models.hinge import HingeGAN
 from lightning_gans.models.lsgan import LSGAN
+from lightning_gans.models.vae import VAE
 from lightning_gans.models.wgan import WGAN
 from lightning_gans.models.wgan_gp import WGANGP
 
-__all__ = ["DCGAN", "LSGAN", "WGAN", "WGANGP", "ConditionalGAN", "HingeGAN", "MinimaxGAN"]
+__all__ = [
+    "ACGAN",
+    "DCGAN",
+    "LSGAN",
+    "VAE",
+    "WGAN",
+    "WGANGP",
+    "ConditionalGAN",
+    "HingeGAN",
+    "MinimaxGAN",
+]

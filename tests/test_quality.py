@@ -36,6 +36,8 @@ def test_every_model_has_its_config_page_and_test():
     for model in sorted(models):
         for path in (f"configs/{model}.yaml", f"docs/models/{model}.md", f"tests/models/test_{model}.py"):
             assert (ROOT / path).is_file(), f"{model} has no {path}"
+        command = f"lightning_gans fit --config configs/{model}.yaml"  # tests/test_docs.py runs it
+        assert command in (ROOT / f"docs/models/{model}.md").read_text(), f"docs/models/{model}.md: no {command}"
 
 
 @pytest.fixture

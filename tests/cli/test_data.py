@@ -44,24 +44,6 @@ def test_overlay(command, data, tmp_path, name):
     assert found["last.ckpt"]["game"]["round"] == 2
 
 
-RECIPES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
-
-
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_every_recipe_runs_as_it_is(command, tmp_path, recipe):
-    done = command("fit", "--config", CONFIGS / f"{recipe}.yaml", *SHORT)
-    assert (done.code, done.err) == (0, "")
-    assert "fid_digits" in done.out
-    assert checkpoints(tmp_path)["last.ckpt"]["game"]["round"] == 2
-
-
-@pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "wgan"])
-def test_any_recipe_runs_on_points(command, tmp_path, recipe):
-    done = command("fit", "--config", CONFIGS / f"{recipe}.yaml", "--config", CONFIGS / "data/ring.yaml", *SHORT)
-    assert (done.code, done.err) == (0, "")
-    assert "high_quality" in done.out
-
-
 OWN = [*TINY[:6], "--data", "ImageFolder", "--data.root", "photos", "--data.image_size", "16", "--data.batch_size", "5"]
 
 

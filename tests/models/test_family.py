@@ -77,6 +77,12 @@ def test_a_stopped_run_goes_on_bit_for_bit(recipe, tmp_path):
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
+def test_any_recipe_plays_points(recipe):
+    model = fit(recipe, ROUNDS, settings=("--config", "data/ring"))
+    assert model.sample(4).shape == (4, 2)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
 def test_lower_precision_learns_in_whole_weights(recipe):
     model = fit(recipe, ROUNDS, precision="bf16-mixed")
     assert {p.dtype for p in model.parameters()} == {torch.float32}

@@ -10,10 +10,10 @@ MODELS = Path(__file__).parents[1] / "lightning_gans" / "models"
 
 
 def code_lines(source: str) -> int:
-    """Lines that hold code.
+    r"""Lines that hold code.
 
     Example:
-        >>> code_lines('\"\"\"Says what.\"\"\"\\n\\nx = 1  # one\\n\\n# why\\ny = (\\n    2\\n)\\n')
+        >>> code_lines("def f():\n    'Says what.'\n\n    # why\n    return (  # one\n        2\n    )\n")
         4
     """
     held = {n for n, line in enumerate(source.splitlines(), 1) if line.strip() and not line.strip().startswith("#")}

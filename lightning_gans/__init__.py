@@ -8,7 +8,19 @@ from lightning_gans.errors import SettingError
 
 if TYPE_CHECKING:
     from lightning_gans.core import GAN, Conditional, Game, Inference, LatentGame, Normal, Player, Prior, Trick, Uniform
-    from lightning_gans.models import ACGAN, DCGAN, LSGAN, WGAN, WGANGP, ConditionalGAN, HingeGAN, MinimaxGAN
+    from lightning_gans.models import (
+        ACGAN,
+        DCGAN,
+        LSGAN,
+        VAE,
+        WGAN,
+        WGANGP,
+        ConditionalGAN,
+        HingeGAN,
+        MinimaxGAN,
+        PacGAN,
+        ProjectionGAN,
+    )
 
 __version__ = version("lightning-gans")
 
@@ -17,6 +29,7 @@ __all__ = [
     "DCGAN",
     "GAN",
     "LSGAN",
+    "VAE",
     "WGAN",
     "WGANGP",
     "Conditional",
@@ -27,8 +40,10 @@ __all__ = [
     "LatentGame",
     "MinimaxGAN",
     "Normal",
+    "PacGAN",
     "Player",
     "Prior",
+    "ProjectionGAN",
     "SettingError",
     "Trick",
     "Uniform",

@@ -5,11 +5,13 @@ from lightning_gans.core.game import Game
 from lightning_gans.core.gan import GAN
 from lightning_gans.core.guards import DivergedError, NonFiniteLossError
 from lightning_gans.core.inference import Inference
+from lightning_gans.core.joint import JointGAN
 from lightning_gans.core.latent import LatentGame
 from lightning_gans.core.logging import log_values
 from lightning_gans.core.player import Player
 from lightning_gans.core.randomness import Normal, Prior, Uniform
 from lightning_gans.core.trick import Trick
+from lightning_gans.core.variational import Variational, VariationalGame
 
 __all__ = [
     "GAN",
@@ -17,6 +19,7 @@ __all__ = [
     "DivergedError",
     "Game",
     "Inference",
+    "JointGAN",
     "LatentGame",
     "NonFiniteLossError",
     "Normal",
@@ -24,5 +27,7 @@ __all__ = [
     "Prior",
     "Trick",
     "Uniform",
+    "Variational",
+    "VariationalGame",
     "log_values",
 ]

@@ -1,6 +1,6 @@
 """What games with an encoder share: images have latents, and come back from them."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -25,9 +25,19 @@ class Inference(LatentGame):
         kwargs: As of the class that it is mixed into.
     """
 
+    outputs_per_latent: ClassVar[int] = 1
+    """How many numbers the encoder gives for each of the latent: 1, or 2 for mean and logarithm of the variance."""
+
     def __init__(self, generator: nn.Module, encoder: nn.Module, *args: Any, **kwargs: Any) -> None:
         super().__init__(generator, *args, **kwargs)
         self.encoder = encoder
+
+    @classmethod
+    def facts(cls, role: str, facts: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+        """The encoder is told how many ``outputs`` it has."""
+        found = super().facts(role, facts, settings)
+        size = found["latent_dim"]
+        return found | {"outputs": size and cls.outputs_per_latent * size} if role == "encoder" else found
 
     def averaged(self) -> dict[str, nn.Module]:
         """The generator and the encoder."""

@@ -10,14 +10,18 @@ from lightning_gans.losses.adversarial import (
     wasserstein_discriminator_loss,
     wasserstein_generator_loss,
 )
+from lightning_gans.losses.variational import gaussian_kl, gaussian_nll, reparametrize
 
 __all__ = [
+    "gaussian_kl",
+    "gaussian_nll",
     "hinge_discriminator_loss",
     "least_squares_discriminator_loss",
     "least_squares_generator_loss",
     "minimax_discriminator_loss",
     "minimax_generator_loss",
     "non_saturating_generator_loss",
+    "reparametrize",
     "wasserstein_discriminator_loss",
     "wasserstein_generator_loss",
 ]

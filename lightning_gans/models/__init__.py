@@ -6,6 +6,8 @@ from lightning_gans.models.dcgan import DCGAN
 from lightning_gans.models.gan import MinimaxGAN
 from lightning_gans.models.hinge import HingeGAN
 from lightning_gans.models.lsgan import LSGAN
+from lightning_gans.models.pacgan import PacGAN
+from lightning_gans.models.projection import ProjectionGAN
 from lightning_gans.models.vae import VAE
 from lightning_gans.models.wgan import WGAN
 from lightning_gans.models.wgan_gp import WGANGP
@@ -20,4 +22,6 @@ __all__ = [
     "ConditionalGAN",
     "HingeGAN",
     "MinimaxGAN",
+    "PacGAN",
+    "ProjectionGAN",
 ]

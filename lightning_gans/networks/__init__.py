@@ -2,6 +2,7 @@
 
 from lightning_gans.networks.dcgan import DCGANDiscriminator, DCGANEncoder, DCGANGenerator
 from lightning_gans.networks.mlp import MLPDiscriminator, MLPEncoder, MLPGenerator
+from lightning_gans.networks.projection import ProjectionDiscriminator
 from lightning_gans.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from lightning_gans.networks.spectral import SpectralNorm, spectrally_normalized
 
@@ -12,6 +13,7 @@ __all__ = [
     "MLPDiscriminator",
     "MLPEncoder",
     "MLPGenerator",
+    "ProjectionDiscriminator",
     "ResNetDiscriminator",
     "ResNetGenerator",
     "SpectralNorm",

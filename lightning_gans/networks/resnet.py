@@ -74,7 +74,7 @@ class ResNetDiscriminator(nn.Module):
         blocks: list[nn.Module] = [_FirstBlock(channels, width)]
         blocks += [_DownBlock(width, halve=True) for _ in range(halvings - 1)]
         self.blocks = nn.Sequential(*blocks, _DownBlock(width, halve=False), _DownBlock(width, halve=False))
-        self.out = nn.Linear(width, 1)
+        self.feature_dim, self.out = width, nn.Linear(width, 1)
         self.apply(_initialize)
         if spectral_norm:
             spectrally_normalized(self)
@@ -83,10 +83,14 @@ class ResNetDiscriminator(nn.Module):
         """The last hidden map, summed over places: (N, D)."""
         return F.relu(self.blocks(images)).sum((2, 3))
 
+    def head(self, features: Tensor) -> Tensor:
+        """Logits (N, 1) from the last hidden map, summed over places."""
+        logits: Tensor = self.out(features)
+        return logits
+
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, 1) from images (N, C, H, W)."""
-        logits: Tensor = self.out(self.features(images))
-        return logits
+        return self.head(self.features(images))
 
 
 class _UpBlock(nn.Module):

@@ -139,10 +139,14 @@ class GAN(LatentGame):
 
     def outputs(self, *inputs: Tensor) -> Tensor:
         """All that the discriminator says, in float32 or more; every call of it in losses and penalties is this one."""
+        outputs: Tensor = self.discriminator(*self.shown(inputs))
+        return outputs if outputs.dtype == torch.float64 else outputs.float()
+
+    def shown(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """What the discriminator is shown of what it judges: all of it as it is, or as tricks change it."""
         for trick in self.tricks:
             inputs = trick.seen(self, inputs)
-        outputs: Tensor = self.discriminator(*inputs)
-        return outputs if outputs.dtype == torch.float64 else outputs.float()
+        return inputs
 
     def judge(self, *inputs: Tensor) -> Tensor:
         """The logits that say real or fake: all ``outputs``, or in a variant whose discriminator says more, some."""

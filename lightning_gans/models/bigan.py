@@ -1,0 +1,53 @@
+"""BiGAN, also known as ALI."""
+
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from lightning_gans.core import JointGAN, Variational
+from lightning_gans.losses import non_saturating_generator_loss
+
+
+class BiGAN(JointGAN):
+    """Bidirectional GAN: an encoder learns to invert the generator, because D judges images with their latents.
+
+        min_{G,E} max_D  E_x[log D(x, E(x))] + E_z[log(1 - D(G(z), z))]
+        L_D  = -E_x[log D(x, E(x))] - E_z[log(1 - D(G(z), z))]
+        L_GE = -E_x[log(1 - D(x, E(x)))] - E_z[log D(G(z), z)]
+
+    Donahue et al. 2017, arXiv:1605.09782, eq. 2 and 3; L_GE is the objective with the labels swapped, which the paper
+    descends for its stronger gradient (section 3.4). At the optimum E(G(z)) = z and G(E(x)) = x almost everywhere
+    (theorem 2).
+
+    Args:
+        generator: From latents (N, Z) to images (N, C, H, W) in [-1, 1], or to points (N, d).
+        encoder: From images to latents (N, Z).
+        discriminator: From images and latents to logits (N, ...).
+        kwargs: As of ``GAN``; the generator's settings (optimizer, clip, ...) are of generator and encoder.
+    """
+
+    def generator_loss(self, batch: Any) -> Tensor:
+        """-E[log(1 - D(x, E(x)))] - E[log D(G(z), z)], a scalar."""
+        real, fake = self.real(batch), self.fake(batch)
+        self.note_inversion(batch, fake)
+        return F.softplus(self.judge(*real)).mean() + non_saturating_generator_loss(self.judge_fake(fake))
+
+
+class ALI(Variational, BiGAN):
+    """Adversarially learned inference: the game of ``BiGAN`` with an encoder that gives a distribution.
+
+        z ~ N(mu(x), sigma(x)^2)  in place of E(x),   z = mu(x) + sigma(x) eps,  eps ~ N(0, I)
+
+    Dumoulin et al. 2017, arXiv:1606.00704, eq. 1 and section 2.2. ``encode`` and ``reconstruct`` take the mean.
+
+    Args:
+        generator: As of ``BiGAN``.
+        encoder: From images to mean and logarithm of the variance, (N, 2 Z).
+        discriminator: As of ``BiGAN``.
+        kwargs: As of ``GAN``.
+    """
+
+    def infer(self, images: Tensor) -> Tensor:
+        """A draw from N(mu(x), sigma(x)^2), (N, Z)."""
+        return self.draw(*self.posterior(images))

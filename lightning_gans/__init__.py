@@ -10,28 +10,35 @@ if TYPE_CHECKING:
     from lightning_gans.core import GAN, Conditional, Game, Inference, LatentGame, Normal, Player, Prior, Trick, Uniform
     from lightning_gans.models import (
         ACGAN,
+        ALI,
         DCGAN,
+        FGAN,
         LSGAN,
         VAE,
         WGAN,
         WGANGP,
+        BiGAN,
         ConditionalGAN,
         HingeGAN,
         MinimaxGAN,
         PacGAN,
         ProjectionGAN,
+        SaddlePointFGAN,
     )
 
 __version__ = version("lightning-gans")
 
 __all__ = [
     "ACGAN",
+    "ALI",
     "DCGAN",
+    "FGAN",
     "GAN",
     "LSGAN",
     "VAE",
     "WGAN",
     "WGANGP",
+    "BiGAN",
     "Conditional",
     "ConditionalGAN",
     "Game",
@@ -44,6 +51,7 @@ __all__ = [
     "Player",
     "Prior",
     "ProjectionGAN",
+    "SaddlePointFGAN",
     "SettingError",
     "Trick",
     "Uniform",

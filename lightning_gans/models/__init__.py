@@ -1,8 +1,10 @@
 """The variants, one paper a file; no variant imports another."""
 
 from lightning_gans.models.acgan import ACGAN
+from lightning_gans.models.bigan import ALI, BiGAN
 from lightning_gans.models.cgan import ConditionalGAN
 from lightning_gans.models.dcgan import DCGAN
+from lightning_gans.models.fgan import FGAN, SaddlePointFGAN
 from lightning_gans.models.gan import MinimaxGAN
 from lightning_gans.models.hinge import HingeGAN
 from lightning_gans.models.lsgan import LSGAN
@@ -14,14 +16,18 @@ from lightning_gans.models.wgan_gp import WGANGP
 
 __all__ = [
     "ACGAN",
+    "ALI",
     "DCGAN",
+    "FGAN",
     "LSGAN",
     "VAE",
     "WGAN",
     "WGANGP",
+    "BiGAN",
     "ConditionalGAN",
     "HingeGAN",
     "MinimaxGAN",
     "PacGAN",
     "ProjectionGAN",
+    "SaddlePointFGAN",
 ]

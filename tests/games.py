@@ -55,3 +55,25 @@ def state(module):
 
 def same(first, second):
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def labeled(classes, n, dim=2):
+    """Points around as many centers, and their labels."""
+    labels = torch.arange(n) % classes
+    return points(n, dim) + labels[:, None], labels
+
+
+def moves(model, batch, rounds=2):
+    """Play some rounds on one batch; of each move: whose it was, and the networks before and after, by name."""
+    seen, play = [], model._move
+
+    def watched(index, player, *rest):
+        before = {name: state(module) for name, module in model.named_children()}
+        play(index, player, *rest)
+        after = {name: state(module) for name, module in model.named_children()}
+        seen.append((player.name, before, after))
+
+    model._move = watched
+    data = TensorDataset(*(batch if isinstance(batch, tuple) else (batch,)))
+    train(model, rounds, loader=lambda *_: DataLoader(data, batch_size=len(data)))
+    return seen

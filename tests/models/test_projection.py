@@ -1,0 +1,91 @@
+import pytest
+import torch
+from torch import nn
+
+from lightning_gans import ProjectionGAN, SettingError
+from lightning_gans.networks import (
+    DCGANDiscriminator,
+    DCGANGenerator,
+    MLPDiscriminator,
+    MLPGenerator,
+    ResNetDiscriminator,
+)
+from tests.games import labeled, moves, same
+
+C = 3
+
+
+def projection(**kwargs):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        generator = MLPGenerator(3, (2,), (16,), bounded=False, classes=C)
+        return ProjectionGAN(generator, MLPDiscriminator((2,), (16,)), num_classes=C, **kwargs)
+
+
+def logits(model, x, y):
+    """psi(phi(x)) + V[y] . phi(x), with V divided by its largest singular value."""
+    body, v = model.discriminator.body, model.discriminator.embedding.layer.weight
+    phi = body.features(x)
+    return body.head(phi)[:, 0] + ((v / torch.linalg.svdvals(v)[0])[y] * phi).sum(1)
+
+
+def converged(model):
+    for _ in range(200):  # power iterations, one in each forward pass
+        model.discriminator.embedding(torch.tensor([0]))
+    return model.eval()
+
+
+def test_losses_follow_the_equations():
+    model, (x, y) = converged(projection()), labeled(C, 24)
+    model._randomness.seek(0, 0)
+    fake = model.generator(model.latent(x), y)
+    model._randomness.seek(0, 0)
+    expected = (1 - logits(model, x, y)).clamp(min=0).mean() + (1 + logits(model, fake, y)).clamp(min=0).mean()
+    torch.testing.assert_close(model.discriminator_loss((x, y)), expected)
+    model._randomness.seek(0, 0)
+    torch.testing.assert_close(model.generator_loss((x, y)), -logits(model, fake, y).mean())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda: MLPDiscriminator((1, 8, 8), (16,)),
+        lambda: DCGANDiscriminator((1, 8, 8), 4, batch_norm=False, spectral_norm=True),
+        lambda: ResNetDiscriminator((1, 8, 8), 4),
+    ],
+    ids=["mlp", "dcgan", "resnet"],
+)
+def test_every_discriminator_shows_its_features(body):
+    model = converged(ProjectionGAN(DCGANGenerator(4, (1, 8, 8), 4, classes=C), body(), num_classes=C))
+    x, y = torch.rand(5, 1, 8, 8), torch.tensor([0, 1, 2, 0, 1])
+    torch.testing.assert_close(model.judge(x, y)[:, 0], logits(model, x, y))
+    assert not torch.equal(model.judge(x, y), model.judge(x, (y + 1) % C))
+
+
+def test_the_embedding_is_the_discriminators():
+    model = projection(n_critic=1)
+    owned = [{id(p) for p in player.parameters()} for player in model.players()]
+    embedding = id(model.discriminator.embedding.layer.weight)
+    assert [embedding in each for each in owned] == [True, False]
+    key = "embedding.layer.weight"
+    for name, before, after in moves(model, labeled(C, 64)):
+        kept = torch.equal(before["discriminator"][key], after["discriminator"][key])
+        assert kept == (name == "generator")
+        assert same(before["generator"], after["generator"]) == (name == "discriminator")
+
+
+def test_the_network_knows_no_labels():
+    told = {"image_shape": (1, 8, 8), "num_classes": 10, "latent_dim": 5}
+    assert ProjectionGAN.facts("generator", told, {})["classes"] == 10
+    assert ProjectionGAN.facts("discriminator", told, {})["classes"] == 0
+
+
+def test_defaults_are_the_paper_s():
+    discriminator, generator = projection().players()
+    assert (discriminator.every, generator.every) == (1, 5)
+    assert discriminator.optimizer["init_args"] == {"lr": 2e-4, "betas": [0.0, 0.9]}
+
+
+def test_a_discriminator_that_hides_its_features_is_named():
+    with pytest.raises(SettingError, match="discriminator='Linear': has no features"):
+        ProjectionGAN(MLPGenerator(3, (2,), classes=C), nn.Linear(2, 1), num_classes=C)

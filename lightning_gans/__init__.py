@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         PacGAN,
         ProjectionGAN,
         SaddlePointFGAN,
+        UnrolledGAN,
     )
 
 __version__ = version("lightning-gans")
@@ -55,6 +56,7 @@ __all__ = [
     "SettingError",
     "Trick",
     "Uniform",
+    "UnrolledGAN",
 ]
 
 

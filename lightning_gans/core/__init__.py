@@ -11,6 +11,7 @@ from lightning_gans.core.logging import log_values
 from lightning_gans.core.player import Player
 from lightning_gans.core.randomness import Normal, Prior, Uniform
 from lightning_gans.core.trick import Trick
+from lightning_gans.core.unrolling import InnerOptimizer, InnerSGD, OwnOptimizer, under, unroll
 from lightning_gans.core.variational import Variational, VariationalGame
 
 __all__ = [
@@ -19,10 +20,13 @@ __all__ = [
     "DivergedError",
     "Game",
     "Inference",
+    "InnerOptimizer",
+    "InnerSGD",
     "JointGAN",
     "LatentGame",
     "NonFiniteLossError",
     "Normal",
+    "OwnOptimizer",
     "Player",
     "Prior",
     "Trick",
@@ -30,4 +34,6 @@ __all__ = [
     "Variational",
     "VariationalGame",
     "log_values",
+    "under",
+    "unroll",
 ]

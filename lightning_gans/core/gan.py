@@ -168,10 +168,15 @@ class GAN(LatentGame):
             self.note("logits/real", real_logits)
             self.note("logits/fake", fake_logits)
             self.note("accuracy/discriminator", pairwise_accuracy(real_logits.detach(), fake_logits.detach()))
-        for trick in self.tricks:
-            if (charge := trick.charge(self, real, fake, real_logits, fake_logits)) is not None:
-                self._charges.append(charge)
+        self._charges += self.charges(real, fake, real_logits, fake_logits)
         return real_logits, fake_logits
+
+    def charges(
+        self, real: tuple[Tensor, ...], fake: tuple[Tensor, ...], real_logits: Tensor, fake_logits: Tensor
+    ) -> list[Tensor]:
+        """What tricks add to the discriminator's loss, scalars."""
+        charged = [trick.charge(self, real, fake, real_logits, fake_logits) for trick in self.tricks]
+        return [charge for charge in charged if charge is not None]
 
     def judge_fake(self, fake: tuple[Tensor, ...]) -> Tensor:
         """Logits of generated samples as the generator's loss takes them."""

@@ -10,6 +10,7 @@ from lightning_gans.models.hinge import HingeGAN
 from lightning_gans.models.lsgan import LSGAN
 from lightning_gans.models.pacgan import PacGAN
 from lightning_gans.models.projection import ProjectionGAN
+from lightning_gans.models.unrolled import UnrolledGAN
 from lightning_gans.models.vae import VAE
 from lightning_gans.models.wgan import WGAN
 from lightning_gans.models.wgan_gp import WGANGP
@@ -30,4 +31,5 @@ __all__ = [
     "PacGAN",
     "ProjectionGAN",
     "SaddlePointFGAN",
+    "UnrolledGAN",
 ]

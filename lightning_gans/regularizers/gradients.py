@@ -98,7 +98,7 @@ def _mixed(real: Sequence[Tensor], fake: Sequence[Tensor], alpha: Tensor) -> lis
 
 def _slopes(judge: Judge, inputs: Sequence[Tensor]) -> Tensor:
     """The gradient of each sample's logits, over all floating-point inputs together: (N, D), differentiable."""
-    with _exact(inputs[0].device):
+    with exact(inputs[0].device):
         points = [
             x.detach().to(torch.promote_types(x.dtype, torch.float32)).requires_grad_() if x.is_floating_point() else x
             for x in inputs
@@ -109,7 +109,7 @@ def _slopes(judge: Judge, inputs: Sequence[Tensor]) -> Tensor:
 
 
 @contextmanager
-def _exact(device: torch.device) -> Iterator[None]:
+def exact(device: torch.device) -> Iterator[None]:
     """No autocast; and if anything was compiled, its uncompiled form: compiled code has no second derivative."""
     compiled = "torch._dynamo" in sys.modules  # asking torch.compiler would load the compiler, which takes seconds
     stance = torch.compiler.set_stance("force_eager") if compiled else nullcontext()

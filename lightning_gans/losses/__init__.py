@@ -10,9 +10,31 @@ from lightning_gans.losses.adversarial import (
     wasserstein_discriminator_loss,
     wasserstein_generator_loss,
 )
+from lightning_gans.losses.divergences import (
+    KL,
+    Alpha,
+    Divergence,
+    GANDivergence,
+    JensenShannon,
+    NeymanChi2,
+    PearsonChi2,
+    ReverseKL,
+    SquaredHellinger,
+    TotalVariation,
+)
 from lightning_gans.losses.variational import gaussian_kl, gaussian_nll, reparametrize
 
 __all__ = [
+    "KL",
+    "Alpha",
+    "Divergence",
+    "GANDivergence",
+    "JensenShannon",
+    "NeymanChi2",
+    "PearsonChi2",
+    "ReverseKL",
+    "SquaredHellinger",
+    "TotalVariation",
     "gaussian_kl",
     "gaussian_nll",
     "hinge_discriminator_loss",

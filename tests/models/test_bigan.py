@@ -1,0 +1,152 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from lightning_gans import ALI, BiGAN, SettingError, Uniform
+from lightning_gans.networks import MLPDiscriminator, MLPEncoder, MLPGenerator
+from tests.games import points, same, state, train
+
+Z = 3
+
+
+def game(cls=BiGAN, **kwargs):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        generator = MLPGenerator(Z, (2,), (16,), bounded=False)
+        encoder = MLPEncoder((2,), (16,), outputs=Z * cls.outputs_per_latent)
+        return cls(generator, encoder, MLPDiscriminator((2,), (16,), codes=Z), **kwargs)
+
+
+class Affine(nn.Module):
+    """v -> scale v + shift: the generator, or with (1 / scale, -shift / scale) its inverse."""
+
+    latent_dim = 1
+
+    def __init__(self, scale, shift):
+        super().__init__()
+        self.scale, self.shift = nn.Parameter(torch.tensor(scale)), nn.Parameter(torch.tensor(shift))
+
+    def forward(self, v):
+        return self.scale * v + self.shift
+
+
+class Quadratic(nn.Module):
+    """Enough to tell any two normal distributions of pairs apart."""
+
+    def __init__(self):
+        super().__init__()
+        self.out = nn.Linear(5, 1)
+
+    def forward(self, x, z):
+        x = (x - 3) / 2
+        return self.out(torch.cat([x, z, x * x, x * z, z * z], dim=1))
+
+
+def test_losses_follow_the_equations():
+    model, x = game(), points(8)
+    model._randomness.seek(0, 0)
+    z = model.latent(x)
+    real = torch.sigmoid(model.discriminator(x, model.encoder(x)))
+    fake = torch.sigmoid(model.discriminator(model.generator(z), z))
+    model._randomness.seek(0, 0)
+    judged = -real.log().mean() - (1 - fake).log().mean()
+    torch.testing.assert_close(model.discriminator_loss(x), judged, rtol=1e-5, atol=1e-6)
+    model._randomness.seek(0, 0)
+    swapped = -(1 - real).log().mean() - fake.log().mean()
+    torch.testing.assert_close(model.generator_loss(x), swapped, rtol=1e-5, atol=1e-6)
+
+
+def test_generator_and_encoder_both_learn_from_the_pairs():
+    """E learns through the real pairs alone, G through the fake ones alone."""
+    model, x = game(), points(8)
+    model._randomness.seek(0, 0)
+    model.generator_loss(x).backward()
+    learned = {name: p.grad for name, p in model.named_parameters()}
+    model.zero_grad()
+    z = torch.randn(8, Z)
+    F.softplus(model.discriminator(x, model.encoder(x))).mean().backward()
+    for name, p in model.named_parameters():
+        if name.startswith("encoder"):
+            torch.testing.assert_close(learned[name], p.grad)
+        elif name.startswith("generator"):
+            assert p.grad is None
+            assert learned[name].abs().max() > 0
+    model.zero_grad()
+    F.softplus(-model.discriminator(model.generator(z), z)).mean().backward()
+    assert all(p.grad is None for p in model.encoder.parameters())
+
+
+@pytest.mark.parametrize("cls", [BiGAN, ALI])
+@pytest.mark.parametrize(
+    ("moving", "still"), [("discriminator", ("generator", "encoder")), ("generator", ("discriminator",))]
+)
+def test_a_move_changes_only_what_its_player_owns(cls, moving, still):
+    model = game(cls)
+    players = {player.name: player for player in model.players()}
+    assert list(players) == ["discriminator", "generator"]
+    model.players = lambda: [players[moving]]
+    before = state(model)
+    train(model, 2)
+    changed = {name.split(".")[0] for name, value in before.items() if not torch.equal(value, state(model)[name])}
+    assert changed == {"discriminator", "generator", "encoder"} - set(still)
+
+
+def best_loss(encoder):
+    """What the best discriminator reaches where G makes the data's distribution, and E gives the latents'."""
+    adam = {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.05}}
+    model = BiGAN(Affine(2.0, 3.0), encoder, Quadratic(), n_critic=1000, discriminator_optimizer=adam)
+    data = 2 * torch.randn(4096, 1, generator=torch.Generator().manual_seed(1)) + 3
+    trainer = train(model, 100, data=data, batch_size=128)
+    return float(trainer.callback_metrics["loss/discriminator"])
+
+
+def test_the_game_is_won_by_the_inverse_alone():
+    """Theorem 2: D can do no better than guess where E inverts G; right marginals are not enough."""
+    assert best_loss(Affine(0.5, -1.5)) == pytest.approx(2 * math.log(2), abs=0.03)
+    assert best_loss(Affine(-0.5, 1.5)) < 0.7  # E(x) is standard normal too, but of the wrong sign
+
+
+def test_what_is_logged_of_the_inversion():
+    model = BiGAN(Affine(2.0, 3.0), Affine(0.5, -1.0), Quadratic())
+    metrics = train(model, 5, data=torch.zeros(512, 1)).callback_metrics
+    assert {"reconstruction/image", "reconstruction/latent", "accuracy/discriminator"} <= metrics.keys()
+    model = BiGAN(Affine(2.0, 3.0), Affine(0.5, -1.0), Quadratic())
+    model._due = True
+    model.generator_loss(points(16, 1))
+    # E(G(z)) = z + 1/2, and so G(E(x)) = x + 1.
+    assert float(model._journal.notes["reconstruction/latent"]) == pytest.approx(0.25)
+    assert float(model._journal.notes["reconstruction/image"]) == pytest.approx(1.0)
+
+
+def test_logging_changes_nothing():
+    rare, often = game(), game()
+    train(rare, 6, log_every_n_steps=100)
+    train(often, 6, log_every_n_steps=1)
+    assert same(state(rare), state(often))
+
+
+def test_ali_draws_the_latents_that_are_judged():
+    model, x = game(ALI), points(8)
+    model._randomness.seek(0, 0)
+    noise = model.rand(torch.randn, 8, Z)
+    mean, log_variance = model.encoder(x).split(Z, dim=1)
+    model._randomness.seek(0, 0)
+    images, z = model.real(x)
+    assert torch.equal(images, x)
+    torch.testing.assert_close(z, mean + log_variance.exp().sqrt() * noise)
+    torch.testing.assert_close(model.encode(x), mean)
+    with pytest.raises(SettingError, match="3 outputs"):
+        ALI(model.generator, MLPEncoder((2,), outputs=Z), model.discriminator).real(x)
+
+
+def test_networks_are_told_the_size_of_the_latents():
+    known = {"image_shape": (1, 8, 8), "num_classes": 10, "latent_dim": 5}
+    assert BiGAN.facts("discriminator", known, {})["codes"] == 5
+    assert BiGAN.facts("encoder", known, {})["outputs"] == 5
+    assert ALI.facts("encoder", known, {})["outputs"] == 10
+    for role in ("generator", "discriminator"):
+        assert "outputs" not in BiGAN.facts(role, known, {})
+    assert game(prior=Uniform()).sample(4).shape == (4, 2)

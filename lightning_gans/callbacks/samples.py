@@ -8,7 +8,6 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
-from torch.nn import functional as F
 from torch.utils.data import Dataset
 from torchvision.utils import make_grid
 
@@ -135,10 +134,9 @@ class SampleGrid(Callback):
 
 
 def interpolation(model: LatentGame, steps: int, seed: int = 0) -> Tensor:
-    """Images along a line between two latents: a generator that has learned turns one into the other smoothly.
+    """Images along a path between two latents: a generator that has learned turns one into the other smoothly.
 
-    Normal latents are joined along the great circle through them (White 2016, arXiv:1609.04468): a straight line
-    would pass through latents shorter than any that training showed.
+    How latents are joined is for their distribution to say: see ``Prior.join``.
 
     Args:
         model: The model.
@@ -153,27 +151,8 @@ def interpolation(model: LatentGame, steps: int, seed: int = 0) -> Tensor:
     t = torch.linspace(0, 1, steps, device=start.device, dtype=start.dtype)[:, None]  # (steps, 1)
     rest = [part[:1].expand(steps, *part.shape[1:]) for part in inputs[1:]]  # labels: those of the start
     with torch.no_grad():
-        images: Tensor = model(slerp(start, end, t), *rest)
+        images: Tensor = model(model.prior.join(start, end, t), *rest)
     return images
-
-
-def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
-    """Spherical interpolation between vectors (Shoemake 1985), with their lengths joined along.
-
-    Args:
-        start: (Z,).
-        end: (Z,).
-        t: Positions (steps, 1), in [0, 1].
-
-    Example:
-        >>> slerp(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), torch.tensor([[0.5]]))
-        tensor([[0.7071, 0.7071]])
-    """
-    cosine = F.cosine_similarity(start, end, dim=0).clamp(-1, 1)
-    angle = torch.arccos(cosine)
-    if angle < 1e-4:
-        return torch.lerp(start, end, t)
-    return (torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end) / torch.sin(angle)
 
 
 def compose(fake: Tensor, row: Tensor, real: Tensor | None) -> Image.Image:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
 from lightning_gans.callbacks.points import View, draw_histogram, draw_points
-from lightning_gans.callbacks.samples import columns, grid, slerp
+from lightning_gans.callbacks.samples import columns, grid
 from lightning_gans.cli.runs import read_checkpoint, require_writable
 from lightning_gans.core import Game, LatentGame
 from lightning_gans.core.randomness import mix
@@ -100,7 +100,7 @@ def _independent(model: LatentGame, wanted: Wanted, start: int) -> Tensor:
 
 @torch.no_grad()
 def _interpolated(model: LatentGame, wanted: Wanted, start: int) -> Tensor:
-    """Row r leads from latent 2r to latent 2r + 1 along the great circle through them; its class stays."""
+    """Row r leads from latent 2r to latent 2r + 1, as the prior joins them; its class stays."""
     assert wanted.interpolate is not None
     prior = model.prior if wanted.truncation is None else model.prior.truncate(wanted.truncation)
     rows, steps = torch.arange(start, start + _AT_ONCE) // wanted.interpolate, wanted.interpolate
@@ -108,7 +108,7 @@ def _interpolated(model: LatentGame, wanted: Wanted, start: int) -> Tensor:
     ends = torch.arange(2 * first, 2 * last) // 2  # the row of each latent
     z, *rest = model.sampling_inputs(2 * first, 2 * last, mix(wanted.seed, 2), prior, _classes(wanted.labels, ends))
     t = torch.linspace(0, 1, steps, device=z.device, dtype=z.dtype)[:, None]  # (steps, 1)
-    path = torch.cat([slerp(start_, end, t) for start_, end in zip(z[::2], z[1::2], strict=True)])
+    path = torch.cat([prior.join(start_, end, t) for start_, end in zip(z[::2], z[1::2], strict=True)])
     chosen = slice(start - first * steps, start - first * steps + _AT_ONCE)
     inputs = [path[chosen], *(part[::2].repeat_interleave(steps, 0)[chosen] for part in rest)]
     images: Tensor = model(*inputs, ema=wanted.ema)

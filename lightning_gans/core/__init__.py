@@ -9,13 +9,14 @@ from lightning_gans.core.joint import JointGAN
 from lightning_gans.core.latent import LatentGame
 from lightning_gans.core.logging import log_values
 from lightning_gans.core.player import Player
-from lightning_gans.core.randomness import Normal, Prior, Uniform
+from lightning_gans.core.randomness import Codes, Normal, Prior, Uniform
 from lightning_gans.core.trick import Trick
 from lightning_gans.core.unrolling import InnerOptimizer, InnerSGD, OwnOptimizer, under, unroll
 from lightning_gans.core.variational import Variational, VariationalGame
 
 __all__ = [
     "GAN",
+    "Codes",
     "Conditional",
     "DivergedError",
     "Game",

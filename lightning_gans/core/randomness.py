@@ -8,11 +8,13 @@ process would use, and a resumed run continues with the noise that an uninterrup
 import hashlib
 import struct
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from lightning_gans.errors import SettingError
 
@@ -35,6 +37,21 @@ class Prior(ABC):
     @abstractmethod
     def truncate(self, bound: float) -> "Prior":
         """The same distribution, conditioned on every entry lying within ``bound`` of the center."""
+
+    def join(self, start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+        """A path between two latents through latents like them: here along the great circle through both.
+
+        A straight line would pass through latents shorter than any normal ones (White 2016, arXiv:1609.04468).
+
+        Args:
+            start: (Z,).
+            end: (Z,).
+            t: Positions (S, 1), in [0, 1].
+
+        Returns:
+            (S, Z).
+        """
+        return slerp(start, end, t)
 
 
 class Normal(Prior):
@@ -98,6 +115,98 @@ class Uniform(Prior):
         if not bound > 0:
             raise SettingError("truncation", bound, "must be positive")
         return Uniform(center - min(bound, half), center + min(bound, half))
+
+    def join(self, start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+        """The straight line, which does not leave the cube."""
+        return torch.lerp(start, end, t)
+
+
+class Codes(Prior):
+    """Latents that say something: z = (noise, one-hot codes, continuous codes), the codes uniform.
+
+    Chen et al. 2016, arXiv:1606.03657, section 5: a code c_k ~ Cat(K, 1 / K) is a one-hot vector of K numbers, a
+    continuous code is one number, c ~ Unif(-1, 1). What the codes leave of the size asked for is noise.
+
+    Args:
+        categories: Number of categories K of each categorical code.
+        continuous: Number of continuous codes.
+        noise: Distribution of the noise; standard normal when None.
+        bound: Largest absolute value of a continuous code.
+
+    Raises:
+        SettingError: A number is impossible, or latents are asked for that have no room for the codes.
+
+    Example:
+        >>> prior = Codes(categories=[3], continuous=1)
+        >>> z = prior(5, 6, generator=torch.Generator().manual_seed(0), device=torch.device("cpu"))
+        >>> [part.shape for part in prior.parts(z)], z[:, 2:5].sum(1)
+        ([torch.Size([5, 2]), torch.Size([5, 3]), torch.Size([5, 1])], tensor([1., 1., 1., 1., 1.]))
+    """
+
+    def __init__(
+        self, categories: Sequence[int] = (10,), continuous: int = 2, noise: Prior | None = None, bound: float = 1.0
+    ) -> None:
+        if any(count < 2 for count in categories):
+            raise SettingError("categories", list(categories), "a categorical code needs 2 or more categories")
+        if continuous < 0:
+            raise SettingError("continuous", continuous, "must be 0 or more codes")
+        self.categories, self.continuous = tuple(categories), continuous
+        self.noise, self.codes = noise if noise is not None else Normal(), Uniform(-bound, bound)
+
+    @property
+    def parameters(self) -> int:
+        """How many parameters a distribution of the codes has: logits of categories, two for a continuous code."""
+        return sum(self.categories) + 2 * self.continuous
+
+    def sizes(self, latent_dim: int) -> list[int]:
+        """The sizes of the parts: noise, each categorical code, all continuous codes together."""
+        codes = [*self.categories, self.continuous]
+        if latent_dim < sum(codes):
+            raise SettingError("latent_dim", latent_dim, f"the codes alone take {sum(codes)}; the rest is noise")
+        return [latent_dim - sum(codes), *codes]
+
+    def parts(self, z: Tensor) -> tuple[Tensor, ...]:
+        """Noise, each categorical code and all continuous codes of latents (N, Z)."""
+        return z.split(self.sizes(z.shape[1]), dim=1)
+
+    def __call__(self, *size: int, generator: torch.Generator, device: torch.device) -> Tensor:
+        """Draw latents (N, Z)."""
+        n, latent_dim = size
+        spare = self.sizes(latent_dim)[0]
+        noise = self.noise(n, spare, generator=generator, device=device)
+        drawn = [torch.randint(count, (n,), generator=generator, device=device) for count in self.categories]
+        hot = [F.one_hot(code, count).to(noise.dtype) for code, count in zip(drawn, self.categories, strict=True)]
+        return torch.cat([noise, *hot, self.codes(n, self.continuous, generator=generator, device=device)], dim=1)
+
+    def truncate(self, bound: float) -> "Codes":
+        """The same, noise and continuous codes each conditioned as their own distributions are."""
+        within = min(bound, self.codes.high)
+        return Codes(self.categories, self.continuous, self.noise.truncate(bound), within)
+
+    def join(self, start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+        """Noise and continuous codes go from one to the other; categories, of which there is no half, stay."""
+        (noise, *hot, codes), (end_noise, *_, end_codes) = self.parts(start[None]), self.parts(end[None])
+        joined = self.noise.join(noise[0], end_noise[0], t), self.codes.join(codes[0], end_codes[0], t)
+        return torch.cat([joined[0], *(code.expand(len(t), -1) for code in hot), joined[1]], dim=1)
+
+
+def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+    """Spherical interpolation between vectors (Shoemake 1985), with their lengths joined along.
+
+    Args:
+        start: (Z,).
+        end: (Z,).
+        t: Positions (steps, 1), in [0, 1].
+
+    Example:
+        >>> slerp(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), torch.tensor([[0.5]]))
+        tensor([[0.7071, 0.7071]])
+    """
+    cosine = F.cosine_similarity(start, end, dim=0).clamp(-1, 1)
+    angle = torch.arccos(cosine)
+    if angle < 1e-4:
+        return torch.lerp(start, end, t)
+    return (torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end) / torch.sin(angle)
 
 
 def mix(*coordinates: int) -> int:

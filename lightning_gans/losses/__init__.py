@@ -22,6 +22,7 @@ from lightning_gans.losses.divergences import (
     SquaredHellinger,
     TotalVariation,
 )
+from lightning_gans.losses.information import categorical_information, continuous_information
 from lightning_gans.losses.variational import gaussian_kl, gaussian_nll, reparametrize
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
     "ReverseKL",
     "SquaredHellinger",
     "TotalVariation",
+    "categorical_information",
+    "continuous_information",
     "gaussian_kl",
     "gaussian_nll",
     "hinge_discriminator_loss",

@@ -9,17 +9,21 @@ from lightning_gans.errors import SettingError
 if TYPE_CHECKING:
     from lightning_gans.core import GAN, Conditional, Game, Inference, LatentGame, Normal, Player, Prior, Trick, Uniform
     from lightning_gans.models import (
+        AAE,
         ACGAN,
         ALI,
         DCGAN,
         FGAN,
         LSGAN,
         VAE,
+        VAEGAN,
         WGAN,
         WGANGP,
         BiGAN,
         ConditionalGAN,
+        ConditionalVAE,
         HingeGAN,
+        InfoGAN,
         MinimaxGAN,
         PacGAN,
         ProjectionGAN,
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 __version__ = version("lightning-gans")
 
 __all__ = [
+    "AAE",
     "ACGAN",
     "ALI",
     "DCGAN",
@@ -37,14 +42,17 @@ __all__ = [
     "GAN",
     "LSGAN",
     "VAE",
+    "VAEGAN",
     "WGAN",
     "WGANGP",
     "BiGAN",
     "Conditional",
     "ConditionalGAN",
+    "ConditionalVAE",
     "Game",
     "HingeGAN",
     "Inference",
+    "InfoGAN",
     "LatentGame",
     "MinimaxGAN",
     "Normal",

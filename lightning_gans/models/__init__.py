@@ -1,32 +1,40 @@
 """The variants, one paper a file; no variant imports another."""
 
+from lightning_gans.models.aae import AAE
 from lightning_gans.models.acgan import ACGAN
 from lightning_gans.models.bigan import ALI, BiGAN
 from lightning_gans.models.cgan import ConditionalGAN
+from lightning_gans.models.cvae import ConditionalVAE
 from lightning_gans.models.dcgan import DCGAN
 from lightning_gans.models.fgan import FGAN, SaddlePointFGAN
 from lightning_gans.models.gan import MinimaxGAN
 from lightning_gans.models.hinge import HingeGAN
+from lightning_gans.models.infogan import InfoGAN
 from lightning_gans.models.lsgan import LSGAN
 from lightning_gans.models.pacgan import PacGAN
 from lightning_gans.models.projection import ProjectionGAN
 from lightning_gans.models.unrolled import UnrolledGAN
 from lightning_gans.models.vae import VAE
+from lightning_gans.models.vaegan import VAEGAN
 from lightning_gans.models.wgan import WGAN
 from lightning_gans.models.wgan_gp import WGANGP
 
 __all__ = [
+    "AAE",
     "ACGAN",
     "ALI",
     "DCGAN",
     "FGAN",
     "LSGAN",
     "VAE",
+    "VAEGAN",
     "WGAN",
     "WGANGP",
     "BiGAN",
     "ConditionalGAN",
+    "ConditionalVAE",
     "HingeGAN",
+    "InfoGAN",
     "MinimaxGAN",
     "PacGAN",
     "ProjectionGAN",

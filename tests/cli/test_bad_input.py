@@ -153,9 +153,7 @@ def test_non_finite_loss_names_the_player_and_keeps_the_last_good_state(command,
 
 
 def test_labels_are_missing_for_a_conditional_model(command):
-    networks = ["--model.generator", "LabeledGenerator", "--model.discriminator", "LabeledDiscriminator"]
-    model = ["--model", "ConditionalGAN", *(n if n.startswith("--") else f"tests.cli.parts.{n}" for n in networks)]
-    done = command("fit", *model, "--data", "tests.cli.parts.Unlabeled", *QUIET, "--trainer.max_steps", "2")
+    done = command("fit", "--config", "cgan", "--data", "tests.cli.parts.Unlabeled", *QUIET, "--trainer.max_steps", "2")
     refused(done, "batch", "conditional", "labels")
 
 

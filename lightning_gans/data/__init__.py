@@ -6,6 +6,7 @@ from lightning_gans.data.datasets import ImageDataset
 from lightning_gans.data.digits import Digits
 from lightning_gans.data.folder import ImageFolder
 from lightning_gans.data.mixtures import GaussianMixture2D, Grid2D, Ring2D
+from lightning_gans.data.stacked import StackedMNIST
 
 __all__ = [
     "CIFAR10",
@@ -18,4 +19,5 @@ __all__ = [
     "ImageDataset",
     "ImageFolder",
     "Ring2D",
+    "StackedMNIST",
 ]

@@ -1,6 +1,5 @@
 """Random changes of training images that a row's number decides, so that a resumed run sees the same ones."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,23 +8,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from lightning_gans.augmentations import Augmentation
 from lightning_gans.core.randomness import mix
-
-
-class Augmentation(ABC):
-    """A change of images that a few uniform random numbers an image select."""
-
-    draws: int
-    """How many of them."""
-
-    @abstractmethod
-    def __call__(self, images: Tensor, uniform: Tensor) -> Tensor:
-        """Change images.
-
-        Args:
-            images: (N, C, H, W).
-            uniform: (N, draws) in [0, 1).
-        """
 
 
 class RandomFlip(Augmentation):

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lightning_gans.data.augmentation import Augmentation, RandomFlip
 from lightning_gans.data.base import ImageData
-from lightning_gans.data.datasets import ImageDataset
+from lightning_gans.data.datasets import BatchedDataset, ImageDataset
 from lightning_gans.errors import SettingError
 from lightning_gans.features import MNISTFeatures
 
@@ -48,7 +48,7 @@ class Downloadable(ImageData):
         """Download what is missing, with torchvision."""
 
     @abstractmethod
-    def read(self, train: bool) -> ImageDataset:
+    def read(self, train: bool) -> BatchedDataset:
         """Read the training or the test images."""
 
     def prepare_data(self) -> None:
@@ -65,13 +65,13 @@ class Downloadable(ImageData):
             remedy = f"the download to {self.root} failed ({error}); fetch the files elsewhere and give their folder"
             raise SettingError("download", True, remedy) from error
 
-    def load(self) -> ImageDataset:
+    def load(self) -> BatchedDataset:
         """The training images."""
         if self.trainer is None:
             self.prepare_data()  # otherwise Lightning has done so
         return self.read(train=True)
 
-    def load_held_out(self) -> ImageDataset:
+    def load_held_out(self) -> BatchedDataset:
         """The test images."""
         return self.read(train=False)
 

@@ -9,7 +9,7 @@ wrapped by ``ModuleFeatures``; ``InceptionFeatures`` are the ones that papers us
 from lightning_gans.features.classifier import Classifier, load_classifier, save_classifier
 from lightning_gans.features.extractor import Extractor, Features
 from lightning_gans.features.foundation import CLIPFeatures, DINOv2Features
-from lightning_gans.features.generic import IdentityFeatures, ModuleFeatures
+from lightning_gans.features.generic import IdentityFeatures, ModuleFeatures, StackedFeatures
 from lightning_gans.features.inception import InceptionFeatures
 from lightning_gans.features.shipped import ClassifierFeatures, DigitsFeatures, MNISTFeatures
 
@@ -25,6 +25,7 @@ __all__ = [
     "InceptionFeatures",
     "MNISTFeatures",
     "ModuleFeatures",
+    "StackedFeatures",
     "load_classifier",
     "save_classifier",
 ]

@@ -101,3 +101,46 @@ class ModuleFeatures(Extractor):
             wanted = f"float ({count}, {'D' if width is None else width})"
             remedy = f"returned {kind} {describe(output)} where {wanted} is needed; flatten or convert it in forward"
             raise SettingError("module", type(self.module).__name__, remedy)
+
+
+class StackedFeatures(Extractor):
+    """An extractor of gray images applied to each channel: features side by side, logits for every combination.
+
+    The logit of a combination of classes is the sum of its channels' log-probabilities: channels are classified by
+    themselves, as for Stacked MNIST (Srivastava et al. 2017, arXiv:1705.07761, section 5.2).
+
+    Args:
+        extractor: Of gray images (N, 1, H, W), with K classes.
+        name: Name in metrics.
+        channels: Number of channels C; there are K^C classes.
+
+    Raises:
+        SettingError: The extractor takes other images than gray ones, or knows no classes.
+
+    Example:
+        >>> from lightning_gans.features import DigitsFeatures
+        >>> stacked = StackedFeatures(DigitsFeatures(), "pairs", channels=2)
+        >>> features, logits = stacked(torch.zeros(3, 2, 8, 8, dtype=torch.uint8))
+        >>> features.shape, logits.shape
+        (torch.Size([3, 128]), torch.Size([3, 100]))
+    """
+
+    def __init__(self, extractor: Extractor, name: str, channels: int) -> None:
+        shape, classes = extractor.image_shape, extractor.num_classes
+        if shape is None or shape[0] != 1 or classes is None:
+            raise SettingError("extractor", extractor.name, "must be made for gray images (1, H, W) and know classes")
+        super().__init__(name, image_shape=(channels, *shape[1:]), num_classes=classes**channels)
+        self.preprocessing = f"channel by channel: {extractor.preprocessing}"
+        self.structure = extractor.fingerprint
+        self.extractor, self.channels = extractor, channels
+        self.freeze()
+
+    def extract(self, images: Tensor) -> Features:
+        """``(N, C, H, W)`` uint8 to features ``(N, C D)`` and logits ``(N, K^C)``."""
+        features, logits = self.extractor(images.flatten(0, 1)[:, None])
+        assert logits is not None
+        first, *others = logits.log_softmax(1).unflatten(0, (-1, self.channels)).unbind(1)  # (N, K) each
+        joint = first
+        for other in others:
+            joint = (joint[:, :, None] + other[:, None]).flatten(1)  # (N, K^2), ...
+        return Features(features.unflatten(0, (-1, self.channels)).flatten(1), joint)

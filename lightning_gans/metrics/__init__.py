@@ -1,5 +1,6 @@
 """Metrics of generative models: pure functions in ``functional``, and the torchmetrics classes that keep state."""
 
+from lightning_gans.metrics.classes import ClassCoverage
 from lightning_gans.metrics.features import (
     DensityCoverage,
     FrechetDistance,
@@ -11,6 +12,7 @@ from lightning_gans.metrics.features import (
 from lightning_gans.metrics.inception import InceptionScore
 
 __all__ = [
+    "ClassCoverage",
     "DensityCoverage",
     "FrechetDistance",
     "InceptionScore",

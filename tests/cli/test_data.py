@@ -14,7 +14,7 @@ from tests.data.files import save, write_cifar, write_mnist
 CONFIGS = Path(__file__).parents[2] / "configs"
 OVERLAYS = sorted(path.stem for path in (CONFIGS / "data").glob("*.yaml"))
 SHORT = [*QUIET, "--trainer.max_steps", "2", "--metrics.num_samples", "64", "--samples.num", "4"]
-FEATURES = {"digits": "digits", "mnist": "mnist", "ring": "points", "grid": "points"}
+FEATURES = {"digits": "digits", "mnist": "mnist", "ring": "points", "grid": "points", "stacked_mnist": "stacked_mnist"}
 
 
 @pytest.fixture

@@ -167,7 +167,8 @@ class Codes(Prior):
 
     def parts(self, z: Tensor) -> tuple[Tensor, ...]:
         """Noise, each categorical code and all continuous codes of latents (N, Z)."""
-        return z.split(self.sizes(z.shape[1]), dim=1)
+        found: tuple[Tensor, ...] = z.split(self.sizes(z.shape[1]), dim=1)
+        return found
 
     def __call__(self, *size: int, generator: torch.Generator, device: torch.device) -> Tensor:
         """Draw latents (N, Z)."""

@@ -39,9 +39,9 @@ def continuous_information(codes: Tensor, mean: Tensor, log_deviation: Tensor, w
 
     Example:
         >>> import torch
-        >>> c = torch.linspace(-1, 1, 1001)[:, None]  # knowing nothing but mean and variance, 1 / 3
+        >>> c = torch.tensor([[-1.0], [1.0]]) / math.sqrt(3)  # all that Q knows are mean and variance
         >>> continuous_information(c, torch.zeros_like(c), torch.full_like(c, -math.log(3) / 2))
-        tensor(-0.1774)
+        tensor(-0.1765)
     """
     z = (codes - mean) * (-log_deviation).exp()
     log_likelihood = -z.square() / 2 - log_deviation - math.log(2 * math.pi) / 2  # (N, J)

@@ -6,6 +6,7 @@ from lightning_gans.models.bigan import ALI, BiGAN
 from lightning_gans.models.cgan import ConditionalGAN
 from lightning_gans.models.cvae import ConditionalVAE
 from lightning_gans.models.dcgan import DCGAN
+from lightning_gans.models.dragan import DRAGAN
 from lightning_gans.models.fgan import FGAN, SaddlePointFGAN
 from lightning_gans.models.gan import MinimaxGAN
 from lightning_gans.models.hinge import HingeGAN
@@ -13,9 +14,12 @@ from lightning_gans.models.infogan import InfoGAN
 from lightning_gans.models.lsgan import LSGAN
 from lightning_gans.models.pacgan import PacGAN
 from lightning_gans.models.projection import ProjectionGAN
+from lightning_gans.models.r3gan import R3GAN
+from lightning_gans.models.sngan import SNGAN
 from lightning_gans.models.unrolled import UnrolledGAN
 from lightning_gans.models.vae import VAE
 from lightning_gans.models.vaegan import VAEGAN
+from lightning_gans.models.veegan import VEEGAN
 from lightning_gans.models.wgan import WGAN
 from lightning_gans.models.wgan_gp import WGANGP
 
@@ -24,10 +28,14 @@ __all__ = [
     "ACGAN",
     "ALI",
     "DCGAN",
+    "DRAGAN",
     "FGAN",
     "LSGAN",
+    "R3GAN",
+    "SNGAN",
     "VAE",
     "VAEGAN",
+    "VEEGAN",
     "WGAN",
     "WGANGP",
     "BiGAN",

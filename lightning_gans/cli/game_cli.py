@@ -20,6 +20,7 @@ from lightning_gans.callbacks.folder import run_folder
 from lightning_gans.cli.commands import COMMANDS
 from lightning_gans.cli.facts import fill_facts, require_fitting
 from lightning_gans.cli.messages import config_files, parsing_error, require_readable
+from lightning_gans.cli.overlays import fitting
 from lightning_gans.cli.resuming import announce, leave_if_finished, with_saved_config
 from lightning_gans.cli.runs import find_checkpoint, require_writable, run_dir, wandb_logger
 from lightning_gans.core import Game
@@ -148,7 +149,8 @@ def run(args: list[str]) -> None:
     Args:
         args: The command and its arguments.
     """
-    sys.argv = [sys.argv[0], *with_saved_config(args)]  # Lightning reads it too, and starts other processes with it
+    # Lightning reads it too, and starts other processes with it.
+    sys.argv = [sys.argv[0], *fitting(with_saved_config(args))]
     parser: dict[str, Any] = {"exit_on_error": False, "allow_abbrev": False}
     GameCLI(
         Game,

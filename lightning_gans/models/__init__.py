@@ -12,6 +12,7 @@ from lightning_gans.models.gan import MinimaxGAN
 from lightning_gans.models.hinge import HingeGAN
 from lightning_gans.models.infogan import InfoGAN
 from lightning_gans.models.lsgan import LSGAN
+from lightning_gans.models.mmd_gan import MMDGAN
 from lightning_gans.models.pacgan import PacGAN
 from lightning_gans.models.projection import ProjectionGAN
 from lightning_gans.models.r3gan import R3GAN
@@ -31,6 +32,7 @@ __all__ = [
     "DRAGAN",
     "FGAN",
     "LSGAN",
+    "MMDGAN",
     "R3GAN",
     "SNGAN",
     "VAE",

@@ -7,6 +7,8 @@ from lightning_gans.losses.adversarial import (
     minimax_discriminator_loss,
     minimax_generator_loss,
     non_saturating_generator_loss,
+    relativistic_discriminator_loss,
+    relativistic_generator_loss,
     wasserstein_discriminator_loss,
     wasserstein_generator_loss,
 )
@@ -46,6 +48,8 @@ __all__ = [
     "minimax_discriminator_loss",
     "minimax_generator_loss",
     "non_saturating_generator_loss",
+    "relativistic_discriminator_loss",
+    "relativistic_generator_loss",
     "reparametrize",
     "wasserstein_discriminator_loss",
     "wasserstein_generator_loss",

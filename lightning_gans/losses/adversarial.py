@@ -131,3 +131,36 @@ def wasserstein_generator_loss(fake_logits: Tensor) -> Tensor:
         tensor(-1.5000)
     """
     return -fake_logits.mean()
+
+
+def relativistic_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """-E[log sigmoid(D(x) - D(G(z)))]: each real sample is to look more real than the fake one that it is paired with.
+
+    Jolicoeur-Martineau 2019, arXiv:1807.00734, section 4.1; the objective of R3GAN (Huang et al. 2024,
+    arXiv:2501.05441, section 2.1). It depends on differences alone.
+
+    Args:
+        real_logits: (N, ...).
+        fake_logits: (N, ...), paired with the real ones in their order.
+
+    Example:
+        >>> import torch
+        >>> relativistic_discriminator_loss(torch.full((2,), 7.0), torch.full((2,), 7.0))  # log 2
+        tensor(0.6931)
+    """
+    return F.softplus(fake_logits - real_logits).mean()
+
+
+def relativistic_generator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """-E[log sigmoid(D(G(z)) - D(x))]: the same with the roles exchanged, as the non-saturating loss has it.
+
+    Args:
+        real_logits: (N, ...).
+        fake_logits: (N, ...), paired with the real ones in their order.
+
+    Example:
+        >>> import torch
+        >>> relativistic_generator_loss(torch.zeros(2), torch.full((2,), 100.0))
+        tensor(0.)
+    """
+    return relativistic_discriminator_loss(fake_logits, real_logits)

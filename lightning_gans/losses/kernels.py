@@ -155,6 +155,40 @@ class GaussianKernel(Kernel):
 
 
 @dataclass(frozen=True, init=False)
+class RationalQuadraticKernel(Kernel):
+    r"""``k(x, y) = sum_a (1 + |x - y|^2 / (2 a))^(-a)`` over one exponent ``a`` or several: tails as of a power.
+
+    The defaults are those of Binkowski et al. 2018, arXiv:1801.01401, section 2.1. A mixture of Gaussian kernels of all
+    bandwidths, so none has to be chosen, and gradients do not vanish between sets that are far apart.
+
+    Args:
+        exponent: One exponent or a sequence, each above 0.
+
+    Raises:
+        SettingError: If there is no exponent or one is not above 0.
+
+    Example:
+        >>> RationalQuadraticKernel(1.0)(torch.zeros(1, 2), torch.ones(1, 2))
+        tensor([[0.5000]])
+    """
+
+    translation_invariant: ClassVar[bool] = True
+    exponents: tuple[float, ...]
+
+    def __init__(self, exponent: float | Sequence[float] = (0.2, 0.5, 1.0, 2.0, 5.0)) -> None:
+        values = tuple(map(float, exponent)) if isinstance(exponent, Sequence) else (float(exponent),)
+        if not values or not all(value > 0 for value in values):
+            raise SettingError("exponent", exponent, "every exponent must be above 0, and there must be one at least")
+        object.__setattr__(self, "exponents", values)
+
+    def from_inner(self, inner: Tensor, x_squared: Tensor, y_squared: Tensor, dim: int) -> Tensor:
+        """See ``Kernel.from_inner``."""
+        squared = (x_squared[:, None] + y_squared - 2 * inner).clamp_min(0)
+        first, *others = ((1 + squared / (2 * value)) ** -value for value in self.exponents)
+        return sum(others, start=first)
+
+
+@dataclass(frozen=True, init=False)
 class MedianGaussianKernel(Kernel):
     r"""Gaussian kernel whose bandwidth is the median distance between samples, times each of ``scales``.
 

@@ -58,6 +58,8 @@ class SpectralNorm(nn.Module):
 def spectrally_normalized(module: nn.Module) -> nn.Module:
     """Wrap every linear, 2-D convolutional and embedding layer of a module, in place; returns the module.
 
+    Layers that are wrapped already stay as they are.
+
     Args:
         module: A discriminator, with its weights initialized.
 
@@ -65,6 +67,8 @@ def spectrally_normalized(module: nn.Module) -> nn.Module:
         >>> spectrally_normalized(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))[0].layer
         Linear(in_features=2, out_features=3, bias=True)
     """
+    if isinstance(module, SpectralNorm):
+        return module
     if isinstance(module, nn.Linear | nn.Conv2d | nn.Embedding):
         return SpectralNorm(module)
     for name, child in module.named_children():

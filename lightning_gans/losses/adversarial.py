@@ -160,7 +160,7 @@ def relativistic_generator_loss(real_logits: Tensor, fake_logits: Tensor) -> Ten
 
     Example:
         >>> import torch
-        >>> relativistic_generator_loss(torch.zeros(2), torch.full((2,), 100.0))
-        tensor(0.)
+        >>> relativistic_generator_loss(torch.zeros(2), torch.ones(2))
+        tensor(0.3133)
     """
     return relativistic_discriminator_loss(fake_logits, real_logits)

@@ -98,7 +98,7 @@ def _power_integral(alpha: float, p: Gaussian, q: Gaussian) -> float:
     variance = alpha * q.std**2 + (1 - alpha) * p.std**2
     if variance <= 0:
         return math.inf
-    scale = q.std**alpha * p.std ** (1 - alpha) / math.sqrt(variance)
+    scale = math.pow(q.std, alpha) * math.pow(p.std, 1 - alpha) / math.sqrt(variance)
     return scale * math.exp(-alpha * (1 - alpha) * (p.mean - q.mean) ** 2 / (2 * variance))
 
 

@@ -1,0 +1,52 @@
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from lightning_gans import R3GAN, SettingError
+from tests.games import gan, points
+
+
+def slopes(network, x):
+    """The squared gradient of each sample's logit, by central differences in double precision: (N,)."""
+    step = 1e-5
+    moved = [(network(x + step * axis) - network(x - step * axis)) / (2 * step) for axis in torch.eye(2).double()]
+    return torch.cat(moved, 1).square().sum(1)
+
+
+def test_losses_follow_the_formula():
+    model, x = gan(R3GAN, gamma=0.7).double(), points(8).double()
+    model._randomness.seek(0, 0)
+    fake = model.generator(model.latent(x)).detach()
+    real_logits, fake_logits = model.discriminator(x), model.discriminator(fake)
+    penalties = slopes(model.discriminator, x).mean() + slopes(model.discriminator, fake).mean()
+    expected = torch.log1p(torch.exp(-(real_logits - fake_logits))).mean() + 0.7 / 2 * penalties
+    model._randomness.seek(0, 0)
+    torch.testing.assert_close(model.discriminator_loss(x), expected, rtol=1e-5, atol=1e-6)
+    model._randomness.seek(0, 0)
+    torch.testing.assert_close(model.generator_loss(x), F.softplus(real_logits - fake_logits).mean())
+
+
+def test_only_differences_count_and_pairs_are_kept():
+    """A constant added to D changes no loss, which is no such thing in the original game; other pairs do."""
+    model, x = gan(R3GAN, gamma=0.0), points(64)
+
+    def losses(batch):
+        model._randomness.seek(0, 0)
+        discriminator = model.discriminator_loss(batch)
+        model._randomness.seek(0, 0)
+        return torch.stack([discriminator, model.generator_loss(batch)])
+
+    before = losses(x)
+    with torch.no_grad():
+        model.discriminator.out.bias.add_(5.0)
+    torch.testing.assert_close(losses(x), before)
+    assert (losses(x.flip(0)) - before).abs().max() > 1e-5
+
+
+def test_bad_settings_are_named():
+    with pytest.raises(SettingError, match="gamma=-1"):
+        gan(R3GAN, gamma=-1)
+    critic = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    with pytest.raises(SettingError, match="BatchNorm1d at '1'"):
+        R3GAN(nn.Linear(3, 2), critic, latent_dim=3)

@@ -12,7 +12,7 @@ class _ZeroCentered(Trick):
 
     Args:
         gamma: Weight.
-        every: Computed in every n-th round only (lazy regularization: Karras et al. 2020, arXiv:1912.04958, app. B).
+        every: Computed in rounds n, 2n, ... counted from 1, as players move (lazy regularization: Karras et al. 2020, arXiv:1912.04958, app. B).
 
     Raises:
         SettingError: A setting is out of its range.
@@ -31,7 +31,7 @@ class _ZeroCentered(Trick):
 
     def weight(self, game: GAN) -> float:
         """What the penalty counts in this round, 0 where it is not due."""
-        return self.gamma / 2 * self.every if game.round % self.every == 0 else 0.0
+        return self.gamma / 2 * self.every if (game.round + 1) % self.every == 0 else 0.0
 
 
 class R1(_ZeroCentered):

@@ -12,7 +12,8 @@ class _ZeroCentered(Trick):
 
     Args:
         gamma: Weight.
-        every: Computed in rounds n, 2n, ... counted from 1, as players move (lazy regularization: Karras et al. 2020, arXiv:1912.04958, app. B).
+        every: Computed in rounds n, 2n, ... only, counted from 1 as players move (lazy regularization: Karras et al.
+            2020, arXiv:1912.04958, app. B).
 
     Raises:
         SettingError: A setting is out of its range.

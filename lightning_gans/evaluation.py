@@ -48,8 +48,8 @@ class Evaluator:
         kernel: Of MMD: KID's by default; ``GaussianKernel(10.0)`` with CLIP's features gives CMMD (times 1,000).
         resamples: Number of half-samples for 95% intervals; 0 for none.
         extra: Further torchmetrics metrics by name, fed with uint8 images: ``update(images, real=...)`` where they
-            take that argument, and with the fake ones alone where they do not. One whose result is a dict names its
-            figures itself.
+            take that argument, and with the fake ones alone where they do not; ``update(source=...)`` gets what makes
+            them, and samples as it likes. One whose result is a dict names its figures itself.
         on_batch: Called after each batch with the number of images done and their total, for a progress bar.
 
     Raises:
@@ -209,7 +209,9 @@ class Evaluator:
         values: dict[str, float] = {}
         for name, metric in self.extra.items():
             metric.reset()
-            if _takes_real(metric):
+            if _takes(metric, "source"):
+                metric.update(source=fake)
+            elif _takes(metric, "real"):
                 if name not in self._fed:
                     self._feed(metric, real, {"real": True})
                 self._feed(metric, fake, {"real": False})
@@ -365,5 +367,5 @@ def _spans(begin: int, end: int, size: int) -> Iterator[tuple[int, int]]:
         yield first, min(first + size, end)
 
 
-def _takes_real(metric: Metric) -> bool:
-    return "real" in inspect.signature(metric.update).parameters
+def _takes(metric: Metric, name: str) -> bool:
+    return name in inspect.signature(metric.update).parameters

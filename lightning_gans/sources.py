@@ -43,6 +43,10 @@ class Source(ABC):
         """Real images as they come back from their latents, where the model has an encoder."""
         return None
 
+    def in_class(self, label: int) -> "Source | None":
+        """The same samples in one class: of the same latents, where a conditional model makes them."""
+        return None
+
     @abstractmethod
     def protocol(self) -> dict[str, Any]:
         """What identifies the images, as plain data: part of reports and of cache keys."""
@@ -119,15 +123,19 @@ class SampledSource(Source):
         num_samples: How many.
         seed: Selects them.
         ema: Averaged weights, or the raw ones.
+        label: The class of all of them, of a conditional model; None for those that it draws.
 
     Raises:
         SettingError: Fewer than two samples.
     """
 
-    def __init__(self, model: Sampler, num_samples: int, seed: int = 0, ema: bool = True) -> None:
+    def __init__(
+        self, model: Sampler, num_samples: int, seed: int = 0, ema: bool = True, label: int | None = None
+    ) -> None:
         if num_samples < 2:
             raise SettingError("num_samples", num_samples, "a distribution needs at least 2 samples")
         self.model, self.num_samples, self.seed, self.ema = model, num_samples, seed, ema
+        self.label = label
         self.num_classes = getattr(model, "num_classes", None)
 
     def __len__(self) -> int:
@@ -135,14 +143,23 @@ class SampledSource(Source):
 
     def images(self, first: int, last: int) -> Tensor:
         """Samples ``first`` to ``last``."""
-        samples = self.model.sample(last - first, seed=self.seed, ema=self.ema, start=first)
+        asked: dict[str, Any] = {} if self.label is None else {"labels": torch.full((last - first,), self.label)}
+        samples = self.model.sample(last - first, seed=self.seed, ema=self.ema, start=first, **asked)
         return to_uint8(samples) if samples.ndim == 4 else samples
 
     def labels(self, first: int, last: int) -> Tensor | None:
         """What a conditional model was asked for."""
+        if self.label is not None:
+            return torch.full((last - first,), self.label)
         labels = getattr(self.model, "labels", None)
         found: Tensor | None = None if labels is None else labels(first, last, self.seed)
         return found
+
+    def in_class(self, label: int) -> "SampledSource | None":
+        """The same latents in one class, if the model is conditional."""
+        if self.num_classes is None:
+            return None
+        return SampledSource(self.model, self.num_samples, self.seed, self.ema, label)
 
     def reconstructed(self, real: Source) -> "ReconstructedSource | None":
         """G(E(x)) of the real images, if the model can ``reconstruct``."""

@@ -64,14 +64,17 @@ def labeled(classes, n, dim=2):
 
 
 def moves(model, batch, rounds=2):
-    """Play some rounds on one batch; of each move: whose it was, and the networks before and after, by name."""
+    """Play some rounds on one batch; of each move: whose it was, all parameters before and after it."""
     seen, play = [], model._move
 
+    def weights():
+        networks = model.named_children()
+        return {name: {key: p.detach().clone() for key, p in net.named_parameters()} for name, net in networks}
+
     def watched(index, player, *rest):
-        before = {name: state(module) for name, module in model.named_children()}
+        before = weights()
         play(index, player, *rest)
-        after = {name: state(module) for name, module in model.named_children()}
-        seen.append((player.name, before, after))
+        seen.append((player.name, before, weights()))
 
     model._move = watched
     data = TensorDataset(*(batch if isinstance(batch, tuple) else (batch,)))

@@ -2,6 +2,7 @@
 
 from lightning_gans.data.base import ImageData
 from lightning_gans.data.classics import CIFAR10, MNIST, FashionMNIST
+from lightning_gans.data.coupled import DigitEdges, DigitNegatives
 from lightning_gans.data.datasets import ImageDataset
 from lightning_gans.data.digits import Digits
 from lightning_gans.data.folder import ImageFolder
@@ -11,6 +12,8 @@ from lightning_gans.data.stacked import StackedMNIST
 __all__ = [
     "CIFAR10",
     "MNIST",
+    "DigitEdges",
+    "DigitNegatives",
     "Digits",
     "FashionMNIST",
     "GaussianMixture2D",

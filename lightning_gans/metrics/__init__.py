@@ -10,6 +10,7 @@ from lightning_gans.metrics.features import (
     TwoSampleAccuracy,
 )
 from lightning_gans.metrics.inception import InceptionScore
+from lightning_gans.metrics.pairs import PairAgreement
 
 __all__ = [
     "ClassCoverage",
@@ -18,6 +19,7 @@ __all__ = [
     "InceptionScore",
     "MaximumMeanDiscrepancy",
     "ModeCoverage",
+    "PairAgreement",
     "PrecisionRecall",
     "TwoSampleAccuracy",
 ]

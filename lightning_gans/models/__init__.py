@@ -4,6 +4,7 @@ from lightning_gans.models.aae import AAE
 from lightning_gans.models.acgan import ACGAN
 from lightning_gans.models.bigan import ALI, BiGAN
 from lightning_gans.models.cgan import ConditionalGAN
+from lightning_gans.models.cogan import CoGAN
 from lightning_gans.models.cvae import ConditionalVAE
 from lightning_gans.models.dcgan import DCGAN
 from lightning_gans.models.dragan import DRAGAN
@@ -41,6 +42,7 @@ __all__ = [
     "WGAN",
     "WGANGP",
     "BiGAN",
+    "CoGAN",
     "ConditionalGAN",
     "ConditionalVAE",
     "HingeGAN",

@@ -1,0 +1,91 @@
+"""Networks of several domains that share layers, made of DCGAN's.
+
+Liu and Tuzel 2016, arXiv:1606.07536, section 3: generators share the layers that decode what is shown and end in layers
+of their own for how it looks; discriminators begin with layers of their own and share those that see what is shown.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lightning_gans.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from lightning_gans.networks.shapes import positive
+
+
+class CoupledGenerator(nn.Module):
+    """DCGAN's generator with a last layer for each domain; all others are shared.
+
+    Args:
+        latent_dim: Z.
+        image_shape: (C, H, W), square, 8 <= H <= 128.
+        width: Channels of the last hidden map; each smaller map has twice as many.
+        classes: Number of domains K.
+
+    Raises:
+        SettingError: An impossible shape or size.
+
+    Example:
+        >>> generator = CoupledGenerator(16, (1, 8, 8), width=4)
+        >>> generator(torch.zeros(3, 16), torch.tensor([0, 1, 1])).shape
+        torch.Size([3, 1, 8, 8])
+    """
+
+    def __init__(
+        self, latent_dim: int = 100, image_shape: Sequence[int] | None = None, width: int = 64, classes: int = 2
+    ) -> None:
+        super().__init__()
+        positive(classes=classes)
+        networks = [DCGANGenerator(latent_dim, image_shape, width) for _ in range(classes)]
+        self.latent_dim = latent_dim
+        self.project, self.shared = networks[0].project, networks[0].up[:-2]
+        self.own = nn.ModuleList(network.up[-2:] for network in networks)
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        """Images (N, C, H, W) in [-1, 1] from latents (N, Z) and domains (N,)."""
+        hidden = self.shared(self.project(z[:, :, None, None]))
+        return _chosen([layer(hidden) for layer in self.own], labels)
+
+
+class CoupledDiscriminator(nn.Module):
+    """DCGAN's discriminator with a first layer for each domain; all others are shared.
+
+    Args:
+        image_shape: (C, H, W), square, 8 <= H <= 128.
+        width: Channels of the largest hidden map; each smaller map has twice as many.
+        batch_norm: Whether hidden maps are batch normalized.
+        spectral_norm: Whether every layer is spectrally normalized, in place of batch norm.
+        classes: Number of domains K.
+
+    Raises:
+        SettingError: An impossible shape or size.
+
+    Example:
+        >>> discriminator = CoupledDiscriminator((1, 8, 8), width=4)
+        >>> discriminator(torch.zeros(3, 1, 8, 8), torch.tensor([0, 1, 1])).shape
+        torch.Size([3, 1])
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] | None = None,
+        width: int = 64,
+        batch_norm: bool = True,
+        spectral_norm: bool = False,
+        classes: int = 2,
+    ) -> None:
+        super().__init__()
+        positive(classes=classes)
+        networks = [DCGANDiscriminator(image_shape, width, batch_norm, spectral_norm) for _ in range(classes)]
+        self.own = nn.ModuleList(network.down[:2] for network in networks)
+        self.shared, self.out = networks[0].down[2:], networks[0].out
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Logits (N, 1) from images (N, C, H, W) and domains (N,)."""
+        logits: Tensor = self.out(self.shared(_chosen([layer(images) for layer in self.own], labels))).flatten(1)
+        return logits
+
+
+def _chosen(parts: Sequence[Tensor], labels: Tensor) -> Tensor:
+    """Of K tensors (N, ...) the row of each sample that its label (N,) says: (N, ...)."""
+    return torch.stack(list(parts), 1)[torch.arange(len(labels), device=labels.device), labels]

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from PIL import Image
 from torch import Tensor
 
+from lightning_gans.batch import images_of
 from lightning_gans.core import GAN
 from lightning_gans.core.averaging import evaluating
 
@@ -79,7 +80,7 @@ class Field:
 
 
 def judges_points_of_the_plane(model: GAN, batch: Any) -> bool:
-    """Whether the discriminator judges points (N, 2) and nothing else: no labels, codes or packs of points.
+    """Whether the discriminator judges the data's points (N, 2) and nothing else: no labels, latents or packs of points.
 
     Args:
         model: The model.
@@ -87,7 +88,7 @@ def judges_points_of_the_plane(model: GAN, batch: Any) -> bool:
     """
     with _undisturbed(model), torch.no_grad():
         judged = model.real(batch)
-    return len(judged) == 1 and judged[0].shape[1:] == (2,)
+    return len(judged) == 1 and judged[0].shape[1:] == (2,) and torch.equal(judged[0], images_of(batch))
 
 
 def field_of(model: GAN, real: Tensor, fake: Tensor, view: View) -> Field | None:

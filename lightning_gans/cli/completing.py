@@ -23,6 +23,7 @@ from lightning_gans.cli.recipes import recipes
 from lightning_gans.core import GAN, LatentGame
 from lightning_gans.errors import SettingError
 
+_ROLES = ("generator", "discriminator", "encoder")
 _ZSH = "autoload -U +X compinit && compinit && autoload -U +X bashcompinit && bashcompinit\n"
 _BASH = """\
 # Completion for lightning_gans. Load it with: source <(lightning_gans completion {shell})
@@ -81,8 +82,7 @@ def _values() -> dict[str, list[str]]:
         "--model": list(_models()),
         "--data": list(_classes(lightning_gans.data, lightning_gans.data.ImageData)),
         "--metrics.features": list(_classes(lightning_gans.features, lightning_gans.features.Extractor)),
-        "--model.generator": [name for name in networks if "Generator" in name],
-        "--model.discriminator": [name for name in networks if "Discriminator" in name],
+        **{f"--model.{role}": [name for name in networks if role.capitalize() in name] for role in _ROLES},
         "--ckpt_path": ["last"],
     }
 
@@ -104,11 +104,11 @@ def _nested() -> Iterator[str]:
     for model in _models().values():
         yield from (f"--model.{setting}" for setting in _settings(model))
     for name, network in _classes(lightning_gans.networks, torch.nn.Module).items():
-        role = "generator" if "Generator" in name else "discriminator"
-        yield from (f"--model.{role}.{setting}" for setting in _settings(network))
+        for role in (role for role in _ROLES if role.capitalize() in name):
+            yield from (f"--model.{role}.{setting}" for setting in _settings(network))
     for data in _classes(lightning_gans.data, object).values():
         yield from (f"--data.{setting}" for setting in _settings(data))
-    for role in ("generator", "discriminator"):
+    for role in (*_ROLES, "autoencoder"):
         yield from (f"--model.{role}_optimizer.{setting}" for setting in ("class_path", "lr"))
     yield from ("--model", "--data")
 

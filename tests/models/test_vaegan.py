@@ -1,0 +1,91 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import logsigmoid
+
+from lightning_gans import VAEGAN, SettingError, Uniform
+from lightning_gans.networks import MLPDiscriminator, MLPEncoder, MLPGenerator
+from tests.games import SGD, points, same, state, train
+
+PLAYERS = ("encoder", "generator", "discriminator")
+
+
+def vaegan(**kwargs):
+    torch.manual_seed(0)
+    generator, encoder = MLPGenerator(3, (2,), (16,), bounded=False), MLPEncoder((2,), (16,), outputs=6)
+    return VAEGAN(generator, encoder, MLPDiscriminator((2,), (16,)), **kwargs)
+
+
+def test_losses_follow_algorithm_1():
+    """Against its lines written by hand, on the same noise."""
+    model, x = vaegan(gamma=0.3), points(8)
+    features, judge = model.discriminator.features, model.discriminator
+
+    def rewound():
+        model._randomness.seek(0, 0)
+        return model
+
+    mean, log_variance = model.encoder(x).chunk(2, 1)
+    rewound()
+    rebuilt = model.generator(mean + log_variance.exp().sqrt() * model.rand(torch.randn, 8, 3))
+    made = model.generator(model.latent(x))
+    kl = (0.5 * (mean**2 + log_variance.exp() - 1 - log_variance)).sum(1).mean()
+    density = torch.distributions.Normal(features(rebuilt), 1.0)
+    like = -(density.log_prob(features(x)) + 0.5 * math.log(2 * math.pi)).sum(1).mean()
+    real_term, rebuilt_term, made_term = logsigmoid(judge(x)), judge(rebuilt), judge(made)
+    expected = {
+        "encoder": kl + like,
+        "generator": 0.3 * like - logsigmoid(rebuilt_term).mean() - logsigmoid(made_term).mean(),
+        "discriminator": -real_term.mean() - logsigmoid(-rebuilt_term).mean() - logsigmoid(-made_term).mean(),
+    }
+    for name, value in expected.items():
+        torch.testing.assert_close(getattr(rewound(), f"{name}_loss")(x), value, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("mover", PLAYERS)
+def test_a_move_changes_only_what_the_player_owns(mover):
+    still = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.0}}
+    optimizers = {f"{name}_optimizer": SGD if name == mover else still for name in PLAYERS}
+    model = vaegan(**optimizers)
+    before = {name: state(getattr(model, name)) for name in PLAYERS}
+    train(model, 2)
+    changed = {name for name in PLAYERS if not same(before[name], state(getattr(model, name)))}
+    assert changed == {mover}
+
+
+def test_players_and_gradients():
+    """Each player's optimizer holds its module alone, and the others get no gradient from its loss."""
+    model = vaegan()
+    assert [(p.name, p.modules) for p in model.players()] == [
+        (name, [getattr(model, name)]) for name in ("discriminator", "encoder", "generator")
+    ]
+    logged = train(model, 5).callback_metrics
+    assert float(logged["loss/encoder"]) == pytest.approx(float(logged["kl"] + logged["reconstruction/features"]))
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_gamma_of_0_leaves_a_gan_and_gamma_counts_likeness():
+    model, x = vaegan(gamma=0.0), points(8)
+    losses = []
+    for model.gamma in (0.0, 1.0, 2.0):
+        model._randomness.seek(0, 0)
+        losses.append(float(model.generator_loss(x).detach()))
+    assert losses[2] - losses[1] == pytest.approx(losses[1] - losses[0], rel=1e-5)
+    assert losses[1] > losses[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"gamma": -1.0}, r"gamma=-1\.0"), ({"prior": Uniform()}, "prior='Uniform'")],
+)
+def test_impossible_settings_are_named(settings, message):
+    with pytest.raises(SettingError, match=message):
+        vaegan(**settings)
+
+
+def test_a_discriminator_without_features_is_refused():
+    model = vaegan()
+    with pytest.raises(SettingError, match=r"discriminator='Linear': give it a method features"):
+        VAEGAN(model.generator, model.encoder, nn.Linear(2, 1))

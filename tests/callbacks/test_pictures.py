@@ -149,26 +149,6 @@ def test_field_is_left_out_where_logits_are_no_numbers():
     assert field_of(model(discriminator=broken), cloud(), cloud(), View.of(cloud())) is None
 
 
-class Judge2(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Linear(2, 1)
-
-    def forward(self, x, labels):
-        return self.first(x) + labels[:, None]
-
-
-class Conditional(nn.Module):
-    latent_dim = 3
-
-    def __init__(self):
-        super().__init__()
-        self.layer = nn.Linear(3, 2)
-
-    def forward(self, z, labels):
-        return self.layer(z) + labels[:, None]
-
-
 class Packed(GAN):
     """Judges pairs of points, as PacGAN does."""
 
@@ -222,7 +202,9 @@ def test_a_second_fit_looks_at_its_own_data(pictures):
 
 
 def test_no_field_for_judges_of_more_than_points(pictures):
-    labeled = ConditionalGAN(Conditional(), Judge2(), num_classes=2)
+    labeled = ConditionalGAN(
+        MLPGenerator(3, (2,), bounded=False, classes=2), MLPDiscriminator((2,), classes=2), num_classes=2
+    )
     data = torch.utils.data.TensorDataset(cloud(), torch.zeros(512, dtype=torch.long))
     train(labeled, 2, loader=lambda *_: DataLoader(data, batch_size=32), callbacks=[pictures])
     train(model(Packed, MLPDiscriminator((4,))), 2, callbacks=[pictures])
@@ -332,3 +314,21 @@ def test_panels_of_images_lie_beside_and_below():
     assert picture.getpixel((10, side + 2 * samples._CAPTION + 10)) == (0, 0, 0)  # between two latents
     assert picture.getpixel((side + samples._GAP + 10, samples._CAPTION + 10)) == (255, 255, 255)  # real
     assert samples.compose(dark, dark[:2], None).width == side
+
+
+def test_what_else_a_model_can_do_is_drawn_beside_the_samples(monkeypatch, tmp_path):
+    logged = {}
+    monkeypatch.setattr(samples, "log_picture", lambda trainer, name, picture: logged.update({name: picture.size}))
+    data = torch.utils.data.TensorDataset(torch.rand(32, 1, 8, 8) * 2 - 1, torch.arange(32) % 3)
+    networks = MLPGenerator(3, (1, 8, 8), classes=3), MLPDiscriminator((1, 8, 8), classes=3)
+    game, callback = ConditionalGAN(*networks, num_classes=3), SampleGrid(num=16)
+    train(game, 2, loader=lambda *_: DataLoader(data, batch_size=16), callbacks=[callback], default_root_dir=tmp_path)
+    assert {path.name for path in tmp_path.rglob("*.png")} == {"round_000000002.png", "classes_000000002.png"}
+    assert logged.keys() == {"samples/grid", "samples/classes"}
+    columns, rows = ((side - 2) // (4 * 8 + 2) for side in logged["samples/classes"])  # enlarged to 32, gaps of 2
+    assert (rows, columns) == (3, 8)
+    assert callback.path.name == "round_000000002.png", "what the summary names is the samples"
+    with Image.open(tmp_path / "samples/classes_000000002.png") as picture:
+        shown = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8).reshape(*picture.size[::-1], 3)
+    expected = samples.grid(game.panels(None)["classes"].flatten(0, 1), 8)
+    assert torch.equal(shown.permute(2, 0, 1), expected)

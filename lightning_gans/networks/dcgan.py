@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gans.errors import SettingError
+from lightning_gans.networks.minibatch import Statistics
 from lightning_gans.networks.shapes import halvings, image_size, positive, with_labels
 from lightning_gans.networks.spectral import spectrally_normalized
 
@@ -73,6 +74,7 @@ class DCGANDiscriminator(nn.Module):
         outputs: Number of logits K; models that judge more than real or fake ask for more.
         classes: Number of classes, where (images, labels) are judged: labels join as constant maps, one of them 1.
             0 for none.
+        statistics: Builds a layer before the last one that compares the samples of a batch; None for none.
 
     Raises:
         SettingError: An impossible shape or size.
@@ -91,6 +93,7 @@ class DCGANDiscriminator(nn.Module):
         spectral_norm: bool = False,
         outputs: int = 1,
         classes: int = 0,
+        statistics: Statistics | None = None,
     ) -> None:
         super().__init__()
         positive(width=width, outputs=outputs)
@@ -106,10 +109,13 @@ class DCGANDiscriminator(nn.Module):
             layers.append(nn.Conv2d(before, after, 4, stride=2, padding=1, bias=not normalized))
             layers += [nn.BatchNorm2d(after)] if normalized else []
             layers.append(nn.LeakyReLU(0.2, inplace=True))
+        self.smallest: tuple[int, ...] = (widths[-1], sides[-1], sides[-1])
+        if statistics is not None:
+            layers.append(layer := statistics(self.smallest))
+            self.smallest = layer.shape
         self.down = nn.Sequential(*layers)
-        self.smallest = (widths[-1], sides[-1], sides[-1])
         self.feature_dim = math.prod(self.smallest)
-        self.out = nn.Conv2d(widths[-1], outputs, sides[-1])  # smallest map -> 1 x 1
+        self.out = nn.Conv2d(self.smallest[0], outputs, sides[-1])  # smallest map -> 1 x 1
         self.apply(_initialize)
         if spectral_norm:
             spectrally_normalized(self)

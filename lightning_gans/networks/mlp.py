@@ -1,13 +1,15 @@
 """Fully connected networks, for points in the plane and for small images."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lightning_gans.errors import SettingError
+from lightning_gans.networks.minibatch import Statistics
 from lightning_gans.networks.shapes import positive, with_labels
 
 
@@ -43,7 +45,11 @@ class MLPGenerator(nn.Module):
         super().__init__()
         positive(latent_dim=latent_dim)
         self.latent_dim, self.image_shape, self.classes = latent_dim, _checked(image_shape), classes
-        layers = _layers([latent_dim + classes, *hidden, math.prod(self.image_shape)], nn.ReLU(), batch_norm)
+
+        def block(before: int, after: int) -> list[nn.Module]:
+            return [nn.Linear(before, after), *([nn.BatchNorm1d(after)] if batch_norm else []), nn.ReLU()]
+
+        layers = _layers([latent_dim + classes, *hidden, math.prod(self.image_shape)], block)
         self.layers = nn.Sequential(*layers, *([nn.Tanh()] if bounded else []))
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -61,6 +67,7 @@ class MLPDiscriminator(nn.Module):
         outputs: Number of logits K; models that judge more than real or fake ask for more.
         classes: Number of classes, where (samples, labels) are judged: labels join as one-hot vectors. 0 for none.
         codes: Size of the latents, where (samples, latents) are judged. 0 for none.
+        statistics: Builds a layer before the last one that compares the samples of a batch; None for none.
 
     Raises:
         SettingError: A size is missing or not positive.
@@ -80,14 +87,22 @@ class MLPDiscriminator(nn.Module):
         outputs: int = 1,
         classes: int = 0,
         codes: int = 0,
+        statistics: Statistics | None = None,
     ) -> None:
         super().__init__()
         positive(outputs=outputs)
         self.classes = classes
         sizes = [math.prod(_checked(image_shape)) + codes + classes, *hidden, outputs]
-        *hidden_layers, out = _layers(sizes, nn.LeakyReLU(0.2))
-        self.hidden, self.out = nn.Sequential(*hidden_layers), out
-        self.feature_dim = sizes[-2]
+        *layers, out = _layers(sizes, self.block)
+        if statistics is not None:
+            layers.append(layer := statistics(sizes[-2:-1]))
+            out = nn.Linear(layer.shape[0], outputs)
+        self.hidden, self.out = nn.Sequential(*layers), out
+        self.feature_dim = sizes[-2] if statistics is None else layer.shape[0]
+
+    def block(self, before: int, after: int) -> list[nn.Module]:
+        """A hidden layer."""
+        return [nn.Linear(before, after), nn.LeakyReLU(0.2)]
 
     def features(self, samples: Tensor, *rest: Tensor) -> Tensor:
         """The last hidden layer, (N, D)."""
@@ -116,17 +131,74 @@ class MLPEncoder(MLPDiscriminator):
     """
 
 
+class Maxout(nn.Module):
+    """The largest of several linear functions, for each output: max_k (x W_k + b_k).
+
+    Goodfellow et al. 2013, arXiv:1302.4389, section 3.
+
+    Args:
+        before: Size of the input.
+        after: Size of the output.
+        pieces: Number of linear functions of each output.
+
+    Raises:
+        SettingError: A size is not positive.
+    """
+
+    def __init__(self, before: int, after: int, pieces: int = 5) -> None:
+        super().__init__()
+        positive(pieces=pieces)
+        self.after, self.pieces = after, pieces
+        self.linear = nn.Linear(before, after * pieces)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, after) from (N, before)."""
+        largest: Tensor = self.linear(x).unflatten(1, (self.after, self.pieces)).max(2).values
+        return largest
+
+
+class MaxoutDiscriminator(MLPDiscriminator):
+    """From samples to logits through hidden layers of maxout: the discriminator of PacGAN's points in the plane.
+
+    Lin et al. 2018, arXiv:1712.04086, section 4.1; with it goes ``MLPGenerator(hidden=[400, 400, 400, 400],
+    batch_norm=True)``.
+
+    Args:
+        image_shape: Shape of one sample: (C, H, W), or (d,) for points.
+        hidden: Sizes of the hidden layers.
+        pieces: Number of linear functions of each hidden unit.
+        kwargs: As of ``MLPDiscriminator``.
+
+    Example:
+        >>> import torch
+        >>> MaxoutDiscriminator((2,))(torch.zeros(3, 2)).shape
+        torch.Size([3, 1])
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] | None = None,
+        hidden: Sequence[int] = (200, 200, 200),
+        pieces: int = 5,
+        **kwargs: Any,
+    ) -> None:
+        self.pieces = pieces
+        super().__init__(image_shape, hidden, **kwargs)
+
+    def block(self, before: int, after: int) -> list[nn.Module]:
+        """A hidden layer."""
+        return [Maxout(before, after, self.pieces)]
+
+
 def _checked(image_shape: Sequence[int] | None) -> tuple[int, ...]:
     if not image_shape or min(image_shape) < 1:
         raise SettingError("image_shape", image_shape, "give the shape of one sample, such as (1, 28, 28) or (2,)")
     return tuple(image_shape)
 
 
-def _layers(sizes: Sequence[int], activation: nn.Module, batch_norm: bool = False) -> list[nn.Module]:
-    """Linear layers with what follows each but the last, the output."""
+def _layers(sizes: Sequence[int], block: Callable[[int, int], list[nn.Module]]) -> list[nn.Module]:
+    """Hidden layers, and a linear one at the end."""
     for size in sizes:
         positive(hidden=size)
-    layers: list[nn.Module] = []
-    for before, after in pairwise(sizes[:-1]):
-        layers += [nn.Linear(before, after), *([nn.BatchNorm1d(after)] if batch_norm else []), activation]
+    layers = [part for before, after in pairwise(sizes[:-1]) for part in block(before, after)]
     return [*layers, nn.Linear(sizes[-2], sizes[-1])]

@@ -80,12 +80,13 @@ def require_sample_wise(discriminator: nn.Module) -> None:
         discriminator: The network.
 
     Raises:
-        SettingError: It has batch norm, which makes a sample's logits depend on the others.
+        SettingError: It has batch norm, or a layer that is ``batch_wise``: a sample's logits depend on the others.
     """
     for name, module in discriminator.named_modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) or getattr(module, "batch_wise", False):
             kind = f"{type(module).__name__} at {name!r}"
-            raise SettingError("discriminator", kind, "a gradient penalty needs one without (batch_norm: false)")
+            remedy = "a gradient penalty needs one that judges each sample by itself (batch_norm: false)"
+            raise SettingError("discriminator", kind, remedy)
 
 
 def _mixed(real: Sequence[Tensor], fake: Sequence[Tensor], alpha: Tensor) -> list[Tensor]:

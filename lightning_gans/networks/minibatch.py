@@ -1,0 +1,118 @@
+"""Layers that let a discriminator see how much the samples of a batch are alike.
+
+A discriminator that judges each sample by itself cannot see that all of them are the same one. These layers append to
+the features of a sample what they have in common with those of the others; so no sample has a gradient of its own any
+more (gradient penalties refuse them), and each process, and each chunk of ``accumulate``, compares its own samples.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from lightning_gans.errors import SettingError
+from lightning_gans.networks.shapes import positive
+
+
+class MinibatchLayer(nn.Module):
+    """A layer from features (N, C, ...) to (N, C + added, ...), the first C of them as they were.
+
+    Args:
+        shape: Of the features of one sample: (C,), or (C, H, W) for maps.
+    """
+
+    batch_wise: ClassVar[bool] = True
+    """What comes out for a sample depends on the other samples of its batch."""
+    added: int
+    """Number of channels that it appends."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__()
+        self.shape = (shape[0] + self.added, *shape[1:])
+
+
+Statistics = Callable[[Sequence[int]], MinibatchLayer]
+"""Builds a layer for features of a shape: a class with its settings, as a recipe names it."""
+
+
+class MinibatchDiscrimination(MinibatchLayer):
+    """How close a sample is to all others, measured by several learned kernels.
+
+        M_i = f_i T,    c_b(i, j) = exp(-|M_ib - M_jb|_1),    o_ib = sum_j c_b(i, j)
+
+    Salimans et al. 2016, arXiv:1606.03498, section 3.2: T is (A, B, C), f_i the A features of sample i, and the B
+    numbers o_i are appended to them, to maps as constant maps. The sum counts the sample itself, as in the paper.
+
+    Args:
+        shape: Of the features of one sample: (A,), or (channels, H, W) with A entries in all.
+        kernels: B.
+        size: C.
+
+    Raises:
+        SettingError: A size is not positive.
+
+    Example:
+        >>> layer = MinibatchDiscrimination((3,), kernels=2, size=4)
+        >>> layer(torch.ones(5, 3))[0]  # all alike: each of the two kernels counts 5
+        tensor([1., 1., 1., 5., 5.], grad_fn=<SelectBackward0>)
+    """
+
+    def __init__(self, shape: Sequence[int], kernels: int = 50, size: int = 5) -> None:
+        positive(kernels=kernels, size=size)
+        self.added = kernels
+        super().__init__(shape)
+        features = math.prod(shape)
+        self.kernels = nn.Parameter(torch.randn(features, kernels, size) / math.sqrt(features))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (N, C, ...) with those of the batch, (N, C + B, ...)."""
+        matrices = torch.einsum("na,abc->nbc", features.flatten(1), self.kernels)
+        distances = (matrices[:, None] - matrices[None]).abs().sum(3)  # (N, N, B)
+        return _appended(features, torch.exp(-distances).sum(1))
+
+
+class MinibatchStdDev(MinibatchLayer):
+    """The standard deviation of each feature over the batch, averaged over all features: one number for all samples.
+
+    Karras et al. 2018, arXiv:1710.10196, section 3. Nothing is learned; the number is appended as one constant map.
+
+    Args:
+        shape: Of the features of one sample.
+        group: Size of the groups of samples that are compared, as in the authors' code, where it is 4; the whole batch
+            when None, as in the paper.
+
+    Raises:
+        SettingError: ``group`` is less than 2; a batch does not divide into groups.
+
+    Example:
+        >>> layer = MinibatchStdDev((1,))
+        >>> layer(torch.tensor([[1.0], [3.0]]))
+        tensor([[1., 1.],
+                [3., 1.]])
+    """
+
+    added = 1
+
+    def __init__(self, shape: Sequence[int], group: int | None = None) -> None:
+        if group is not None and group < 2:
+            raise SettingError("group", group, "samples are compared with others: 2 or more, or null for the batch")
+        super().__init__(shape)
+        self.group = group
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (N, C, ...) with that number, (N, C + 1, ...)."""
+        group = len(features) if self.group is None else self.group
+        if len(features) % group:
+            raise SettingError("group", group, f"a batch of {len(features)} does not divide into groups")
+        groups = features.flatten(1).unflatten(0, (-1, group))  # (N / group, group, A)
+        # Not std(): the root of 0, where all samples are alike, has no derivative.
+        spread = (groups.var(1, correction=0) + 1e-8).sqrt().mean(1)  # (N / group,)
+        return _appended(features, spread.repeat_interleave(group)[:, None])
+
+
+def _appended(features: Tensor, numbers: Tensor) -> Tensor:
+    """Features (N, C, ...) with numbers (N, B) as B further channels, each of them constant."""
+    maps = numbers.reshape(*numbers.shape, *[1] * (features.ndim - 2))
+    return torch.cat([features, maps.to(features.dtype).expand(-1, -1, *features.shape[2:])], dim=1)

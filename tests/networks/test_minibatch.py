@@ -1,0 +1,143 @@
+"""Layers that compare the samples of a batch, and maxout, against their papers' formulas written out."""
+
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+
+from lightning_gans import GAN, WGANGP, SettingError
+from lightning_gans.networks import (
+    DCGANDiscriminator,
+    DCGANGenerator,
+    MaxoutDiscriminator,
+    MinibatchDiscrimination,
+    MinibatchStdDev,
+    MLPDiscriminator,
+    MLPGenerator,
+)
+from lightning_gans.tricks import R1
+from tests.games import same, state, train
+
+LAYERS = [partial(MinibatchDiscrimination, kernels=3, size=2), MinibatchStdDev, partial(MinibatchStdDev, group=4)]
+
+
+def features(*shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("shape", [(6,), (3, 2, 2)])
+def test_minibatch_discrimination_follows_the_paper(shape):
+    layer, f = MinibatchDiscrimination(shape, kernels=4, size=3), features(5, *shape)
+    out = layer(f)
+    flat = f.flatten(1)
+    closeness = torch.zeros(5, 4)
+    for i in range(5):
+        for j in range(5):
+            for b in range(4):
+                difference = (flat[i] - flat[j]) @ layer.kernels[:, b]
+                closeness[i, b] += float((-difference.abs().sum()).exp().detach())
+    assert out.shape == (5, *layer.shape)
+    assert torch.equal(out[:, : shape[0]], f)
+    added = out[:, shape[0] :].flatten(2) if len(shape) > 1 else out[:, shape[0] :, None]
+    torch.testing.assert_close(added, closeness[:, :, None].expand_as(added), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("group", [None, 4])
+def test_minibatch_standard_deviation_follows_the_paper(group):
+    layer, f = MinibatchStdDev((3, 2, 2), group=group), features(8, 3, 2, 2)
+    out = layer(f)
+    assert out.shape == (8, 4, 2, 2)
+    assert torch.equal(out[:, :3], f)
+    for start in range(0, 8, group or 8):
+        part = slice(start, start + (group or 8))
+        mean = f[part].numpy().std(0).mean()
+        torch.testing.assert_close(out[part, 3], torch.full((group or 8, 2, 2), float(mean)))
+
+
+@pytest.mark.parametrize("build", LAYERS)
+def test_samples_that_are_all_alike_are_seen_and_have_derivatives(build):
+    layer = build((6,)).double()
+    alike = features(1, 6).double().expand(8, -1).clone().requires_grad_()
+    different = features(8, 6).double()
+    assert not torch.allclose(layer(alike)[:, 6:], layer(different)[:, 6:], rtol=0.1)
+    (slope,) = torch.autograd.grad(layer(alike).sum(), alike)
+    assert bool(slope.isfinite().all())
+    assert torch.autograd.gradcheck(layer, (different.requires_grad_(),))
+
+
+@pytest.mark.parametrize("build", LAYERS)
+@pytest.mark.parametrize("network", [MLPDiscriminator, DCGANDiscriminator, MaxoutDiscriminator])
+def test_they_stand_before_the_last_layer_of_a_discriminator(network, build):
+    judge, x = network((1, 8, 8), statistics=build), features(8, 1, 8, 8)
+    (layer,) = [part for part in judge.modules() if getattr(part, "batch_wise", False)]
+    assert judge(x).shape == (8, 1)
+    assert judge.features(x).shape == (8, judge.feature_dim)
+    torch.testing.assert_close(judge(x), judge.head(judge.features(x)))
+    assert judge.out.weight.shape[1] == layer.shape[0]
+    judge.eval()
+    other = x.clone()
+    other[1] += 1
+    assert not torch.equal(judge(x)[0], judge(other)[0]), "the first depends on the second"
+
+
+def test_gradient_penalties_refuse_them():
+    generator = MLPGenerator(4, (2,))
+    for build in LAYERS:
+        judge = MLPDiscriminator((2,), (8,), statistics=build)
+        for refused in (lambda j: WGANGP(generator, j), lambda j: GAN(generator, j, tricks=[R1()])):
+            with pytest.raises(SettingError, match=r"Minibatch\w+ at .hidden\.2.*by itself"):
+                refused(judge)
+
+
+def test_a_game_with_them_trains_and_resumes(tmp_path):
+    def game():
+        torch.manual_seed(0)
+        return GAN(DCGANGenerator(4, (1, 8, 8), 4), DCGANDiscriminator((1, 8, 8), 4, statistics=LAYERS[0]))
+
+    data = torch.rand(64, 1, 8, 8) * 2 - 1
+    whole, resumed = game(), game()
+    train(whole, 8, data=data, batch_size=16, precision="bf16-mixed")
+    train(game(), 4, data=data, batch_size=16, precision="bf16-mixed").save_checkpoint(tmp_path / "half.ckpt")
+    train(resumed, 8, data=data, batch_size=16, precision="bf16-mixed", ckpt_path=tmp_path / "half.ckpt")
+    assert same(state(whole), state(resumed))
+    before = game().discriminator.down[-1].kernels
+    assert not torch.equal(before, whole.discriminator.down[-1].kernels)
+
+
+def test_maxout_is_the_largest_of_linear_functions():
+    judge, x = MaxoutDiscriminator((2,), hidden=(3, 4), pieces=5), features(6, 2)
+    hidden = x
+    for layer in judge.hidden:
+        weight, bias = layer.linear.weight, layer.linear.bias
+        units = [
+            torch.stack([hidden @ weight[5 * unit + piece] + bias[5 * unit + piece] for piece in range(5)]).amax(0)
+            for unit in range(layer.after)
+        ]
+        hidden = torch.stack(units, 1)
+    torch.testing.assert_close(judge(x), judge.out(hidden))
+
+
+def test_pacgan_s_discriminator_of_points():
+    judge = MaxoutDiscriminator((4,))
+    assert [tuple(layer.linear.weight.shape) for layer in judge.hidden] == [(1000, 4), (1000, 200), (1000, 200)]
+    assert isinstance(judge.out, nn.Linear)
+    assert MaxoutDiscriminator((2,), classes=3, codes=5)(features(7, 2), features(7, 5), torch.arange(7) % 3).shape == (
+        7,
+        1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: MinibatchDiscrimination((4,), kernels=0), "kernels=0"),
+        (lambda: MinibatchDiscrimination((4,), size=0), "size=0"),
+        (lambda: MinibatchStdDev((4,), group=1), "group=1"),
+        (lambda: MinibatchStdDev((4,), group=3)(torch.zeros(8, 4)), "group=3: a batch of 8 does not divide"),
+        (lambda: MaxoutDiscriminator((2,), pieces=0), "pieces=0"),
+    ],
+)
+def test_impossible_settings_are_named(build, message):
+    with pytest.raises(SettingError, match=message):
+        build()

@@ -153,11 +153,6 @@ class Codes(Prior):
         self.categories, self.continuous = tuple(categories), continuous
         self.noise, self.codes = noise if noise is not None else Normal(), Uniform(-bound, bound)
 
-    @property
-    def parameters(self) -> int:
-        """How many parameters a distribution of the codes has: logits of categories, two for a continuous code."""
-        return sum(self.categories) + 2 * self.continuous
-
     def sizes(self, latent_dim: int) -> list[int]:
         """The sizes of the parts: noise, each categorical code, all continuous codes together."""
         codes = [*self.categories, self.continuous]

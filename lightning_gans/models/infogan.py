@@ -1,5 +1,6 @@
 """InfoGAN."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ class InfoGAN(GAN):
         min_{G,Q} max_D  V(D, G) - lambda L_I(G, Q),    L_I = E_{c, x ~ G(z, c)}[log Q(c | x)] + H(c)  <=  I(c; G(z, c))
 
     Chen et al. 2016, arXiv:1606.03657, eq. 5 and 6. Q shares all layers of D but the last (section 4): one network
-    with 1 logit, the categories of each categorical code, and mean and log standard deviation of each continuous one.
+    with 1 logit, the categories of each categorical code, and the mean of each continuous one, for which Q is normal.
     So D's player owns Q, as in the authors' code: it descends L_D - lambda L_I, the generator's player L_G - lambda
     L_I, and L_I counts for what each owns.
 
@@ -35,7 +36,10 @@ class InfoGAN(GAN):
         categories: Number of categories of each categorical code.
         continuous: Number of continuous codes, uniform on [-1, 1].
         categorical_weight: lambda of the categorical codes.
-        continuous_weight: lambda of the continuous ones, a smaller one (section 4): a density has no upper bound.
+        continuous_weight: lambda of the continuous ones.
+        deviation: Standard deviation of Q for continuous codes, 1 as in the authors' code for MNIST; None for one that
+            Q gives too, as the logarithm, after the means (appendix C). A density that may sharpen has no upper bound:
+            then lambda wants to be small (section 4).
         kwargs: As of ``GAN``; ``latent_dim`` counts the codes too, and ``prior`` is the distribution of the noise.
 
     Raises:
@@ -53,13 +57,17 @@ class InfoGAN(GAN):
         categories: Sequence[int] = (10,),
         continuous: int = 2,
         categorical_weight: float = 1.0,
-        continuous_weight: float = 0.1,
+        continuous_weight: float = 1.0,
+        deviation: float | None = 1.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(generator, discriminator, **kwargs)
         if min(categorical_weight, continuous_weight) < 0:
             raise SettingError("weights", (categorical_weight, continuous_weight), "must be 0 or more")
+        if deviation is not None and deviation <= 0:
+            raise SettingError("deviation", deviation, "must be positive, or null for one that Q gives")
         self.categorical_weight, self.continuous_weight = categorical_weight, continuous_weight
+        self.deviation = deviation
         self.prior = Codes(categories, continuous, noise=self.prior)
         if not self.prior.sizes(self.latent_dim)[1:] != [0]:
             raise SettingError("categories", [], "without any code this is GAN; give categories or continuous codes")
@@ -67,8 +75,9 @@ class InfoGAN(GAN):
     @classmethod
     def facts(cls, role: str, facts: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
         """The discriminator has an output for itself, and those of Q."""
-        found, codes = super().facts(role, facts, settings), (settings["categories"], settings["continuous"])
-        return found | {"outputs": 1 + Codes(*codes).parameters} if role == "discriminator" else found
+        found = super().facts(role, facts, settings)
+        outputs = 1 + sum(_parameters(*(settings[name] for name in ("categories", "continuous", "deviation"))))
+        return found | {"outputs": outputs} if role == "discriminator" else found
 
     def judge(self, *inputs: Tensor) -> Tensor:
         """The discriminator's logit, (N, 1)."""
@@ -76,7 +85,7 @@ class InfoGAN(GAN):
 
     def logit_and_codes(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """The discriminator's logit (N, 1), and the parameters of Q(c | x), (N, K)."""
-        outputs, wanted = self.outputs(*inputs), 1 + self.prior.parameters
+        outputs, wanted = self.outputs(*inputs), 1 + sum(self._sizes())
         if outputs.shape[1:] != (wanted,):
             given = tuple(outputs.shape[1:])
             raise SettingError("discriminator", f"outputs {given}", f"its codes ask for {wanted}: 1 and those of Q")
@@ -89,14 +98,18 @@ class InfoGAN(GAN):
             z: What the samples were made of, (N, Z).
             parameters: Of Q(c | x) for these samples, (N, K).
         """
-        (_, *codes, continuous), count = self.prior.parts(z), self.prior.continuous
-        *logits, mean, log_deviation = parameters.split([*self.prior.categories, count, count], dim=1)
+        _, *codes, continuous = self.prior.parts(z)
+        *logits, mean, given = parameters.split(self._sizes(), dim=1)
+        log_deviation = given if self.deviation is None else torch.full_like(mean, math.log(self.deviation))
         bounds = [categorical_information(*pair) for pair in zip(codes, logits, strict=True)]
         categorical = torch.stack([parameters.new_zeros(()), *bounds]).sum()
         density = continuous_information(continuous, mean, log_deviation)
         self.note("information/categorical", categorical)
         self.note("information/continuous", density)
         return self.categorical_weight * categorical + self.continuous_weight * density
+
+    def _sizes(self) -> list[int]:
+        return _parameters(self.prior.categories, self.prior.continuous, self.deviation)
 
     def discriminator_loss(self, batch: Any) -> Tensor:
         """L_D - lambda L_I(Q)."""
@@ -135,3 +148,8 @@ class InfoGAN(GAN):
             images: Tensor = self(torch.cat(grid, dim=2).flatten(0, 1).to(self.device).type(self.dtype))
         rowed = images.float().cpu().unflatten(0, (rows, columns))
         return super().panels(real, labels, seed) | {"traversal": rowed}
+
+
+def _parameters(categories: Sequence[int], continuous: int, deviation: float | None) -> list[int]:
+    """How many parameters Q has: logits of each categorical code, means, and deviations that are not fixed."""
+    return [*categories, continuous, continuous if deviation is None else 0]

@@ -17,7 +17,8 @@ Z = 9  # 4 of noise, 3 categories, 2 continuous codes
 
 def game(shape=(2,), **kwargs):
     settings = {**SMALL, **kwargs}
-    outputs = 1 + Codes(settings["categories"], settings["continuous"]).parameters
+    given = 2 if settings.get("deviation", 1.0) is None else 1
+    outputs = 1 + sum(settings["categories"]) + given * settings["continuous"]
     with torch.random.fork_rng():
         torch.manual_seed(0)
         generator = MLPGenerator(Z, shape, (16,), bounded=len(shape) > 1)
@@ -87,15 +88,17 @@ def test_the_bound_of_continuous_codes_is_a_normal_likelihood():
     torch.testing.assert_close(continuous_information(c, mean, log_deviation), likelihood + 2 * math.log(2))
 
 
-def test_losses_follow_the_equations():
-    model, x = game(categorical_weight=0.7, continuous_weight=0.3), points(8)
+@pytest.mark.parametrize("deviation", [None, 0.5])
+def test_losses_follow_the_equations(deviation):
+    model, x = game(categorical_weight=0.7, continuous_weight=0.3, deviation=deviation), points(8)
     model._randomness.seek(0, 0)
     z = model.latent(x)
     outputs, real = model.discriminator(model.generator(z)), torch.sigmoid(model.discriminator(x)[:, 0])
-    fake, logits, mean, log_deviation = outputs.split([1, 3, 2, 2], dim=1)
+    fake, logits, mean, given = outputs.split([1, 3, 2, 2 if deviation is None else 0], dim=1)
     fake = torch.sigmoid(fake)
     categorical = (z[:, 4:7] * logits.log_softmax(1)).sum(1).mean() + math.log(3)
-    likelihood = NormalDistribution(mean, log_deviation.exp()).log_prob(z[:, 7:]).sum(1).mean()
+    spread = given.exp() if deviation is None else deviation
+    likelihood = NormalDistribution(mean, spread).log_prob(z[:, 7:]).sum(1).mean()
     information = 0.7 * categorical + 0.3 * (likelihood + 2 * math.log(2))
     model._randomness.seek(0, 0)
     judged = -real.log().mean() - (1 - fake).log().mean()
@@ -154,8 +157,9 @@ def test_traversal_changes_one_code_at_a_time(categories, continuous, rows, colu
 
 def test_networks_are_told_how_many_outputs():
     known = {"image_shape": (1, 8, 8), "num_classes": 10, "latent_dim": 74}
-    settings = {"categories": [10], "continuous": 2}
-    assert InfoGAN.facts("discriminator", known, settings)["outputs"] == 1 + 10 + 4
+    settings = {"categories": [10], "continuous": 2, "deviation": 1.0}
+    assert InfoGAN.facts("discriminator", known, settings)["outputs"] == 1 + 10 + 2
+    assert InfoGAN.facts("discriminator", known, settings | {"deviation": None})["outputs"] == 1 + 10 + 4
     assert "outputs" not in InfoGAN.facts("generator", known, settings)
 
 
@@ -166,8 +170,9 @@ def test_bad_settings_are_named():
         ({"categories": (), "continuous": 0}, "categories="),
         ({"categories": (10,)}, "the codes alone take 12"),
         ({"continuous_weight": -0.1}, "weights="),
+        ({"deviation": 0.0}, "deviation=0"),
     ):
         with pytest.raises(SettingError, match=said):
             InfoGAN(MLPGenerator(Z, (2,)), MLPDiscriminator((2,)), **{**SMALL, **bad})
-    with pytest.raises(SettingError, match="its codes ask for 8"):
+    with pytest.raises(SettingError, match="its codes ask for 6"):
         InfoGAN(MLPGenerator(Z, (2,)), MLPDiscriminator((2,)), **SMALL).judge(points(4))

@@ -5,11 +5,11 @@
 
 For each method, data set and seed: ``lightning_gans fit --config <method> --config data/<data> --config
 protocols/pacgan`` (PacGAN's networks, latents, rates and batches: Lin et al. 2018, arXiv:1712.04086, section 4.1) on
-one thread, then 10 times 2,500 samples of the averaged weights. A sample is of high quality within 3 standard deviations of
-its nearest mode; a mode is captured with at least one such sample; reverse KL is that of the good samples' histogram to
-uniform, in nats. Figures are means over the seeds with standard errors. What a perfect sampler, a collapsed one and
-uniform noise score stands beside them. What is done is kept in the folder: an interrupted benchmark goes on where it
-stopped, each run from its last checkpoint. Each run's folder holds a picture (``samples/``).
+one thread, then 10 times 2,500 samples of the averaged weights. A sample is of high quality within 3 standard
+deviations of its nearest mode; a mode is captured with at least one such sample; reverse KL is that of the good
+samples' histogram to uniform, in nats. Figures are means over the seeds with standard errors. What a perfect sampler, a
+collapsed one and uniform noise score stands beside them. What is done is kept in the folder: an interrupted benchmark
+goes on where it stopped, each run from its last checkpoint. Each run's folder holds a picture (``samples/``).
 """
 
 import argparse

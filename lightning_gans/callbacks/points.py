@@ -80,7 +80,7 @@ class Field:
 
 
 def judges_points_of_the_plane(model: GAN, batch: Any) -> bool:
-    """Whether the discriminator judges the data's points (N, 2) and nothing else: no labels, latents or packs of points.
+    """Whether the discriminator judges points (N, 2) of the data and nothing else: no labels, latents or packs.
 
     Args:
         model: The model.

@@ -26,7 +26,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RECIPES = sorted(path.stem for path in (ROOT / "configs").glob("*.yaml"))
-REAL = {"cogan": "TwoDomains"}  # data of a recipe that are not the digits alone
+REAL = {"cogan": "DigitNegatives"}  # data of a recipe that are not the digits alone
 COLUMNS = {
     "fid_digits": "FID",
     "is_digits": "IS",

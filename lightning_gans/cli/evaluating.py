@@ -5,11 +5,13 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from torchmetrics import Metric
 
 import lightning_gans.data
 from lightning_gans.cli.runs import read_checkpoint, require_writable
@@ -54,18 +56,19 @@ def evaluate(
     if output is not None:
         require_writable(str(Path(output).absolute().parent), "--output")
     before = None if baseline is None else Report.from_file(baseline)
-    real_side, suited = _source(real, "--real")
-    fake_side = _source(fake, "--fake")[0] if fake is not None else _samples(checkpoint, num_samples, seed, not raw)
-    extractor = _extractor(features, weights, download, suited)
+    images = _images(real, "--real")
+    fake_side = _images(fake, "--fake").source if fake is not None else _samples(checkpoint, num_samples, seed, not raw)
+    extractor = _extractor(features, weights, download, images.features)
     with Progress(transient=True) as progress:
         tasks = [progress.add_task(name, total=None) for name in ("images", "metrics")]
         evaluator = Evaluator(
             extractor,
             batch_size,
             resamples=intervals,
+            extra=images.metrics,
             on_batch=lambda done, total: progress.update(tasks[0], completed=done, total=total),
         )
-        report = evaluator.evaluate(fake_side, real_side)
+        report = evaluator.evaluate(fake_side, images.source)
     found = {} if before is None else differences(before, report)
     _show(report, None if found else before)
     if output is not None:
@@ -119,15 +122,23 @@ def _named_data(name: str, setting: str) -> ImageData:
     raise SettingError(setting, name, f"no such folder, file or data set; {hint}")
 
 
-def _source(given: str, setting: str) -> tuple[Source, Extractor | None]:
-    """The images that a user means, and the features that suit them if they are a data set of this package."""
+class _Images(NamedTuple):
+    """Images, and what suits them if they are a data set of this package: features, and metrics of its own."""
+
+    source: Source
+    features: Extractor | None
+    metrics: dict[str, Metric]
+
+
+def _images(given: str, setting: str) -> _Images:
+    """The images that a user means."""
     path = Path(given)
     if path.is_dir():
-        return FolderSource(path), None
+        return _Images(FolderSource(path), None, {})
     if path.suffix in (".npy", ".npz"):
-        return ArraySource(path), None
+        return _Images(ArraySource(path), None, {})
     data = _named_data(given, setting)
-    return DatasetSource(data.reference()), data.features()
+    return _Images(DatasetSource(data.reference()), data.features(), data.metrics())
 
 
 def _samples(checkpoint: str | None, num_samples: int, seed: int, ema: bool) -> Source:
@@ -184,6 +195,6 @@ def _show(report: Report, before: Report | None) -> None:
         if report.intervals:
             row.append(" .. ".join(f"{end:.4g}" for end in report.intervals.get(name, ())))
         if before is not None:
-            row.append(f"{before.values[name]:.5g}")
+            row.append(f"{before.values[name]:.5g}" if name in before.values else "")
         table.add_row(*row)
     Console(soft_wrap=True, highlight=False).print(table)

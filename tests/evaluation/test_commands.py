@@ -9,11 +9,12 @@ import torch
 from PIL import Image
 from torchmetrics import Metric
 
-from lightning_gans import WGAN
+from lightning_gans import WGAN, Game
 from lightning_gans.cli import main
-from lightning_gans.data import Digits
+from lightning_gans.data import Digits, Ring2D
 from lightning_gans.evaluation import Evaluator, Report
 from lightning_gans.features import ClassifierFeatures, DigitsFeatures
+from lightning_gans.metrics.functional import mode_coverage
 from lightning_gans.sources import ArraySource, DatasetSource
 
 CONFIG = str(Path(__file__).parents[2] / "configs" / "wgan.yaml")
@@ -89,6 +90,18 @@ def test_a_checkpoint_is_sampled(capsys):
     assert "protocols differ in fake: 60 against 70" in error
     loaded = WGAN.load_from_checkpoint("run/checkpoints/last.ckpt")
     assert loaded.round == 3
+
+
+def test_a_data_set_brings_its_own_metrics():
+    quick = ["--trainer.max_steps", "1", "--trainer.logger", "false", "--trainer.default_root_dir", "run"]
+    main(["fit", "--config", "gan", "--config", "data/ring", *quick, "--metrics.num_samples", "50"])
+    command = ["evaluate", "--real", "Ring2D", "--checkpoint", "run/checkpoints/last.ckpt", "--num_samples", "60"]
+    main([*command, "--output", "report.json"])
+    values = Report.from_file("report.json").values
+    assert values.keys() > {"modes", "high_quality", "reverse_kl", "jsd", "fid_points"}
+    model = Game.load_from_checkpoint("run/checkpoints/last.ckpt")
+    expected = mode_coverage(model.sample(60), Ring2D().means, Ring2D().std)
+    assert (values["modes"], values["high_quality"]) == (float(expected.modes), float(expected.high_quality))
 
 
 def test_train_features_makes_a_file_that_evaluate_takes(tmp_path, capsys):

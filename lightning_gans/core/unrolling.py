@@ -82,7 +82,7 @@ class _SGD:
 
     def __call__(self, weight: Tensor, grad: Tensor) -> Tensor:
         group, momentum = self.group, self.group["momentum"]
-        step = grad + group["weight_decay"] * weight
+        step = _decayed(weight, grad, group)
         if momentum:
             kept = step if self.velocity is None else momentum * self.velocity + (1 - group["dampening"]) * step
             self.velocity = kept
@@ -95,22 +95,28 @@ class _Adam:
     """m <- b1 m + (1 - b1) g,  v <- b2 v + (1 - b2) g^2,  w <- w - lr m_hat / (sqrt(v_hat) + eps)."""
 
     def __init__(self, group: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-        self.group = group
-        self.steps: Tensor | float = state.get("step", 0.0)
-        self.mean: Tensor | float = state.get("exp_avg", 0.0)
-        self.square: Tensor | float = state.get("exp_avg_sq", 0.0)
+        self.group, self.steps = group, state.get("step", 0)
+        self.mean: Tensor | None = state.get("exp_avg")
+        self.square: Tensor | None = state.get("exp_avg_sq")
 
     def __call__(self, weight: Tensor, grad: Tensor) -> Tensor:
         group, (beta1, beta2) = self.group, self.group["betas"]
-        grad = grad + group["weight_decay"] * weight
+        grad = _decayed(weight, grad, group)
+        mean = torch.zeros_like(weight) if self.mean is None else self.mean
+        square = torch.zeros_like(weight) if self.square is None else self.square
         steps = torch.as_tensor(self.steps, dtype=weight.dtype, device=weight.device) + 1
-        mean = beta1 * self.mean + (1 - beta1) * grad
-        square = beta2 * self.square + (1 - beta2) * grad.square()
+        mean = torch.lerp(mean, grad, 1 - beta1)
+        square = torch.addcmul(beta2 * square, grad, grad, value=1 - beta2)
         self.steps, self.mean, self.square = steps, mean, square
         # The root of 0 has no derivative: a weight that never had a gradient stays where it is.
         root = (square.clamp_min(torch.finfo(square.dtype).tiny) / (1 - beta2**steps)).sqrt()
-        moved: Tensor = weight - group["lr"] * (mean / (1 - beta1**steps)) / (root + group["eps"])
+        moved: Tensor = weight - mean / (root + group["eps"]) * (group["lr"] / (1 - beta1**steps))
         return moved
+
+
+def _decayed(weight: Tensor, grad: Tensor, group: Mapping[str, Any]) -> Tensor:
+    """The gradient with that of the weight decay."""
+    return grad + group["weight_decay"] * weight if group["weight_decay"] else grad
 
 
 _RULES: dict[type[Optimizer], Callable[[Mapping[str, Any], Mapping[str, Any]], Rule]] = {SGD: _SGD, Adam: _Adam}

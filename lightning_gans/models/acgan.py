@@ -22,8 +22,8 @@ class ACGAN(Conditional, GAN):
     both distributions: 1 logit for the source S, and C for the classes.
 
     Args:
-        generator: From latents (N, Z) and labels (N,) to images (N, C, H, W).
-        discriminator: From images to (N, 1 + classes) logits, the first that of being real.
+        args: Generator, from latents (N, Z) and labels (N,) to images (N, C, H, W); discriminator, from images to
+            (N, 1 + classes) logits, the first that of being real.
         num_classes: Number of classes; the command line takes it from the data.
         kwargs: As of ``GAN``.
 

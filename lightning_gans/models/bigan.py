@@ -42,9 +42,8 @@ class ALI(Variational, BiGAN):
     Dumoulin et al. 2017, arXiv:1606.00704, eq. 1 and section 2.2. ``encode`` and ``reconstruct`` take the mean.
 
     Args:
-        generator: As of ``BiGAN``.
-        encoder: From images to mean and logarithm of the variance, (N, 2 Z).
-        discriminator: As of ``BiGAN``.
+        args: Generator, encoder and discriminator, as of ``BiGAN``; the encoder from images to mean and logarithm of
+            the variance, (N, 2 Z).
         kwargs: As of ``GAN``.
     """
 

@@ -14,8 +14,8 @@ class ConditionalGAN(Conditional, GAN):
     made for.
 
     Args:
-        generator: From latents (N, Z) and labels (N,) to images (N, C, H, W).
-        discriminator: From images and labels to logits.
+        args: Generator, from latents (N, Z) and labels (N,) to images (N, C, H, W); discriminator, from images and
+            labels to logits.
         num_classes: Number of classes; the command line takes it from the data.
         kwargs: As of ``GAN``.
     """

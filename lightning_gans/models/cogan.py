@@ -19,8 +19,9 @@ class CoGAN(Conditional, GAN):
     domain is the label, so G(z, i) = G_i(z) and D(x, i) = D_i(x), and the sum over domains is one over a batch of both.
 
     Args:
-        generator: From latents (N, Z) and domains (N,) to images, with shared first layers: ``CoupledGenerator``.
-        discriminator: From images and domains to logits, with shared last layers: ``CoupledDiscriminator``.
+        args: Generator, from latents (N, Z) and domains (N,) to images, with shared first layers:
+            ``CoupledGenerator``; discriminator, from images and domains to logits, with shared last layers:
+            ``CoupledDiscriminator``.
         num_classes: Number of domains; the command line takes it from the data.
         kwargs: As of ``GAN``.
     """

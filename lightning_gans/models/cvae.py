@@ -14,8 +14,8 @@ class ConditionalVAE(Conditional, VariationalGame):
     2014, arXiv:1406.5298, eq. 6. Players, loss and arguments are those of ``VariationalGame``.
 
     Args:
-        generator: The decoder: from latents (N, Z) and labels (N,) to images (N, C, H, W).
-        encoder: From images and labels to (N, 2 Z): means and logarithms of the variances.
+        args: Generator, the decoder, from latents (N, Z) and labels (N,) to images (N, C, H, W); encoder, from images
+            and labels to (N, 2 Z): means and logarithms of the variances.
         num_classes: Number of classes; the command line takes it from the data.
         kwargs: As of ``VariationalGame``.
     """

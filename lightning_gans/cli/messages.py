@@ -194,7 +194,7 @@ _FORMS: list[tuple[re.Pattern[str], Callable[..., str]]] = [
     (re.compile(r"^Expected a dot import path string: (\S+)$"), _unknown_class),
     (re.compile(r"^module '([\w.]+)' has no attribute '(\w+)'$"), _unknown_attribute),
     (re.compile(r"^No module named '([\w.]+)'$"), _unknown_module),
-    (re.compile(r"Option '([\w.]+)' is not accepted"), _unknown_option),
+    (re.compile(r"Option '([\w.]+)\+?' is not accepted"), _unknown_option),
     (re.compile(r"Subcommand '\w+' does not accept option '([\w.]+)'"), _unknown_option),
     (re.compile(r"^unrecognized arguments: --([\w.]+)"), _unknown_option),
     (re.compile(r"Group '([\w.]+)' does not accept option '([\w.]+)'"), _unknown_in_group),
@@ -244,7 +244,7 @@ def _settings_of(kind: type) -> list[str]:
 
 def _known_classes() -> list[str]:
     """Classes that may be given by their mere name: those of this package, and what it is used with."""
-    ours = ("models", "core", "data", "features", "networks", "callbacks")
+    ours = ("models", "core", "data", "features", "networks", "callbacks", "losses", "tricks", "augmentations")
     theirs = ("lightning.pytorch.callbacks", "lightning.pytorch.loggers", "torch.optim", "torch.optim.lr_scheduler")
     modules = [importlib.import_module(name) for name in (*(f"lightning_gans.{room}" for room in ours), *theirs)]
     return [n for module in modules for n in module.__all__ if inspect.isclass(getattr(module, n, None))]

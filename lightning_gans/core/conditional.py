@@ -28,7 +28,8 @@ class Conditional(LatentGame):
     def __init__(self, *args: Any, num_classes: int | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if num_classes is None or num_classes < 1:
-            raise SettingError("num_classes", num_classes, "a conditional model needs data with at least one class")
+            remedy = "a conditional model needs data with labels, such as an ImageFolder with a folder for each class"
+            raise SettingError("num_classes", num_classes, remedy)
         self.num_classes = num_classes
 
     @classmethod

@@ -43,6 +43,18 @@ class Inference(LatentGame):
         """The generator and the encoder."""
         return super().averaged() | {"encoder": self.encoder}
 
+    def infer(self, images: Tensor) -> Tensor:
+        """E(x), or a draw from E(z | x): the latents of images in training, (N, Z).
+
+        Raises:
+            SettingError: The encoder's output is no latent.
+        """
+        latents: Tensor = self.encoder(images)
+        if latents.shape[1] != self.latent_dim:
+            remedy = f"give it {self.latent_dim}, one for each of the latent that the generator takes"
+            raise SettingError("encoder", f"{latents.shape[1]} outputs", remedy)
+        return latents
+
     def encode(self, images: Tensor, *rest: Tensor, ema: bool = True) -> Tensor:
         """Latents of images, or their means: (N, Z); averaged weights or raw ones, eval mode.
 

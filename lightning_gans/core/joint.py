@@ -39,11 +39,6 @@ class JointGAN(Inference, GAN):
         discriminator, generator = super().players()
         return [discriminator, replace(generator, modules=[self.generator, self.encoder])]
 
-    def infer(self, images: Tensor) -> Tensor:
-        """E(x), or a draw from E(z | x): the latents that real images are judged with, (N, Z)."""
-        latents: Tensor = self.encoder(images)
-        return latents
-
     def real(self, batch: Any) -> tuple[Tensor, ...]:
         """(images, E(images))."""
         (images,) = super().real(batch)

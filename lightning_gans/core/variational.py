@@ -55,6 +55,10 @@ class Variational(Inference):
         mean, log_variance = (outputs if outputs.dtype == torch.float64 else outputs.float()).chunk(2, dim=1)
         return mean, log_variance
 
+    def infer(self, images: Tensor) -> Tensor:
+        """A draw from q(z | x), (N, Z)."""
+        return self.draw(*self.posterior(images))
+
     def draw(self, mean: Tensor, log_variance: Tensor) -> Tensor:
         """One z from each q(z | x), (N, Z)."""
         noise = self.rand(torch.randn, len(mean), self.latent_dim).type(mean.dtype)

@@ -88,7 +88,7 @@ class AAE(Inference, GAN):
     def autoencoder_loss(self, batch: Any) -> Tensor:
         """E[mean squared error of G(E(x))], a scalar."""
         images = images_of(batch)
-        return F.mse_loss(self.generator(self.encoder(images)).float(), images)
+        return F.mse_loss(self.generator(self.infer(images)).float(), images)
 
     def real(self, batch: Any) -> tuple[Tensor, ...]:
         """(draws from the prior,)."""
@@ -96,4 +96,4 @@ class AAE(Inference, GAN):
 
     def fake(self, batch: Any, z: Tensor | None = None) -> tuple[Tensor, ...]:
         """(codes of the images,), or of those that are made of ``z``."""
-        return (self.encoder(images_of(batch) if z is None else self.generator(z)),)
+        return (self.infer(images_of(batch) if z is None else self.generator(z)),)

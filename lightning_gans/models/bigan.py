@@ -46,7 +46,3 @@ class ALI(Variational, BiGAN):
             the variance, (N, 2 Z).
         kwargs: As of ``GAN``.
     """
-
-    def infer(self, images: Tensor) -> Tensor:
-        """A draw from N(mu(x), sigma(x)^2), (N, Z)."""
-        return self.draw(*self.posterior(images))

@@ -43,7 +43,7 @@ class PacGAN(GAN):
         found = super().facts(role, facts, settings)
         if role == "discriminator" and found["image_shape"] is not None:
             channels, *rest = found["image_shape"]
-            found["image_shape"] = (settings["pack"] * channels, *rest)
+            found["image_shape"] = (max(settings["pack"], 1) * channels, *rest)  # the constructor refuses less than 1
         return found
 
     def real(self, batch: Any) -> tuple[Tensor, ...]:
@@ -57,7 +57,8 @@ class PacGAN(GAN):
     def packed(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Samples (N, C, ...) as packs (N / m, m C, ...)."""
         if len(inputs[0]) % self.pack:
-            remedy = f"a batch of {len(inputs[0])} (with accumulate: each chunk) does not divide into packs"
+            size = f"a batch of {len(inputs[0])} (with accumulate: each chunk)"
+            remedy = f"{size} does not divide into packs; take a divisor of it"
             raise SettingError("pack", self.pack, remedy)
         return tuple(torch.cat(samples.chunk(self.pack), dim=1) for samples in inputs)
 

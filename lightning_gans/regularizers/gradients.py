@@ -85,7 +85,8 @@ def require_sample_wise(discriminator: nn.Module) -> None:
     for name, module in discriminator.named_modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm) or getattr(module, "batch_wise", False):
             kind = f"{type(module).__name__} at {name!r}"
-            remedy = "a gradient penalty needs one that judges each sample by itself (batch_norm: false)"
+            without = "leave that layer out" if getattr(module, "batch_wise", False) else "batch_norm: false"
+            remedy = f"a gradient penalty needs one that judges each sample by itself ({without})"
             raise SettingError("discriminator", kind, remedy)
 
 

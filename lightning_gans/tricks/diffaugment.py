@@ -35,7 +35,8 @@ class DiffAugment(Trick):
         """
         images, *rest = inputs
         if images.ndim != 4:
-            raise SettingError("tricks", type(self).__name__, f"changes images, and these are {images.ndim - 1}-D")
+            remedy = f"changes images, and these are {images.ndim - 1}-D; leave it out"
+            raise SettingError("tricks", type(self).__name__, remedy)
         changed = images
         for augmentation in self.augmentations:
             uniform = game.rand(torch.rand, len(images), augmentation.draws)

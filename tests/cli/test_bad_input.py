@@ -31,6 +31,7 @@ def refused(done, *expected):
         (["--model.class_path", "WGNA"], ["model", "'WGNA'", "did you mean WGAN?"]),
         ([MODEL + "generator", "DCGANGenerater"], ["model.generator", "did you mean DCGANGenerator?"]),
         (["--data", "Digit"], ["data", "'Digit'", "did you mean Digits?"]),
+        (["--model", "FGAN", "--model.divergence", "JensenShanon"], ["model.divergence", "mean JensenShannon?"]),
         (["--data", "lightning_gans.data.Digit"], ["did you mean lightning_gans.data.Digits?"]),
         (["--data", "nowhere.Digits"], ["data", "no module 'nowhere'"]),
         (["--metrics.features", "DigitFeatures"], ["metrics.features", "did you mean DigitsFeatures?"]),

@@ -37,6 +37,7 @@ def test_overlays_add_up(command, tmp_path):
         (["wgan", "tricks/label_smoothing"], "tricks='OneSidedLabelSmoothing': needs a loss that is a cross-entropy"),
         (["gan", "data/ring", "tricks/diffaugment"], "tricks='DiffAugment': changes images"),
         (["dcgan", "tricks/r1"], "batch_norm: false"),
+        (["vae", "tricks/r1"], "model.tricks: VAE has no such setting"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(command, words, message):

@@ -51,6 +51,8 @@ def test_a_distribution_is_encoded_as_its_mean():
 def test_an_encoder_of_another_size_is_refused(outputs):
     with pytest.raises(SettingError, match=f"{outputs} outputs"):
         game(outputs=outputs).encode(points(4))
+    with pytest.raises(SettingError, match=f"{outputs} outputs': give it {Z}"):
+        train(game(outputs=outputs), rounds=1)
 
 
 def test_encoding_leaves_the_encoder_as_it_is():

@@ -96,5 +96,7 @@ def test_two_processes_pack_as_one_does(tmp_path):
 def test_bad_settings_are_named():
     with pytest.raises(SettingError, match="pack=0"):
         gan(PacGAN, pack=0)
+    told = PacGAN.facts("discriminator", {"image_shape": (1, 8, 8)}, {"pack": 0})
+    assert told["image_shape"] == (1, 8, 8)  # so that the discriminator can be built, and the pack be refused
     with pytest.raises(SettingError, match=r"pack=3: a batch of 32 .* does not divide"):
         train(pacgan(3), 1)

@@ -98,9 +98,10 @@ class Evaluator:
         if (asked := fake.labels(0, len(fake))) is not None and fake.num_classes == classes:
             found["class_accuracy"] = class_accuracy(extracted.logits, asked)
         if (rebuilt := fake.reconstructed(real)) is not None:
-            true = rebuilt.labels(0, len(rebuilt))
-            logits = self._gathered(rebuilt).logits
-            if true is not None and logits is not None and int(true.max()) + 1 == classes:
+            true = self._labels(rebuilt)
+            if true is not None and int(true.max()) + 1 == classes:
+                logits = self._gathered(rebuilt).logits
+                assert logits is not None
                 found["reconstruction_accuracy"] = class_accuracy(logits, true)
         return {name + self.features.metric_suffix: value for name, value in found.items()}
 
@@ -279,6 +280,17 @@ class Evaluator:
                 part.unlink(missing_ok=True)
         except OSError as error:
             warnings.warn(f"{self.cache} cannot be written ({error}); the real side is not kept", stacklevel=2)
+
+    def _labels(self, source: Source) -> Tensor | None:
+        """Labels of all images in order, (N,), each process having read a contiguous share; None where they have none.
+
+        Where a data set keeps them with its images, asking for all at once would hold all images in memory.
+        """
+        if source.labels(0, 1) is None:
+            return None
+        read = [source.labels(first, last) for first, last in _spans(*share_of(len(source)), self.batch_size)]
+        parts = [torch.empty(0, dtype=torch.int64), *(labels.cpu() for labels in read if labels is not None)]
+        return gather_shares(torch.cat(parts), len(source))
 
     def _gathered(self, source: Source) -> Features:
         """Features of all images in order, each process having extracted a contiguous share."""

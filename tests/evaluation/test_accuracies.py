@@ -5,14 +5,15 @@ import torch
 from lightning.pytorch import Trainer
 from torch.utils.data import TensorDataset
 
-from lightning_gans import ConditionalGAN
+from lightning_gans import ConditionalGAN, ConditionalVAE
 from lightning_gans.callbacks import MetricsCallback
 from lightning_gans.cli import main
-from lightning_gans.data import Digits
+from lightning_gans.data import Digits, ImageDataset
+from lightning_gans.data.datasets import BatchedDataset
 from lightning_gans.evaluation import Evaluator, Report, class_accuracy
 from lightning_gans.features import DigitsFeatures, Extractor, Features
 from lightning_gans.images import from_uint8, to_uint8
-from lightning_gans.networks import DCGANDiscriminator, DCGANGenerator
+from lightning_gans.networks import DCGANDiscriminator, DCGANGenerator, MLPEncoder, MLPGenerator
 from lightning_gans.sources import DatasetSource, SampledSource
 
 REAL = Digits().reference()
@@ -99,6 +100,49 @@ def test_no_figures_where_classes_are_not_those_of_the_classifier():
     unlabeled, few = TensorDataset(REAL.images), TensorDataset(REAL.images, REAL.labels % 8)
     for real in (unlabeled, few):
         assert "reconstruction_accuracy_digits" not in figures(Autoencoder(), real)
+
+
+class Batches(BatchedDataset):
+    """The digits, with labels or without; remembers how many were asked for at once."""
+
+    def __init__(self, labels):
+        self.labels, self.largest = labels, 0
+
+    def __len__(self):
+        return len(REAL)
+
+    def __getitems__(self, indices):
+        self.largest = max(self.largest, len(indices))
+        return ImageDataset(REAL.images, self.labels).__getitems__(indices)
+
+    def fingerprint(self):
+        return "digits"
+
+
+class Counting(DigitsFeatures):
+    """Counts what it is shown."""
+
+    seen = 0
+
+    def extract(self, images):
+        self.seen += len(images)
+        return super().extract(images)
+
+
+@pytest.mark.parametrize(("labels", "of_use"), [(REAL.labels, True), (REAL.labels % 8, False), (None, False)])
+def test_images_are_rebuilt_only_where_their_classes_can_be_compared_and_never_all_at_once(labels, of_use):
+    real, counting = Batches(labels), Counting()
+    values = figures(Autoencoder(), real, counting)
+    assert ("reconstruction_accuracy_digits" in values) is of_use
+    assert counting.seen == N + len(REAL) * (2 if of_use else 1)
+    assert real.largest == 64
+
+
+def test_an_autoencoder_that_needs_labels_is_measured_on_unlabeled_images_too():
+    networks = MLPGenerator(3, (1, 8, 8), (4,), classes=10), MLPEncoder((1, 8, 8), (4,), outputs=6, classes=10)
+    values = figures(ConditionalVAE(*networks, num_classes=10), Batches(None))
+    assert "class_accuracy_digits" in values
+    assert "reconstruction_accuracy_digits" not in values
 
 
 def test_the_callback_measures_what_the_model_was_asked_for(tmp_path):

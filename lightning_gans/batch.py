@@ -1,8 +1,10 @@
 """What a batch is: a tensor, a tuple or list (images, labels, ...), or a dict with ``image`` and ``label``."""
 
 from collections.abc import Iterator, Mapping
+from numbers import Integral
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
@@ -54,6 +56,8 @@ def _labels(batch: Any) -> Tensor | None:
         found = batch.get("label", batch.get("labels"))
     else:
         found = batch[1] if isinstance(batch, tuple | list) and len(batch) > 1 else None
+    if isinstance(found, Integral):  # of an item that no loader has collated yet
+        return torch.tensor(int(found))
     return found if isinstance(found, Tensor) else None
 
 

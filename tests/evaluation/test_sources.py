@@ -69,6 +69,16 @@ def test_batches_and_single_items_agree():
     assert torch.equal(source.images(10, 20), dataset.images[10:20])
 
 
+def test_labels_of_items_may_be_plain_numbers():
+    """As torchvision's data sets hold them: a loader makes a tensor of them, and nobody else does."""
+    images = from_uint8(pixels())
+    for number in (int, np.int64):
+        items = [(image, number(index)) for index, image in enumerate(images)]
+        assert DatasetSource(items).labels(2, 5).tolist() == [2, 3, 4]
+    named = [{"image": image, "label": index} for index, image in enumerate(images)]
+    assert DatasetSource(named).labels(2, 5).tolist() == [2, 3, 4]
+
+
 class Counter:
     """A generator whose sample i is a gray image of level i."""
 

@@ -122,7 +122,8 @@ class GAN(LatentGame):
         """What the discriminator descends: its loss, and what tricks charge it for the logits of ``judge_both``."""
         self._charges = []
         loss = self.discriminator_loss(batch)
-        return loss + sum(self._charges) if self._charges else loss
+        charges, self._charges = self._charges, []  # a game that kept their graphs could not be copied
+        return loss + sum(charges) if charges else loss
 
     # The seams that variants override.
 

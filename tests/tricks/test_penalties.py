@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -91,3 +93,9 @@ def test_what_does_not_fit_is_refused_in_one_line(trick):
         trick(gamma=-1)
     with pytest.raises(SettingError, match="every=0"):
         trick(every=0)
+
+
+def test_a_game_that_was_charged_can_be_copied():
+    model = gan(tricks=[R1()])
+    train(model, 2)
+    assert same(state(copy.deepcopy(model)), state(model))

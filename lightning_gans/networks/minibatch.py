@@ -106,7 +106,8 @@ class MinibatchStdDev(MinibatchLayer):
         group = len(features) if self.group is None else self.group
         if len(features) % group:
             raise SettingError("group", group, f"a batch of {len(features)} does not divide into groups")
-        groups = features.flatten(1).unflatten(0, (-1, group))  # (N / group, group, A)
+        whole = features.to(torch.promote_types(features.dtype, torch.float32))  # small variances are 0 in half of it
+        groups = whole.flatten(1).unflatten(0, (-1, group))  # (N / group, group, A)
         # Not std(): the root of 0, where all samples are alike, has no derivative.
         spread = (groups.var(1, correction=0) + 1e-8).sqrt().mean(1)  # (N / group,)
         return _appended(features, spread.repeat_interleave(group)[:, None])

@@ -66,6 +66,18 @@ def test_samples_that_are_all_alike_are_seen_and_have_derivatives(build):
     assert torch.autograd.gradcheck(layer, (different.requires_grad_(),))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("scale", [0.0, 1e-4])
+def test_samples_that_are_nearly_alike_have_derivatives_in_half_precision_too(dtype, scale):
+    nearly = (scale * features(8, 6)).to(dtype).requires_grad_()
+    out = MinibatchStdDev((6,))(nearly)
+    expected = MinibatchStdDev((6,))(nearly.detach().float())
+    assert out.dtype == dtype
+    torch.testing.assert_close(out.float()[:, 6], expected[:, 6], rtol=0.01, atol=0)
+    (slope,) = torch.autograd.grad(out[:, 6].sum(), nearly)
+    assert bool(slope.isfinite().all())
+
+
 @pytest.mark.parametrize("build", LAYERS)
 @pytest.mark.parametrize("network", [MLPDiscriminator, DCGANDiscriminator, MaxoutDiscriminator])
 def test_they_stand_before_the_last_layer_of_a_discriminator(network, build):

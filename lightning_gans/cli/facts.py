@@ -48,7 +48,7 @@ def require_fitting(config: Namespace, data: LightningDataModule | None) -> None
     for role, node in settings.items():
         given = _init_args(node).get("image_shape") if isinstance(node, Namespace) else None
         expected = told(config.model, role, facts)["image_shape"]
-        if given is not None and tuple(given) != tuple(expected):
+        if given is not None and expected is not None and tuple(given) != tuple(expected):
             remedy = f"the data ask for {list(expected)}; give that, or leave it out and it is taken from the data"
             raise SettingError(f"model.{role}.image_shape", list(given), remedy)
 

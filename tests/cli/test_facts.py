@@ -89,3 +89,10 @@ def test_other_images_than_those_of_the_data_are_refused():
         require_fitting(config, Digits())
     config.model.init_args.discriminator.init_args.image_shape = [1, 8, 8]
     require_fitting(config, Digits())
+
+
+def test_a_shape_that_nobody_knows_is_not_checked():
+    """The latents of a generator of one's own, whose size is none of its arguments."""
+    config = recipe("AAE", discriminator={"image_shape": [12]})
+    config.model.init_args.generator = node("mine.Generator")
+    require_fitting(config, Digits())

@@ -101,13 +101,16 @@ def _mixed(real: Sequence[Tensor], fake: Sequence[Tensor], alpha: Tensor) -> lis
 def _slopes(judge: Judge, inputs: Sequence[Tensor]) -> Tensor:
     """The gradient of each sample's logits, over all floating-point inputs together: (N, D), differentiable."""
     with exact(inputs[0].device):
-        points = [
-            x.detach().to(torch.promote_types(x.dtype, torch.float32)).requires_grad_() if x.is_floating_point() else x
-            for x in inputs
-        ]
+        points = [_point(x) if x.is_floating_point() else x for x in inputs]
         steep = [x for x in points if x.requires_grad]
         grads = torch.autograd.grad(judge(*points).sum(), steep, create_graph=True)
         return torch.cat([g.flatten(1) for g in grads], dim=1)
+
+
+def _point(x: Tensor) -> Tensor:
+    """Where to take the slope; a function of what made it, for those whose loss is what a discriminator becomes."""
+    whole = x.to(torch.promote_types(x.dtype, torch.float32))
+    return whole if whole.requires_grad else whole.detach().requires_grad_()
 
 
 @contextmanager

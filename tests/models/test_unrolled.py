@@ -1,11 +1,12 @@
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from lightning_gans import MinimaxGAN, SettingError, UnrolledGAN
 from lightning_gans.core import InnerSGD
 from lightning_gans.networks import DCGANDiscriminator, DCGANGenerator
-from lightning_gans.tricks import R1
+from lightning_gans.tricks import R1, R2
 from tests.games import SGD, gan, points, same, state, train
 
 
@@ -113,6 +114,26 @@ def test_what_tricks_charge_is_part_of_the_unrolled_steps():
     for each in (model, with_r1):
         each._randomness.seek(0, 1)
     assert not torch.allclose(model.generator_loss(x), with_r1.generator_loss(x), rtol=1e-3)
+
+
+@pytest.mark.parametrize("trick", [R1(gamma=5.0), R2(gamma=5.0)])
+def test_gradient_through_penalties_equals_differences_of_the_loss(trick):
+    """Of a smooth D: where it is linear in pieces, what R2 charges does not change with the samples."""
+    model, x = trained(unroll_steps=2, inner_optimizer=InnerSGD(0.3), tricks=[trick]), points(16).double()
+    for name, module in model.discriminator.named_modules():
+        if isinstance(module, nn.LeakyReLU):
+            model.discriminator.set_submodule(name, nn.Tanh())
+    weight = model.generator.layers[-1].weight
+
+    def loss(step=0.0):
+        model._randomness.seek(0, 1)
+        with torch.no_grad():
+            weight[0, 0] += step
+        return model.generator_loss(x)
+
+    (slope,) = torch.autograd.grad(loss(), weight)
+    rise = loss(1e-5).item() - loss(-2e-5).item()
+    assert rise / 2e-5 == pytest.approx(slope[0, 0].item(), rel=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,7 @@ def _quiet() -> None:
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # the data are in memory
     warnings.filterwarnings("ignore", message=".*exists and is not empty.*")  # a resumed run continues in its folder
     warnings.filterwarnings("ignore", message=".*across ranks is zero.*")  # no validation inside fit: rounds decide
+    warnings.filterwarnings("ignore", message=".*callbacks used to create the checkpoint.*")  # validation has none
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")  # rounds are logged, not epochs
 
 

@@ -91,7 +91,7 @@ class MLPDiscriminator(nn.Module):
     ) -> None:
         super().__init__()
         positive(outputs=outputs)
-        self.classes = classes
+        self.classes, self.codes = classes, codes
         sizes = [math.prod(_checked(image_shape)) + codes + classes, *hidden, outputs]
         *layers, out = _layers(sizes, self.block)
         if statistics is not None:
@@ -105,8 +105,15 @@ class MLPDiscriminator(nn.Module):
         return [nn.Linear(before, after), nn.LeakyReLU(0.2)]
 
     def features(self, samples: Tensor, *rest: Tensor) -> Tensor:
-        """The last hidden layer, (N, D)."""
-        codes, labels = (rest[:-1], rest[-1]) if self.classes else (rest, None)
+        """The last hidden layer, (N, D).
+
+        Raises:
+            SettingError: What is judged are other latents than the network was told of.
+        """
+        labeled = bool(rest) and not rest[-1].is_floating_point()
+        codes, labels = (rest[:-1], rest[-1]) if labeled else (rest, None)
+        if (size := sum(part[0].numel() for part in codes)) != self.codes:
+            raise SettingError("codes", self.codes, f"the discriminator is shown latents of size {size}; tell it so")
         judged = torch.cat([part.flatten(1) for part in (samples, *codes)], dim=1)
         hidden: Tensor = self.hidden(with_labels(judged, labels, self.classes))
         return hidden

@@ -71,13 +71,16 @@ def with_labels(features: Tensor, labels: Tensor | None, classes: int) -> Tensor
         (N, D + K).
 
     Raises:
-        SettingError: Labels are missing, or there are labels and no classes.
+        SettingError: Labels are missing, or there are labels and no classes, or they are no labels but latents.
 
     Example:
         >>> with_labels(torch.zeros(2, 1), torch.tensor([1, 0]), 2)
         tensor([[0., 0., 1.],
                 [0., 1., 0.]])
     """
+    if labels is not None and labels.is_floating_point():
+        remedy = "it knows labels, but no latents; take one that does, such as MLPDiscriminator"
+        raise SettingError("discriminator", "images and latents", remedy)
     if (labels is None) != (classes == 0):
         raise SettingError("classes", classes, "a network with classes takes labels, and one without takes none")
     if labels is None:

@@ -105,3 +105,15 @@ def test_resnet_has_the_paper_s_blocks_on_32_pixels():
     assert len(layers) == sum(isinstance(m, SpectralNorm) for m in discriminator.modules())
     plain = ResNetDiscriminator((3, 32, 32), 8, spectral_norm=False)
     assert not any(isinstance(m, SpectralNorm) for m in plain.modules())
+
+
+def test_what_a_discriminator_is_shown_must_be_what_it_was_told_of():
+    points, latents, labels = torch.zeros(2, 3), torch.zeros(2, 4), torch.zeros(2, dtype=torch.long)
+    with pytest.raises(SettingError, match=r"codes=5: .* latents of size 4"):
+        MLPDiscriminator((3,), codes=5)(points, latents)
+    with pytest.raises(SettingError, match=r"codes=0: .* latents of size 4"):
+        MLPDiscriminator((3,))(points, latents)
+    with pytest.raises(SettingError, match="classes=0"):
+        MLPDiscriminator((3,))(points, labels)
+    with pytest.raises(SettingError, match=r"images and latents.*MLPDiscriminator"):
+        DCGANDiscriminator((1, 8, 8))(torch.zeros(2, 1, 8, 8), latents)

@@ -14,6 +14,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 import lightning_gans.data
 import lightning_gans.features
+import lightning_gans.losses
 import lightning_gans.models
 import lightning_gans.networks
 from lightning_gans.cli.command import TRAINER_COMMANDS, plain_parser
@@ -76,6 +77,7 @@ def _cases(words: Mapping[str, list[str]], indent: str = "") -> str:
 
 def _values() -> dict[str, list[str]]:
     """What may follow a setting."""
+    divergences = lightning_gans.losses
     networks = _classes(lightning_gans.networks, torch.nn.Module)
     return {
         "--config|-c": list(recipes()),
@@ -83,6 +85,7 @@ def _values() -> dict[str, list[str]]:
         "--data": list(_classes(lightning_gans.data, lightning_gans.data.ImageData)),
         "--metrics.features": list(_classes(lightning_gans.features, lightning_gans.features.Extractor)),
         **{f"--model.{role}": [name for name in networks if role.capitalize() in name] for role in _ROLES},
+        "--model.divergence": [name for name in _classes(divergences, divergences.Divergence) if name != "Divergence"],
         "--ckpt_path": ["last"],
     }
 

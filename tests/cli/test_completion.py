@@ -42,6 +42,7 @@ def test_bash(script):
     assert completed("fit", "--data.batch") == ["--data.batch_size"]
     assert completed("fit", "--trainer.max_st") == ["--trainer.max_steps"]
     assert completed("fit", "--model", "LS") == ["LSGAN"]
+    assert completed("fit", "--model.divergence", "Re") == ["ReverseKL"]
     assert completed("sample", "x.ckpt", "--inter") == ["--interpolate"]
     assert completed("configs", "data/mn") == ["data/mnist"]
 

@@ -185,6 +185,33 @@ class Codes(Prior):
         joined = self.noise.join(noise[0], end_noise[0], t), self.codes.join(codes[0], end_codes[0], t)
         return torch.cat([joined[0], *(code.expand(len(t), -1) for code in hot), joined[1]], dim=1)
 
+    def traversal(self, z: Tensor) -> Tensor:
+        """What shows the codes' meaning: a row for each category of the first, columns along each continuous one in turn.
+
+        All with the noise and the other categories of the first latent, and continuous codes at 0 where they are not
+        gone along. Where there are no categories, or no continuous codes, other noise takes their place.
+
+        Args:
+            z: Some latents (K, Z).
+
+        Returns:
+            Latents (rows, K max(1, number of continuous codes), Z).
+        """
+        steps = len(z)
+        noise, *hot, codes = self.parts(z)
+        rows, columns = self.categories[0] if hot else steps, steps * max(1, self.continuous)
+        grid = [part[:1].expand(rows, columns, -1).clone() for part in (noise, *hot, torch.zeros_like(codes))]
+        if hot:
+            grid[1][:] = torch.eye(rows)[:, None]
+        else:
+            grid[0][:] = noise[:, None]
+        if self.continuous:
+            along = torch.linspace(self.codes.low, self.codes.high, steps)[:, None]
+            grid[-1][:] = torch.block_diag(*[along] * self.continuous)
+        else:
+            grid[0][:] = noise[None]
+        return torch.cat(grid, dim=2)
+
 
 def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
     """Spherical interpolation between vectors (Shoemake 1985), with their lengths joined along.

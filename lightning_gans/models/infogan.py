@@ -130,24 +130,11 @@ class InfoGAN(GAN):
 
         All with the same noise and the other codes the same, continuous ones at 0; what there is no code for is drawn.
         """
-        rows = self.prior.categories[0] if self.prior.categories else _PANEL_COLUMNS
-        columns = _PANEL_COLUMNS * max(1, self.prior.continuous)
-        z = indexed_draw(self.prior, mix(seed, 3), 0, _PANEL_COLUMNS, self.latent_dim)
-        noise, *hot, codes = self.prior.parts(z)
-        grid = [part[:1].expand(rows, columns, -1).clone() for part in (noise, *hot, torch.zeros_like(codes))]
-        if hot:
-            grid[1][:] = torch.eye(rows)[:, None]
-        else:
-            grid[0][:] = noise[:, None]
-        if codes.shape[1]:
-            along = torch.linspace(-1, 1, _PANEL_COLUMNS)
-            grid[-1][:] = torch.block_diag(*[along[:, None]] * self.prior.continuous)
-        else:
-            grid[0][:] = noise[None]
+        walked = self.prior.traversal(indexed_draw(self.prior, mix(seed, 3), 0, _PANEL_COLUMNS, self.latent_dim))
         with torch.no_grad():
-            images: Tensor = self(torch.cat(grid, dim=2).flatten(0, 1).to(self.device).type(self.dtype))
-        rowed = images.float().cpu().unflatten(0, (rows, columns))
-        return super().panels(real, labels, seed) | {"traversal": rowed}
+            images: Tensor = self(walked.flatten(0, 1).to(self.device).type(self.dtype))
+        rows = images.float().cpu().unflatten(0, walked.shape[:2])
+        return super().panels(real, labels, seed) | {"traversal": rows}
 
 
 def _parameters(categories: Sequence[int], continuous: int, deviation: float | None) -> list[int]:

@@ -186,7 +186,7 @@ class Codes(Prior):
         return torch.cat([joined[0], *(code.expand(len(t), -1) for code in hot), joined[1]], dim=1)
 
     def traversal(self, z: Tensor) -> Tensor:
-        """What shows the codes' meaning: a row for each category of the first, columns along each continuous one in turn.
+        """What shows the codes' meaning: a row for each category of the first, columns along each continuous one.
 
         All with the noise and the other categories of the first latent, and continuous codes at 0 where they are not
         gone along. Where there are no categories, or no continuous codes, other noise takes their place.

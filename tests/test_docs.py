@@ -24,7 +24,19 @@ from tests.data.files import save, write_mnist
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-ROOMS = ("core", "models", "networks", "losses", "regularizers", "data", "callbacks", "metrics", "features", "tricks", "augmentations")
+ROOMS = (
+    "core",
+    "models",
+    "networks",
+    "losses",
+    "regularizers",
+    "data",
+    "callbacks",
+    "metrics",
+    "features",
+    "tricks",
+    "augmentations",
+)
 OTHERS = ("evaluation", "metrics.functional", "images", "errors", "losses.kernels")
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CLASS = re.compile(r"[A-Z]+[a-z0-9]\w*[A-Z]\w*|[A-Z]{2,}[a-z]\w*|[A-Z]\w*(?=\()")  # CamelCase, or called

@@ -35,7 +35,7 @@ class SampleGrid(Callback):
     The file is ``samples/round_<n>.png`` in the run's folder; loggers that hold images get it as ``samples/grid``.
 
     Args:
-        every_n_rounds: Rounds between pictures; there is one at the end too.
+        every_n_rounds: Rounds between pictures; there is one at the end too. 0 for no pictures at all.
         num: Number of samples; by default 64 images, arranged in a square of 8 x 8, or 1,000 points.
         seed: Selects their latents, the same in every picture.
         real: Real images for comparison; by default the datamodule's reference, or the training loader's data set.
@@ -51,8 +51,8 @@ class SampleGrid(Callback):
         seed: int = 0,
         real: Dataset[Any] | None = None,
     ) -> None:
-        if every_n_rounds < 1:
-            raise SettingError("samples.every_n_rounds", every_n_rounds, "must be 1 or more")
+        if every_n_rounds < 0:
+            raise SettingError("samples.every_n_rounds", every_n_rounds, "must be 1 or more; 0 draws nothing")
         if num is not None and num < 1:
             raise SettingError("samples.num", num, "must be 1 or more")
         self.every_n_rounds, self.num, self.seed, self.real = every_n_rounds, num, seed, real
@@ -74,12 +74,12 @@ class SampleGrid(Callback):
         """Draw when a multiple of ``every_n_rounds`` is reached."""
         if self._judges_points is None and isinstance(pl_module, GAN):
             self._judges_points = judges_points_of_the_plane(pl_module, batch)
-        if trainer.global_step % self.every_n_rounds == 0:
+        if self.every_n_rounds and trainer.global_step % self.every_n_rounds == 0:
             self._draw(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the final generator, unless that was just done."""
-        if self._drawn_at != trainer.global_step:
+        if self.every_n_rounds and self._drawn_at != trainer.global_step:
             self._draw(trainer, pl_module)
 
     def _draw(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -32,17 +32,22 @@ def fill_facts(config: Namespace) -> None:
 
 
 def require_fitting(config: Namespace, data: LightningDataModule | None) -> None:
-    """Check that networks which were told their image shape were told that of the data.
+    """Check that networks and model were told the image shape and the number of classes that the data have.
 
     Args:
         config: Configuration of a subcommand.
         data: Its data; what says no ``image_shape`` is not checked.
 
     Raises:
-        SettingError: A generator makes other images, or a network sees others, than there are.
+        SettingError: A generator makes other images, a network sees others, or a model knows other classes, than
+            there are.
     """
     settings = _init_args(config.model)
     facts = _facts_of(data, settings)
+    classes, known = facts["num_classes"], settings.get("num_classes")
+    if classes is not None and known not in (None, classes):
+        remedy = f"the data have {classes}; give that, or leave it out and it is taken from the data"
+        raise SettingError("model.num_classes", known, remedy)
     if facts["image_shape"] is None:
         return
     for role, node in settings.items():

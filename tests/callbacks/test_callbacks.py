@@ -157,6 +157,8 @@ def test_sample_grid_draws_when_due_and_at_the_end(tmp_path):
     grid = SampleGrid(every_n_rounds=2, num=4)
     trainer(5, grid, default_root_dir=tmp_path / "run").fit(model(), loader())
     assert sorted(p.name for p in (tmp_path / "run/samples").iterdir()) == [f"round_{n:09d}.png" for n in (2, 4, 5)]
+    trainer(2, SampleGrid(every_n_rounds=0), default_root_dir=tmp_path / "none").fit(model(), loader())
+    assert not (tmp_path / "none/samples").exists()
 
 
 def test_sample_grid_draws_the_same_latents(tmp_path):

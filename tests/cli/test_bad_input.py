@@ -26,6 +26,8 @@ def refused(done, *expected):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
+        (["--config", "cgan", "--model.num_classes", "3"], ["model.num_classes=3", "the data have 10"]),
+        (["--samples.every_n_rounds", "-1"], ["samples.every_n_rounds=-1", "0 draws nothing"]),
         (["--model", "lightning_gans.WGANGPP"], ["did you mean lightning_gans.WGANGP?"]),
         (["--model", "WGNA"], ["model", "'WGNA'", "did you mean WGAN?"]),
         (["--model.class_path", "WGNA"], ["model", "'WGNA'", "did you mean WGAN?"]),

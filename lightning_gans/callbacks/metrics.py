@@ -25,6 +25,9 @@ _REMEDY = (
 )
 
 
+_ABILITIES = {"class_accuracy": "labels", "reconstruction_accuracy": "reconstruct"}  # what a model must have for them
+
+
 class MetricsCallback(Callback):
     """Logs FID, Inception Score, MMD and k-NN precision and recall of averaged samples.
 
@@ -82,6 +85,7 @@ class MetricsCallback(Callback):
         self._evaluated_at = -1
         self._last: dict[str, float] = {}
         self._resumed = False
+        self._beyond: set[str] = set()  # figures of what the model cannot do
 
     @property
     def state_key(self) -> str:
@@ -98,6 +102,7 @@ class MetricsCallback(Callback):
         features = self.features if self.features is not None else suited
         self.report, self._source = None, None
         self.evaluator = None
+        self._beyond = {name for name, ability in _ABILITIES.items() if not hasattr(pl_module, ability)}
         if features is not None and (self.every_n_rounds > 0 or stage != "fit"):
             kernel = self.kernel or PolynomialKernel()
             extra = (datamodule.metrics() if hasattr(datamodule, "metrics") else {}) | self.extra
@@ -155,7 +160,8 @@ class MetricsCallback(Callback):
         if self.evaluator is None:
             return {}
         suffix = self.evaluator.features.metric_suffix
-        found = {f"{name}{suffix}": higher for name, higher in HIGHER_IS_BETTER.items()}
+        named = {name: higher for name, higher in HIGHER_IS_BETTER.items() if name not in self._beyond}
+        found = {f"{name}{suffix}": higher for name, higher in named.items()}
         for name, metric in self.evaluator.extra.items():
             found |= getattr(metric, "directions", {name: metric.higher_is_better})  # of several figures, or of one
         return {f"metrics/{name}": higher for name, higher in found.items()}

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lightning_gans.batch import images_of, labels_of
+from lightning_gans.batch import labels_of
 from lightning_gans.core.latent import LatentGame
 from lightning_gans.core.randomness import Prior, indexed_draw, mix
 from lightning_gans.errors import SettingError
@@ -40,7 +40,7 @@ class Conditional(LatentGame):
 
     def real(self, batch: Any) -> tuple[Tensor, ...]:
         """(images, labels)."""
-        return images_of(batch), labels_of(batch)
+        return self.images(batch), labels_of(batch)
 
     def fake(self, batch: Any, z: Tensor | None = None) -> tuple[Tensor, ...]:
         """(generated images, the labels that they were made for): those of the batch."""

@@ -7,7 +7,6 @@ import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
-from lightning_gans.batch import images_of
 from lightning_gans.core.latent import LatentGame
 from lightning_gans.core.player import Player
 from lightning_gans.core.randomness import Prior
@@ -129,10 +128,7 @@ class GAN(LatentGame):
 
     def real(self, batch: Any) -> tuple[Tensor, ...]:
         """What the discriminator judges of a batch: (images,)."""
-        images = images_of(batch)
-        if not images.is_floating_point():
-            raise SettingError("batch", str(images.dtype), "networks take floats in [-1, 1]; see images.from_uint8")
-        return (images,)
+        return (self.images(batch),)
 
     def fake(self, batch: Any, z: Tensor | None = None) -> tuple[Tensor, ...]:
         """What the discriminator judges of as many generated samples: (images,)."""

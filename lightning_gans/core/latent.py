@@ -52,6 +52,17 @@ class LatentGame(Game):
         """
         return facts
 
+    def images(self, batch: Any) -> Tensor:
+        """The images of a batch, as networks take them.
+
+        Raises:
+            SettingError: They are no floats.
+        """
+        images = images_of(batch)
+        if not images.is_floating_point():
+            raise SettingError("batch", str(images.dtype), "networks take floats in [-1, 1]; see images.from_uint8")
+        return images
+
     def latent(self, batch: Any) -> Tensor:
         """Latents for a batch, (N, Z)."""
         return self.rand(self.prior, len(images_of(batch)), self.latent_dim).type(self.dtype)

@@ -6,7 +6,6 @@ import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
-from lightning_gans.batch import images_of
 from lightning_gans.core.inference import Inference
 from lightning_gans.core.player import Player
 from lightning_gans.core.randomness import Normal
@@ -128,7 +127,7 @@ class VariationalGame(Variational):
 
     def real(self, batch: Any) -> tuple[Tensor, ...]:
         """What the encoder sees of a batch: (images,); (images, labels) in a conditional model."""
-        return (images_of(batch),)
+        return (self.images(batch),)
 
     def autoencoder_loss(self, batch: Any) -> Tensor:
         """-E_q[log p(x | z)] + beta KL, a scalar."""

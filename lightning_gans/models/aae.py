@@ -7,7 +7,6 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lightning_gans.batch import images_of
 from lightning_gans.core import GAN, Inference, Player
 
 ADAM: Any = {"class_path": "torch.optim.Adam", "init_args": {"lr": 1e-3}}
@@ -87,7 +86,7 @@ class AAE(Inference, GAN):
 
     def autoencoder_loss(self, batch: Any) -> Tensor:
         """E[mean squared error of G(E(x))], a scalar."""
-        images = images_of(batch)
+        images = self.images(batch)
         return F.mse_loss(self.generator(self.infer(images)).float(), images)
 
     def real(self, batch: Any) -> tuple[Tensor, ...]:
@@ -96,4 +95,4 @@ class AAE(Inference, GAN):
 
     def fake(self, batch: Any, z: Tensor | None = None) -> tuple[Tensor, ...]:
         """(codes of the images,), or of those that are made of ``z``."""
-        return (self.infer(images_of(batch) if z is None else self.generator(z)),)
+        return (self.infer(self.images(batch) if z is None else self.generator(z)),)

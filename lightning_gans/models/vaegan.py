@@ -8,7 +8,6 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lightning_gans.batch import images_of
 from lightning_gans.core import GAN, Player, Variational
 from lightning_gans.errors import SettingError
 from lightning_gans.losses import (
@@ -51,6 +50,8 @@ class VAEGAN(Variational, GAN):
         SettingError: ``gamma`` is negative, or the discriminator has no features.
     """
 
+    sample_wise = False  # the samples are compared with their images too, whatever a trick does to their logits
+
     def __init__(
         self,
         generator: nn.Module,
@@ -85,7 +86,7 @@ class VAEGAN(Variational, GAN):
 
     def encoder_loss(self, batch: Any) -> Tensor:
         """KL(q(z | x) || N(0, I)) + L_like, a scalar."""
-        images = images_of(batch)
+        images = self.images(batch)
         mean, log_variance = self.posterior(images)
         rebuilt = self.generator(self.draw(mean, log_variance))
         kl, unlikeness = gaussian_kl(mean, log_variance).mean(), self.unlikeness(images, rebuilt)
@@ -96,7 +97,7 @@ class VAEGAN(Variational, GAN):
 
     def generator_loss(self, batch: Any) -> Tensor:
         """Gamma L_like - E_q[log D(G(z))] - E_p[log D(G(z_p))], a scalar."""
-        images, fake = images_of(batch), self.fake(batch)
+        images, fake = self.images(batch), self.fake(batch)
         adversarial = 2 * non_saturating_generator_loss(self.judge_fake(fake))  # both halves have one mean
         return self.gamma * self.unlikeness(images, fake[0][: len(images)]) + adversarial
 
@@ -108,7 +109,7 @@ class VAEGAN(Variational, GAN):
 
     def fake(self, batch: Any, z: Tensor | None = None) -> tuple[Tensor, ...]:
         """(images,): N rebuilt ones, then N made of latents of the prior, (2 N, ...)."""
-        drawn = self.draw(*self.posterior(images_of(batch)))
+        drawn = self.draw(*self.posterior(self.images(batch)))
         return super().fake(batch, torch.cat([drawn, self.latent(batch) if z is None else z]))
 
     def unlikeness(self, images: Tensor, rebuilt: Tensor) -> Tensor:

@@ -31,6 +31,8 @@ class VEEGAN(JointGAN):
         SettingError: ``reconstruction_weight`` is negative.
     """
 
+    sample_wise = False  # the samples count for the reconstructor too, whatever a trick does to their logits
+
     def __init__(
         self,
         generator: nn.Module,

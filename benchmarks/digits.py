@@ -104,7 +104,7 @@ def table(results: dict[tuple[str, int], dict[str, Any]], seeds: list[int]) -> s
         lines.append(f"| {recipe} | " + " | ".join(cells) + " |")
     for recipe in rows.keys() - whole.keys():
         lines += [f"| {recipe} | failed: {report['failed']} |" for report in rows[recipe] if "failed" in report]
-    floors = next(report["floors"] for report in results.values() if "failed" not in report)
+    floors = next((report["floors"] for report in results.values() if "failed" not in report), {})
     cells = [f"{floors[key]:.3g}" if key in floors else "" for key in COLUMNS]
     lines.append("| floor: a perfect generator | " + " | ".join(cells) + " | |")
     return "\n".join(lines)

@@ -51,6 +51,8 @@ class GAN(LatentGame):
 
     log_odds: ClassVar[bool] = True
     """Whether logits are log odds, D = sigmoid(logit): the discriminator's loss is a cross-entropy."""
+    sloped: ClassVar[bool] = True
+    """Whether ``judge`` is the function that the objective is about, so that a penalty on its slope means something."""
     sample_wise: ClassVar[bool] = True
     """Whether the generator's loss is a mean of one term for each of its samples."""
 

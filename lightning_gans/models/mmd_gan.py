@@ -46,6 +46,7 @@ class MMDGAN(GAN):
     """
 
     log_odds = False
+    sloped = False  # the objective is about the witness, not about the sum of the features
     sample_wise = False
 
     def __init__(

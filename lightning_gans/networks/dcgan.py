@@ -140,6 +140,9 @@ class DCGANDiscriminator(nn.Module):
 class DCGANEncoder(DCGANDiscriminator):
     """From images to latents, or to the parameters of their distribution; layers as in the discriminator.
 
+    With batch norm an averaged encoder has the running statistics of the raw one: only those of generators are
+    estimated again under averaged weights.
+
     Args:
         image_shape: (C, H, W), square, 8 <= H <= 128.
         width: Channels of the largest hidden map; each smaller map has twice as many.

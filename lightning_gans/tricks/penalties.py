@@ -27,7 +27,10 @@ class _ZeroCentered(Trick):
         self.gamma, self.every = gamma, every
 
     def check(self, game: GAN) -> None:
-        """The discriminator must judge sample by sample: no batch norm."""
+        """The discriminator must judge sample by sample, without batch norm, and be what the objective is about."""
+        if not game.sloped:
+            kind = type(self).__name__
+            raise SettingError("tricks", kind, f"{type(game).__name__} has a penalty of its own; leave it out")
         require_sample_wise(game.discriminator)
 
     def weight(self, game: GAN) -> float:
@@ -38,7 +41,7 @@ class _ZeroCentered(Trick):
 class R1(_ZeroCentered):
     """gamma / 2 E[|grad D(x)|^2] at real samples: D is flat on the data once the game is won.
 
-    Mescheder, Geiger and Nowozin 2018, arXiv:1801.04406, eq. 9; fits every objective, and not batch norm in D.
+    Mescheder, Geiger and Nowozin 2018, arXiv:1801.04406, eq. 9; fits all but MMD GAN, and not batch norm in D.
 
     Args:
         gamma: Weight; the paper uses 10.
@@ -59,7 +62,7 @@ class R1(_ZeroCentered):
 class R2(_ZeroCentered):
     """gamma / 2 E[|grad D(G(z))|^2] at generated samples.
 
-    Mescheder, Geiger and Nowozin 2018, arXiv:1801.04406, eq. 10; fits every objective, and not batch norm in D.
+    Mescheder, Geiger and Nowozin 2018, arXiv:1801.04406, eq. 10; fits all but MMD GAN, and not batch norm in D.
 
     Args:
         gamma: Weight; the paper uses 10.

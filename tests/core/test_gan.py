@@ -3,9 +3,9 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from torch import nn
 
-from lightning_gans import GAN, WGAN, ConditionalGAN, Game, SettingError, Uniform
+from lightning_gans import AAE, GAN, VAE, WGAN, ConditionalGAN, Game, SettingError, Uniform
 from lightning_gans.core.gan import pairwise_accuracy
-from lightning_gans.networks import DCGANDiscriminator, DCGANGenerator
+from lightning_gans.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPEncoder, MLPGenerator
 from tests.games import gan, networks, same, state, train
 
 
@@ -195,3 +195,22 @@ def test_an_optimizer_that_is_built_already_is_refused():
 def test_no_samples_are_none_to_ask_for():
     with pytest.raises(SettingError, match="n=0"):
         gan().sample(0)
+
+
+@pytest.mark.parametrize("kind", [GAN, ConditionalGAN, VAE, AAE])
+def test_images_that_are_no_floats_are_refused_in_one_line(kind):
+    generator = MLPGenerator(4, (1, 8, 8), (8,), classes=2 if kind is ConditionalGAN else 0)
+    settings = {
+        GAN: {"discriminator": MLPDiscriminator((1, 8, 8), (8,))},
+        ConditionalGAN: {"discriminator": MLPDiscriminator((1, 8, 8), (8,), classes=2), "num_classes": 2},
+        VAE: {"encoder": MLPEncoder((1, 8, 8), (8,), outputs=8)},
+        AAE: {
+            "encoder": MLPEncoder((1, 8, 8), (8,), outputs=4),
+            "discriminator": MLPDiscriminator((4,), (8,)),
+        },
+    }[kind]
+    model = kind(generator=generator, **settings)
+    batch = (torch.zeros(4, 1, 8, 8, dtype=torch.uint8), torch.zeros(4, dtype=torch.int64))
+    for player in model.players():
+        with pytest.raises(SettingError, match=r"batch='torch.uint8': networks take floats"):
+            player.loss(batch)

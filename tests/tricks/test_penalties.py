@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_gans import GAN, WGAN, SettingError
+from lightning_gans import GAN, MMDGAN, WGAN, SettingError
 from lightning_gans.tricks import R1, R2
 from tests.games import gan, points, same, state, train
 
@@ -89,6 +89,8 @@ def test_what_does_not_fit_is_refused_in_one_line(trick):
     critic = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
     with pytest.raises(SettingError, match="BatchNorm1d at '1'"):
         GAN(nn.Linear(3, 2), critic, latent_dim=3, tricks=[trick()])
+    with pytest.raises(SettingError, match="MMDGAN has a penalty of its own"):
+        gan(MMDGAN, tricks=[trick()])
     with pytest.raises(SettingError, match="gamma=-1"):
         trick(gamma=-1)
     with pytest.raises(SettingError, match="every=0"):

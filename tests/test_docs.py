@@ -16,6 +16,7 @@ import lightning.pytorch
 import numpy as np
 import pytest
 import torch
+import yaml
 
 import lightning_gans
 from lightning_gans.callbacks import MetricsCallback
@@ -224,11 +225,18 @@ def shortened(words):
     return [*words, *(part for flag, value in extra.items() if flag not in given for part in (flag, value))]
 
 
-def plain(run, name):
-    """The folder of a short run of a recipe as it comes, which pages call ``runs/<name>/...``."""
-    path = Path("runs", name, "plain")
+def recipe_of(kind):
+    """The recipe whose runs are in ``runs/<kind>``: that of a model's class, in small letters."""
+    configs = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "configs").glob("*.yaml")}
+    return next(name for name, c in configs.items() if c["model"]["class_path"].lower().endswith(f".{kind}"))
+
+
+def plain(run, kind):
+    """The folder of a short run of a recipe as it comes, which pages call ``runs/<kind>/...``."""
+    path = Path("runs", kind, "plain")
     if not path.exists():
-        assert run([*shortened(["fit", "--config", name]), "--trainer.default_root_dir", str(path)]).code == 0
+        fit = shortened(["fit", "--config", recipe_of(kind)])
+        assert run([*fit, "--trainer.default_root_dir", str(path)]).code == 0
     os.utime(path / "checkpoints/last.ckpt")  # "last" is the newest
     return str(path)
 
@@ -241,7 +249,7 @@ def test_command_runs(command, page, run):
     filled = re.sub(r"runs/(\w+)/\.\.\.", lambda match: plain(run, match[1]), command)
     words = shlex.split(re.sub(r"^\w+=\S+ ", "", re.sub(r"\bDIR\b", "photos", filled)))[1:]
     if "last" in words:
-        plain(run, words[words.index("--config") + 1])
+        plain(run, words[words.index("--config") + 1])  # whose class has its name
     done = run(shortened(words))
     assert done.code == 0, f"{page}: {' '.join(words)}\n{done.err}"
 

@@ -19,7 +19,7 @@ def recipes() -> dict[str, Path]:
 
     Example:
         >>> list(recipes())[0], recipes()["wgan"].name
-        ('dcgan', 'wgan.yaml')
+        ('aae', 'wgan.yaml')
     """
     found = {str(file.relative_to(folder()).with_suffix("").as_posix()): file for file in folder().rglob("*.yaml")}
     return {name: found[name] for name in sorted(found, key=lambda name: ("/" in name, name))}

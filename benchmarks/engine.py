@@ -235,7 +235,7 @@ class Sent(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listen."""
         if isinstance(pl_module, Naive):
-            trainer.model.register_comm_hook(None, self.hook)  # type: ignore[union-attr]
+            trainer.model.register_comm_hook(None, self.hook)  # type: ignore[union-attr] # DDP's wrapper, under ddp
         dist.all_reduce = self.all_reduce
 
     def all_reduce(self, tensor: Tensor, *args: Any, **kwargs: Any) -> Any:
@@ -281,7 +281,7 @@ class Weights(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Compare and write down."""
         mine = torch.cat([p.detach().flatten() for p in pl_module.parameters()])
-        everyone = pl_module.all_gather(mine).reshape(-1, len(mine))  # type: ignore[union-attr]
+        everyone = pl_module.all_gather(mine).reshape(-1, len(mine))  # type: ignore[union-attr] # of a tensor it is one
         if not all(torch.equal(everyone[0], other) for other in everyone):
             raise AssertionError("the processes differ")
         if trainer.is_global_zero:
@@ -323,7 +323,7 @@ def kills(repeats: int) -> None:
             while not last.exists() or progress.read_text() in (before, ""):
                 time.sleep(0.01)
             time.sleep(random.uniform(0.0, 0.3))
-            os.kill(child.pid, signal.SIGKILL)  # type: ignore[arg-type]
+            os.kill(child.pid, signal.SIGKILL)  # type: ignore[arg-type] # it has started
             child.join()
             saved = torch.load(last, weights_only=True)["game"]["round"]
             lost.append(int(progress.read_text() or saved) - saved)

@@ -266,7 +266,7 @@ class GameCheckpoint(ModelCheckpoint):
         if threading.current_thread() is threading.main_thread():
             caught = (signal.SIGINT, signal.SIGTERM)
             self._previous_handlers = {number: signal.signal(number, interrupt) for number in caught}
-            trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = _agreed  # type: ignore[method-assign]
+            trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = _agreed  # type: ignore[method-assign] # see _agreed
 
     def _release_interrupts(self) -> None:
         for number, handler in self._previous_handlers.items():

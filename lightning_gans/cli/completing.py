@@ -17,6 +17,7 @@ import lightning_gans.features
 import lightning_gans.losses
 import lightning_gans.models
 import lightning_gans.networks
+from lightning_gans.cli.arguments import arguments_of
 from lightning_gans.cli.command import TRAINER_COMMANDS, plain_parser
 from lightning_gans.cli.commands import COMMANDS
 from lightning_gans.cli.game_cli import SECTIONS
@@ -105,12 +106,12 @@ def _trainer_options() -> list[str]:
 
 def _nested() -> Iterator[str]:
     for model in _models().values():
-        yield from (f"--model.{setting}" for setting in _settings(model))
+        yield from (f"--model.{setting}" for setting in arguments_of(model))
     for name, network in _classes(lightning_gans.networks, torch.nn.Module).items():
         for role in (role for role in _ROLES if role.capitalize() in name):
-            yield from (f"--model.{role}.{setting}" for setting in _settings(network))
+            yield from (f"--model.{role}.{setting}" for setting in arguments_of(network))
     for data in _classes(lightning_gans.data, object).values():
-        yield from (f"--data.{setting}" for setting in _settings(data))
+        yield from (f"--data.{setting}" for setting in arguments_of(data))
     for role in (*_ROLES, "autoencoder"):
         yield from (f"--model.{role}_optimizer.{setting}" for setting in ("class_path", "lr"))
     yield from ("--model", "--data")
@@ -123,9 +124,3 @@ def _models() -> dict[str, Any]:
 def _classes(room: Any, base: type) -> dict[str, Any]:
     found = {name: getattr(room, name) for name in room.__all__}
     return {name: each for name, each in found.items() if inspect.isclass(each) and issubclass(each, base)}
-
-
-def _settings(kind: type) -> list[str]:
-    """Names of the arguments of a class, those that it passes on to its bases included."""
-    names = [n for base in inspect.getmro(kind)[:-1] for n in inspect.signature(base.__init__).parameters]  # type: ignore[misc]
-    return [name for name in dict.fromkeys(names) if name not in ("self", "args", "kwargs")]

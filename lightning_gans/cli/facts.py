@@ -1,6 +1,5 @@
 """What the data look like, told to the networks."""
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +7,7 @@ from jsonargparse import Namespace
 from jsonargparse.typing import import_object
 from lightning.pytorch import LightningDataModule
 
+from lightning_gans.cli.arguments import arguments_of
 from lightning_gans.errors import SettingError
 
 
@@ -77,7 +77,7 @@ def _fill(node: Namespace, facts: dict[str, Any]) -> None:
     """Fill what a class is told into those of its arguments that are unset."""
     if "class_path" not in node or "init_args" not in node:
         return
-    defaults = _defaults(import_object(node.class_path))
+    defaults = arguments_of(import_object(node.class_path))
     for name, value in facts.items():
         unset = name in defaults and node.init_args.get(name) in (None, defaults[name])
         if unset and value is not None:
@@ -88,14 +88,3 @@ def _init_args(node: Namespace) -> dict[str, Any]:
     """The arguments of a class, by name; none where it takes none."""
     arguments = node.get("init_args")
     return {} if arguments is None else dict(vars(arguments))
-
-
-def _defaults(kind: type) -> dict[str, Any]:
-    """The arguments of a class with their defaults, those that it passes on to its bases included."""
-    found: dict[str, Any] = {}
-    for base in inspect.getmro(kind)[:-1]:
-        parameters = inspect.signature(base.__init__).parameters.values()  # type: ignore[misc] # of a class, not of an instance
-        found = {p.name: p.default for p in parameters} | found
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            break
-    return found

@@ -17,6 +17,7 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 from jsonargparse.typing import import_object
 
+from lightning_gans.cli.arguments import arguments_of
 from lightning_gans.cli.recipes import nearest
 from lightning_gans.errors import SettingError
 
@@ -172,7 +173,7 @@ def _unknown_option(place: _Place, name: str) -> str:
     if place.owner is None:
         near = _nearest(name, place.options) or _nearest(name.partition(".")[0], _first_parts(place.options))
         return f"{name}: there is no such setting; " + _meant(near, "--help lists them")
-    accepted = _settings_of(import_object(place.owner))
+    accepted = sorted(arguments_of(import_object(place.owner)))
     kind = place.owner.rpartition(".")[2]
     setting = f"{place.setting}.{name}".lstrip(".")
     return f"{setting}: {kind} has no such setting; " + _meant(
@@ -234,12 +235,6 @@ def _nearest(name: str, candidates: Iterable[str]) -> str | None:
 
 def _first_parts(options: Sequence[str]) -> set[str]:
     return {option.partition(".")[0] for option in options}
-
-
-def _settings_of(kind: type) -> list[str]:
-    """Names of the arguments of a class, those that it passes on to its bases included."""
-    names = [n for base in inspect.getmro(kind)[:-1] for n in inspect.signature(base.__init__).parameters]  # type: ignore[misc]
-    return sorted(set(names) - {"self", "args", "kwargs"})
 
 
 def _known_classes() -> list[str]:

@@ -71,6 +71,7 @@ def _foreign(model: dict[str, Any], kind: type) -> Iterator[str]:
 
 
 def _arguments(kind: type) -> set[str]:
+    """As the parser sees them, who reads the code: what a constructor sets for its base is no argument."""
     return set(ArgumentParser(exit_on_error=False).add_class_arguments(kind))
 
 

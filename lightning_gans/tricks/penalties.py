@@ -1,5 +1,7 @@
 """Gradient penalties that stabilize any game: R1 and R2."""
 
+from abc import ABC, abstractmethod
+
 from torch import Tensor
 
 from lightning_gans.core import GAN, Trick
@@ -7,7 +9,7 @@ from lightning_gans.errors import SettingError
 from lightning_gans.regularizers import r1_penalty, r2_penalty, require_sample_wise
 
 
-class _ZeroCentered(Trick):
+class _ZeroCentered(Trick, ABC):
     """gamma / 2 times the squared gradient of D, in every n-th round n times as much.
 
     Args:
@@ -33,9 +35,19 @@ class _ZeroCentered(Trick):
             raise SettingError("tricks", kind, f"{type(game).__name__} has a penalty of its own; leave it out")
         require_sample_wise(game.discriminator)
 
-    def weight(self, game: GAN) -> float:
-        """What the penalty counts in this round, 0 where it is not due."""
-        return self.gamma / 2 * self.every if (game.round + 1) % self.every == 0 else 0.0
+    def charge(
+        self, game: GAN, real: tuple[Tensor, ...], fake: tuple[Tensor, ...], real_logits: Tensor, fake_logits: Tensor
+    ) -> Tensor | None:
+        """The penalty with its weight, where it is due."""
+        if self.gamma == 0 or (game.round + 1) % self.every:
+            return None
+        penalty = self.penalty(game, real, fake)
+        game.note(f"penalty/{type(self).__name__.lower()}", penalty)
+        return self.gamma / 2 * self.every * penalty
+
+    @abstractmethod
+    def penalty(self, game: GAN, real: tuple[Tensor, ...], fake: tuple[Tensor, ...]) -> Tensor:
+        """The mean squared gradient, a scalar."""
 
 
 class R1(_ZeroCentered):
@@ -48,15 +60,9 @@ class R1(_ZeroCentered):
         every: Computed in every n-th round only, with n times the weight.
     """
 
-    def charge(
-        self, game: GAN, real: tuple[Tensor, ...], fake: tuple[Tensor, ...], real_logits: Tensor, fake_logits: Tensor
-    ) -> Tensor | None:
-        """Gamma / 2 E[|grad D(x)|^2]."""
-        if not (weight := self.weight(game)):
-            return None
-        penalty = r1_penalty(game.judge, real)
-        game.note("penalty/r1", penalty)
-        return weight * penalty
+    def penalty(self, game: GAN, real: tuple[Tensor, ...], fake: tuple[Tensor, ...]) -> Tensor:
+        """E[|grad D(x)|^2]."""
+        return r1_penalty(game.judge, real)
 
 
 class R2(_ZeroCentered):
@@ -69,12 +75,6 @@ class R2(_ZeroCentered):
         every: Computed in every n-th round only, with n times the weight.
     """
 
-    def charge(
-        self, game: GAN, real: tuple[Tensor, ...], fake: tuple[Tensor, ...], real_logits: Tensor, fake_logits: Tensor
-    ) -> Tensor | None:
-        """Gamma / 2 E[|grad D(G(z))|^2]."""
-        if not (weight := self.weight(game)):
-            return None
-        penalty = r2_penalty(game.judge, fake)
-        game.note("penalty/r2", penalty)
-        return weight * penalty
+    def penalty(self, game: GAN, real: tuple[Tensor, ...], fake: tuple[Tensor, ...]) -> Tensor:
+        """E[|grad D(G(z))|^2]."""
+        return r2_penalty(game.judge, fake)

@@ -37,6 +37,11 @@ def test_overlays_add_up(command, tmp_path):
         (["wgan", "tricks/label_smoothing"], "tricks='OneSidedLabelSmoothing': needs a loss that is a cross-entropy"),
         (["gan", "data/ring", "tricks/diffaugment"], "tricks='DiffAugment': changes images"),
         (["dcgan", "tricks/r1"], "batch_norm: false"),
+        (["veegan", "tricks/top_k"], "VEEGAN is no mean"),
+        (["vaegan", "tricks/top_k"], "VAEGAN is no mean"),
+        (["infogan", "tricks/top_k"], "InfoGAN is no mean"),
+        (["acgan", "tricks/top_k"], "ACGAN is no mean"),
+        (["r3gan", "tricks/top_k"], "R3GAN is no mean"),
         (["vae", "tricks/r1"], "model.tricks: VAE has no such setting"),
     ],
 )

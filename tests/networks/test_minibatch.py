@@ -123,7 +123,7 @@ def test_maxout_is_the_largest_of_linear_functions():
     for layer in judge.hidden:
         weight, bias = layer.linear.weight, layer.linear.bias
         units = [
-            torch.stack([hidden @ weight[5 * unit + piece] + bias[5 * unit + piece] for piece in range(5)]).amax(0)
+            torch.stack([hidden @ weight[row] + bias[row] for row in range(unit, len(bias), layer.after)]).amax(0)
             for unit in range(layer.after)
         ]
         hidden = torch.stack(units, 1)

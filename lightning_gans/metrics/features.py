@@ -11,7 +11,7 @@ from lightning_gans.metrics.base import ComparisonMetric, FeatureMetric
 from lightning_gans.metrics.functional.comparison import Comparison
 from lightning_gans.metrics.functional.frechet import frechet_distance
 from lightning_gans.metrics.functional.mmd import KID_KERNEL
-from lightning_gans.metrics.functional.modes import mode_coverage
+from lightning_gans.metrics.functional.modes import mode_coverage, mode_spread
 from lightning_gans.metrics.functional.sides import RealSide, Side
 
 
@@ -146,9 +146,9 @@ class TwoSampleAccuracy(ComparisonMetric):
 
 
 class ModeCoverage(FeatureMetric):
-    """``modes``, ``high_quality``, ``reverse_kl`` and ``jsd`` of the fakes; real samples are let pass and not used.
+    """``modes``, ``high_quality``, ``reverse_kl``, ``jsd``, ``spread`` of the fakes; real samples are not used.
 
-    See ``mode_coverage``.
+    See ``mode_coverage`` and ``mode_spread``.
 
     Args:
         means: Centers of the modes, shape (K, d).
@@ -165,7 +165,13 @@ class ModeCoverage(FeatureMetric):
     """
 
     higher_is_better = None  # each figure has a direction of its own
-    directions: ClassVar[dict[str, bool]] = {"modes": True, "high_quality": True, "reverse_kl": False, "jsd": False}
+    directions: ClassVar[dict[str, bool | None]] = {
+        "modes": True,
+        "high_quality": True,
+        "reverse_kl": False,
+        "jsd": False,
+        "spread": None,
+    }
 
     def __init__(
         self,
@@ -181,4 +187,5 @@ class ModeCoverage(FeatureMetric):
 
     def compute(self) -> dict[str, Tensor]:
         """The value from all fakes of all processes, float64 on the CPU."""
-        return mode_coverage(self._rows("fake"), self.means, self.std, self.threshold)._asdict()
+        given = self._rows("fake"), self.means, self.std, self.threshold
+        return mode_coverage(*given)._asdict() | {"spread": mode_spread(*given)}

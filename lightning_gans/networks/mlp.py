@@ -12,9 +12,12 @@ from lightning_gans.errors import SettingError
 from lightning_gans.networks.minibatch import Statistics
 from lightning_gans.networks.shapes import positive, with_labels
 
+Activation = Callable[[], nn.Module]
+"""Builds an activation: a class, as a recipe names it (``torch.nn.Tanh``)."""
+
 
 class MLPGenerator(nn.Module):
-    """From latents, and labels if it is told of classes, to samples of any shape through hidden layers of ReLU.
+    """From latents, and labels if it is told of classes, to samples of any shape through hidden layers.
 
     Args:
         latent_dim: Z.
@@ -23,6 +26,7 @@ class MLPGenerator(nn.Module):
         bounded: Whether the output passes through tanh, as images in [-1, 1] want.
         batch_norm: Whether hidden layers are batch normalized.
         classes: Number of classes; labels join the latents as one-hot vectors. 0 for a network without labels.
+        activation: Of hidden layers; ReLU when None.
 
     Raises:
         SettingError: A size is missing or not positive.
@@ -41,13 +45,15 @@ class MLPGenerator(nn.Module):
         bounded: bool = True,
         batch_norm: bool = False,
         classes: int = 0,
+        activation: Activation | None = None,
     ) -> None:
         super().__init__()
         positive(latent_dim=latent_dim)
         self.latent_dim, self.image_shape, self.classes = latent_dim, _checked(image_shape), classes
 
         def block(before: int, after: int) -> list[nn.Module]:
-            return [nn.Linear(before, after), *([nn.BatchNorm1d(after)] if batch_norm else []), nn.ReLU()]
+            norm = [nn.BatchNorm1d(after)] if batch_norm else []
+            return [nn.Linear(before, after), *norm, (activation or nn.ReLU)()]
 
         layers = _layers([latent_dim + classes, *hidden, math.prod(self.image_shape)], block)
         self.layers = nn.Sequential(*layers, *([nn.Tanh()] if bounded else []))
@@ -59,7 +65,7 @@ class MLPGenerator(nn.Module):
 
 
 class MLPDiscriminator(nn.Module):
-    """From samples, and what else is judged with them, to logits through hidden layers of leaky ReLU, slope 0.2.
+    """From samples, and what else is judged with them, to logits through hidden layers.
 
     Args:
         image_shape: Shape of one sample: (C, H, W), or (d,) for points.
@@ -68,6 +74,7 @@ class MLPDiscriminator(nn.Module):
         classes: Number of classes, where (samples, labels) are judged: labels join as one-hot vectors. 0 for none.
         codes: Size of the latents, where (samples, latents) are judged. 0 for none.
         statistics: Builds a layer before the last one that compares the samples of a batch; None for none.
+        activation: Of hidden layers; leaky ReLU of slope 0.2 when None.
 
     Raises:
         SettingError: A size is missing or not positive.
@@ -88,9 +95,11 @@ class MLPDiscriminator(nn.Module):
         classes: int = 0,
         codes: int = 0,
         statistics: Statistics | None = None,
+        activation: Activation | None = None,
     ) -> None:
         super().__init__()
         positive(outputs=outputs)
+        self.activation = activation
         self.classes, self.codes = classes, codes
         sizes = [math.prod(_checked(image_shape)) + codes + classes, *hidden, outputs]
         *layers, out = _layers(sizes, self.block)
@@ -102,7 +111,7 @@ class MLPDiscriminator(nn.Module):
 
     def block(self, before: int, after: int) -> list[nn.Module]:
         """A hidden layer."""
-        return [nn.Linear(before, after), nn.LeakyReLU(0.2)]
+        return [nn.Linear(before, after), nn.LeakyReLU(0.2) if self.activation is None else self.activation()]
 
     def features(self, samples: Tensor, *rest: Tensor) -> Tensor:
         """The last hidden layer, (N, D).
@@ -135,6 +144,7 @@ class MLPEncoder(MLPDiscriminator):
         image_shape: Shape of one sample: (C, H, W), or (d,) for points.
         hidden: Sizes of the hidden layers.
         outputs: Z, or 2 Z for mean and logarithm of the variance; the command line takes it from the model.
+        activation: Of hidden layers; leaky ReLU of slope 0.2 when None.
     """
 
 

@@ -23,6 +23,13 @@ from lightning_gans.metrics import functional as F
 from lightning_gans.metrics.kernels import GaussianKernel
 
 MEANS = [[0.0] * 6, [1.0] * 6]
+
+
+def modes(_, fake):
+    given = fake, torch.tensor(MEANS), 0.5
+    return (*F.mode_coverage(*given), F.mode_spread(*given))
+
+
 METRICS = {
     "frechet": (FrechetDistance, lambda r, f: F.frechet_distance(r, f)),
     "mmd": (
@@ -32,7 +39,7 @@ METRICS = {
     "precision": (PrecisionRecall, lambda r, f: F.precision_recall(r, f)),
     "density": (DensityCoverage, lambda r, f: F.density_coverage(r, f)),
     "two-sample": (TwoSampleAccuracy, lambda r, f: F.two_sample_accuracy(r, f)),
-    "modes": (lambda **k: ModeCoverage(MEANS, 0.5, **k), lambda r, f: F.mode_coverage(f, torch.tensor(MEANS), 0.5)),
+    "modes": (lambda **k: ModeCoverage(MEANS, 0.5, **k), modes),
 }
 
 

@@ -27,6 +27,7 @@ from lightning_gans.metrics.functional import (
     maximum_mean_discrepancy_subsets,
     mmd_permutation_test,
     mode_coverage,
+    mode_spread,
     nearest_real_distance,
     precision_recall,
     two_sample_accuracy,
@@ -187,10 +188,26 @@ def test_perfect_mixture_sampler():
     assert near(one.jsd, jsd, 1e-9)
 
 
+@pytest.mark.parametrize(("dim", "threshold"), [(1, 3.0), (2, 3.0), (2, 1.5), (5, 2.0)])
+def test_spread_is_the_standard_deviation_within_modes(dim, threshold):
+    generator = torch.Generator().manual_seed(0)
+    means = 100 * torch.eye(dim + 1)[:, :dim]
+    chosen = torch.arange(100_000) % len(means)
+    std = torch.arange(1.0, dim + 2)
+    noise = std[chosen, None] * torch.randn(100_000, dim, generator=generator)
+    assert abs(mode_spread(means[chosen] + noise, means, std, threshold) - 1) < 0.005
+    # far narrower samples are hardly cut off at the threshold: in the ratio of the untruncated deviation
+    narrow = mode_spread(means[chosen] + noise / 10, means, std, threshold)
+    norms = torch.randn(200_000, dim, generator=generator).square().sum(1)
+    assert abs(narrow - 0.1 * (dim / norms[norms <= threshold**2].mean()) ** 0.5) < 0.002
+    assert mode_spread(means, means, std, threshold) == 0
+
+
 def test_no_sample_of_quality_has_no_divergence():
     result = mode_coverage(torch.full((5, 2), 9.0), torch.zeros(1, 2), 0.1)
     assert result.modes == result.high_quality == 0
     assert result.reverse_kl.isnan()
+    assert mode_spread(torch.full((5, 2), 9.0), torch.zeros(1, 2), 0.1).isnan()
     assert result.jsd.isnan()
 
 

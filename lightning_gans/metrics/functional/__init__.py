@@ -13,7 +13,7 @@ from lightning_gans.metrics.functional.mmd import (
     maximum_mean_discrepancy_subsets,
     mmd_permutation_test,
 )
-from lightning_gans.metrics.functional.modes import class_coverage, mode_coverage
+from lightning_gans.metrics.functional.modes import class_coverage, mode_coverage, mode_spread
 from lightning_gans.metrics.functional.sides import RealSide, Side
 from lightning_gans.metrics.functional.two_sample import authenticity, nearest_real_distance, two_sample_accuracy
 from lightning_gans.metrics.functional.vendi import vendi_score
@@ -33,6 +33,7 @@ __all__ = [
     "maximum_mean_discrepancy_subsets",
     "mmd_permutation_test",
     "mode_coverage",
+    "mode_spread",
     "nearest_real_distance",
     "precision_recall",
     "two_sample_accuracy",

@@ -50,20 +50,58 @@ def mode_coverage(samples: Tensor, means: Tensor, std: float | Tensor, threshold
         >>> [round(float(value), 4) for value in result]
         [1.0, 0.6667, 0.6931, 0.2158]
     """
+    nearest, squared = _nearest(samples, means, std, threshold)
+    return _covered(torch.bincount(nearest[squared <= threshold**2], minlength=len(means)), len(samples))
+
+
+def mode_spread(samples: Tensor, means: Tensor, std: float | Tensor, threshold: float = 3.0) -> Tensor:
+    r"""How wide samples lie around their modes, against the mixture's own: what quality and modes do not see.
+
+    The root mean square distance of the samples of high quality from their modes, in standard deviations of the mode,
+    over that of a perfect generator: 1 for one that has learned the modes' shape, 0 for one that repeats their
+    centers, which scores a perfect quality. At most threshold / sqrt(d) or a little more.
+
+    Args:
+        samples: Fake samples, shape (N, d).
+        means: Centers of the modes, shape (K, d).
+        std: Standard deviation of every mode, or of each, shape (K,).
+        threshold: Standard deviations within which a sample is of high quality.
+
+    Returns:
+        A float64 scalar on the CPU; NaN when no sample is of high quality.
+
+    Raises:
+        SettingError: As ``mode_coverage``.
+
+    Example:
+        >>> means = torch.tensor([[0.0, 0.0], [10.0, 0.0]])
+        >>> mode_spread(means, means, std=0.1), mode_spread(torch.randn(10_000, 2), means, std=1.0).round(decimals=1)
+        (tensor(0., dtype=torch.float64), tensor(1., dtype=torch.float64))
+    """
+    _, squared = _nearest(samples, means, std, threshold)
+    # E[|u|^2, |u| <= t] = d P(d / 2 + 1, t^2 / 2) / P(d / 2, t^2 / 2) of a standard normal u, P the regularized gamma.
+    half, bound = torch.tensor(samples.shape[1] / 2).double(), torch.tensor(threshold**2 / 2).double()
+    perfect = 2 * half * torch.special.gammainc(half + 1, bound) / torch.special.gammainc(half, bound)
+    spread: Tensor = (squared[squared <= threshold**2].mean() / perfect).sqrt()
+    return spread
+
+
+def _nearest(samples: Tensor, means: Tensor, std: float | Tensor, threshold: float) -> tuple[Tensor, Tensor]:
+    """The nearest mode of each sample, (N,), and its squared distance in that mode's standard deviations, (N,)."""
     samples = checked_features("samples", samples)
     means = checked_features("means", means).to(samples.device).double()
     if means.shape[1] != samples.shape[1]:
         raise SettingError("means", tuple(means.shape), f"the samples have dimension {samples.shape[1]}")
-    spread = torch.as_tensor(std, dtype=torch.float64, device=samples.device).expand(len(means))
-    if not bool((spread > 0).all()) or not threshold > 0:
+    widths = torch.as_tensor(std, dtype=torch.float64, device=samples.device).expand(len(means))
+    if not bool((widths > 0).all()) or not threshold > 0:
         raise SettingError("std", std, f"standard deviations and the threshold ({threshold}) must be above 0")
-    counts = torch.zeros(len(means), dtype=torch.int64, device=samples.device)
-    for rows in chunks(len(samples), means.numel()):
-        difference = samples[rows, None].double() - means  # (n, K, d)
-        squared, nearest = difference.square().sum(2).min(1)
-        good = nearest[squared <= (threshold * spread[nearest]).square()]
-        counts += torch.bincount(good, minlength=len(means))
-    return _covered(counts.cpu(), len(samples))
+    found = [
+        (samples[rows, None].double() - means).square().sum(2).min(1)  # of (n, K, d)
+        for rows in chunks(len(samples), means.numel())
+    ]
+    nearest = torch.cat([each.indices for each in found])
+    squared = torch.cat([each.values for each in found]) / widths[nearest].square()
+    return nearest.cpu(), squared.cpu()
 
 
 def class_coverage(labels: Tensor, num_classes: int) -> ModeCoverageResult:

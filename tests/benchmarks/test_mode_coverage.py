@@ -1,0 +1,133 @@
+"""The mode-coverage benchmark: what it trains with, what needs no training, and its table."""
+
+import importlib.util
+import json
+import math
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from lightning_gans.core import Uniform
+from lightning_gans.data import Grid2D, Ring2D
+from lightning_gans.networks import DCGANGenerator, MaxoutDiscriminator
+from lightning_gans.tricks import R1
+from tests.models.test_family import built
+
+spec = importlib.util.spec_from_file_location(
+    "mode_coverage", Path(__file__).parents[2] / "benchmarks/mode_coverage.py"
+)
+benchmark = sys.modules["mode_coverage"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(benchmark)
+
+
+def game(recipe, data, protocol):
+    # `built` sets the batch size, so that of the protocol is read where the command leaves it
+    return built(recipe, "--config", f"data/{data}", "--config", f"protocols/{protocol}")[0]
+
+
+def rates(model):
+    players = [model.generator_optimizer, model.discriminator_optimizer]
+    made = [build([nn.Parameter(torch.zeros(1))]) for build in players]
+    return [(each.defaults["lr"], each.defaults["betas"]) for each in made]
+
+
+def linears(network):
+    return [(each.in_features, each.out_features) for each in network.modules() if isinstance(each, nn.Linear)]
+
+
+@pytest.mark.parametrize("data", ["ring", "grid"])
+def test_pacgan_s_protocol(data):
+    model = game("pacgan", data, "pacgan")
+    assert linears(model.generator) == [(2, 400), *[(400, 400)] * 3, (400, 2)]
+    assert sum(isinstance(each, nn.BatchNorm1d) for each in model.generator.modules()) == 4
+    assert isinstance(model.discriminator, MaxoutDiscriminator)
+    assert linears(model.discriminator) == [(4, 1000), (200, 1000), (200, 1000), (200, 1)]  # packs of 2
+    assert (model.pack, model.latent_dim) == (2, 2)
+    assert rates(model) == [(1e-4, (0.8, 0.999))] * 2
+
+
+def test_unrolled_s_protocol():
+    model = game("unrolled", "ring", "unrolled")
+    assert (model.unroll_steps, model.latent_dim) == (5, 256)
+    assert linears(model.generator) == [(256, 128), (128, 128), (128, 2)]
+    assert linears(model.discriminator) == [(2, 128), (128, 128), (128, 1)]
+    for network in (model.generator, model.discriminator):
+        assert [type(each) for each in network.modules() if not list(each.children())][1::2] == [nn.Tanh] * 2
+    assert rates(model) == [(1e-3, (0.5, 0.999)), (1e-4, (0.5, 0.999))]
+
+
+def test_what_trains_best_on_points_comes_to_rest_with_its_last_round():
+    model = game("gan", "grid", "points")
+    (penalty,) = model.tricks
+    assert isinstance(penalty, R1)
+    assert (penalty.gamma, penalty.every) == (0.02, 4)
+    for spec in (model.generator_scheduler, model.discriminator_scheduler):
+        optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+        assert spec(optimizer).T_max == benchmark.PRESETS["standard"].rounds
+
+
+def test_stacked_mnist_s_protocol():
+    model = built("dcgan", "--config", "data/stacked_mnist", "--config", "protocols/stacked_mnist")[0]
+    assert isinstance(model.generator, DCGANGenerator)
+    assert isinstance(model.prior, Uniform)
+    assert rates(model) == [(2e-4, (0.5, 0.999))] * 2
+
+
+@pytest.mark.parametrize(("data", "noise"), [(Ring2D(), (4, 0.48)), (Grid2D(), (17, 2.3))])
+def test_what_needs_no_training(data, noise):
+    perfect, collapsed, uniform = benchmark.references(data).values()
+    modes = len(data.means)
+    assert perfect["modes"] == modes
+    assert perfect["high_quality"] == pytest.approx(100 * (1 - math.exp(-4.5)), abs=0.2)
+    assert perfect["reverse_kl"] == pytest.approx((modes - 1) / 2 / 2500, rel=0.5)  # chi^2 / 2 N: sampling alone
+    assert perfect["spread"] == pytest.approx(1, abs=0.01)
+    assert (collapsed["modes"], collapsed["high_quality"], collapsed["spread"]) == (1, 100, 0)
+    assert collapsed["reverse_kl"] == pytest.approx(math.log(modes))
+    assert noise[0] < uniform["modes"] <= modes
+    assert uniform["high_quality"] == pytest.approx(noise[1], rel=0.15)  # the share of the square that modes take
+
+
+def test_table():
+    def found(modes, quality, labels=False):
+        rest = {"reverse_kl": 0.1, "spread": 1.0, "seconds": 9, "labels": labels}
+        return {"modes": modes, "high_quality": quality, **rest}
+
+    results = {("gan", "ring", seed): found(7.0 + seed, 90.0) for seed in (0, 1)}
+    results |= {("cgan", "ring", 0): found(8.0, 100.0, labels=True), ("wgan", "ring", 0): {"failed": "loss is nan"}}
+    results |= {("dcgan", "ring", 0): found(7.5, 91.0), ("lsgan", "grid", 0): found(25.0, 99.0)}
+    lines = benchmark.table(results, "ring").splitlines()
+    assert len({line.count("|") for line in lines}) == 1
+    names = [line.split(" | ")[0].strip("| ") for line in lines[2:]]
+    assert names[:4] == ["cgan*", "dcgan", "gan", "wgan"]
+    assert "| gan | 7.5 ± 0.5 | 90 ± 0 |" in lines[4]
+    assert "failed: loss is nan" in lines[5]
+    assert "| *PacGAN2, Lin et al. 2018* | 7.9 | 95.6 | 0.07 |" in lines[11]
+    assert len(names) == 4 + 3 + len(benchmark.PUBLISHED["ring"])
+
+
+def test_a_run_goes_through_the_command_and_is_kept(tmp_path):
+    job = ("gan", "ring", 0)
+    found = benchmark.result(job, "points", 2, tmp_path)
+    path = benchmark.folder_of(job, "points", tmp_path) / "result_2.json"
+    assert found == json.loads(path.read_text())
+    model = benchmark.loaded(path.parent)
+    again = benchmark.measure(lambda draw: model.sample(2500, seed=draw), Ring2D())
+    assert again == pytest.approx({name: found[name] for name in benchmark.COLUMNS}, nan_ok=True)
+    path.write_text(json.dumps(found | {"seconds": -1.0}))
+    assert benchmark.result(job, "points", 2, tmp_path)["seconds"] == -1, "it was trained again"
+    picture = tmp_path / "gan.png"
+    benchmark.picture(["gan", "wgan"], "points", "ring", 0, tmp_path, picture)  # the second was not trained
+    assert picture.stat().st_size > 1000
+
+
+def test_a_run_that_fails_says_why(tmp_path, capsys, monkeypatch):
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\necho first\necho 'loss is nan'\nexit 2\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+    assert benchmark.result(("gan", "ring", 0), "points", 2, tmp_path) == {"failed": "loss is nan"}
+    assert "('gan', 'ring', 0): failed: loss is nan" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.json"))

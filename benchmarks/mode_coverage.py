@@ -45,6 +45,8 @@ ROOT = Path(__file__).parents[1]
 DATA: dict[str, Callable[[], GaussianMixture2D]] = {"ring": Ring2D, "grid": Grid2D}
 ALL = sorted(path.stem for path in (ROOT / "configs").glob("*.yaml"))
 PROTOCOLS = ("pacgan", "unrolled", "points")
+OWN = {"infogan": ["--model.latent_dim", "14"]}
+"""What a method needs besides: InfoGAN's codes, 10 categories and 2 numbers, stand beside two latents of noise."""
 DRAWS, SAMPLES = 10, 2_500
 COLUMNS = {"modes": "modes", "high_quality": "high quality, %", "reverse_kl": "reverse KL", "spread": "spread"}
 
@@ -106,7 +108,7 @@ def train(job: Job, protocol: str, rounds: int, folder: Path) -> float:
     quiet = {"--trainer.logger": "false", "--trainer.enable_progress_bar": "false", "--metrics.every_n_rounds": 0}
     settings = [str(word) for item in {**run, **quiet, "--samples.every_n_rounds": rounds}.items() for word in item]
     last = ["--ckpt_path", "last"] if (folder / "checkpoints/last.ckpt").is_file() else []
-    program = [sys.executable, "-m", "lightning_gans.cli", "fit", *configs, *settings, *last]
+    program = [sys.executable, "-m", "lightning_gans.cli", "fit", *configs, *OWN.get(method, []), *settings, *last]
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
             program, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=output, stderr=subprocess.STDOUT

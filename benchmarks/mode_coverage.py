@@ -7,14 +7,14 @@
 For each method, data set and seed: ``lightning_gans fit --config <method> --config data/<data> --config
 protocols/<protocol>`` on one thread, then 10 times 2,500 samples of the averaged weights. The protocol says networks,
 latents, rates and batches: PacGAN's (Lin et al. 2018, arXiv:1712.04086, section 4.1), Unrolled GAN's (Metz et al. 2017,
-arXiv:1611.02163), or what trains best here. A sample is of high quality within 3 standard deviations of its nearest
+arXiv:1611.02163), or what trains best here, whose rates fall to 0 within 25,000 rounds. A sample is of high quality within 3 standard deviations of its nearest
 mode; a mode is captured with at least one such sample; reverse KL is that of the good samples' histogram to uniform, in
 nats; spread is their width around the modes over that of a perfect sampler. Figures are means over the seeds with
 standard errors. Published figures stand beside them, and those of a perfect sampler, a collapsed one and uniform noise.
 
 What is done is kept in the folder: an interrupted benchmark goes on where it stopped, each run from its last
-checkpoint. There are the tables (``<preset>_<protocol>.md``), all figures (``.json``), and a picture of every method's
-samples for each data set (``.png``).
+checkpoint. There are the tables (``<protocol>_<rounds>.md``), all figures (``.json``), and a picture of every
+method's samples for each data set (``.png``).
 """
 
 import argparse
@@ -123,8 +123,8 @@ def train(job: Job, protocol: str, rounds: int, folder: Path) -> float:
 
 def result(job: Job, protocol: str, rounds: int, folder: Path) -> Found:
     """Train and measure one run, or read what was measured before; a run that fails is reported with its last line."""
-    run = folder_of(job, protocol, folder)
-    path = run / f"result_{rounds}.json"
+    run = folder_of(job, protocol, rounds, folder)
+    path = run / "result.json"
     if not path.is_file():
         try:
             seconds = train(job, protocol, rounds, run)
@@ -139,10 +139,10 @@ def result(job: Job, protocol: str, rounds: int, folder: Path) -> Found:
     return known
 
 
-def folder_of(job: Job, protocol: str, folder: Path) -> Path:
+def folder_of(job: Job, protocol: str, rounds: int, folder: Path) -> Path:
     """Where a run is kept."""
     method, data, seed = job
-    return folder / protocol / data / method / str(seed)
+    return folder / f"{protocol}_{rounds}" / data / method / str(seed)
 
 
 def loaded(run: Path) -> LatentGame:
@@ -180,11 +180,11 @@ def references(data: GaussianMixture2D) -> dict[str, dict[str, float]]:
     return {name: measure(sampler, data) for name, sampler in samplers.items()}
 
 
-def spread(values: list[float]) -> str:
+def with_error(values: list[float]) -> str:
     """Mean and standard error; a dash where a figure is undefined, as the divergence without a good sample is.
 
     Example:
-        >>> spread([1.0, 2.0, 3.0])
+        >>> with_error([1.0, 2.0, 3.0])
         '2 ± 0.58'
     """
     if any(math.isnan(value) for value in values):
@@ -196,7 +196,7 @@ def spread(values: list[float]) -> str:
 def row(name: str, found: list[Found]) -> str:
     """A line of a table: means over runs."""
     columns = [*COLUMNS, "seconds"]
-    cells = [spread([float(each[column]) for each in found]) if column in found[0] else "" for column in columns]
+    cells = [with_error([float(each[column]) for each in found]) if column in found[0] else "" for column in columns]
     return f"| {name} | " + " | ".join(cells) + " |"
 
 
@@ -222,10 +222,8 @@ def table(results: dict[Job, Found], data: str) -> str:
     return "\n".join(lines)
 
 
-def picture(methods: list[str], protocol: str, data: str, seed: int, folder: Path, path: Path) -> None:
-    """Draw 2,500 samples of each method that was trained, blue, and the modes, red circles."""
-    runs = {method: folder_of((method, data, seed), protocol, folder) for method in methods}
-    runs = {method: run for method, run in runs.items() if list(run.glob("result_*.json"))}
+def picture(runs: dict[str, Path], data: str, path: Path) -> None:
+    """Draw 2,500 samples of each method's run, blue, and the modes, red circles."""
     columns = min(6, len(runs))
     rows = -(-len(runs) // columns)
     figure = Figure(figsize=(2.2 * columns, 2.4 * rows), dpi=100, layout="constrained")
@@ -261,14 +259,18 @@ def main() -> None:
     with ThreadPoolExecutor(given.jobs) as pool:
         done = pool.map(lambda job: result(job, given.protocol, rounds, given.folder), jobs)
         results = dict(zip(jobs, done, strict=True))
+    given.folder.mkdir(parents=True, exist_ok=True)
     everything = [dict(zip(("method", "data", "seed"), job, strict=True)) | found for job, found in results.items()]
-    name = f"{given.preset}_{given.protocol}"
+    name = f"{given.protocol}_{rounds}"
     (given.folder / f"{name}.json").write_text(json.dumps(everything, indent=1))
     tables = "\n\n".join(table(results, data) for data in given.data)
     (given.folder / f"{name}.md").write_text(tables + "\n")
     print(tables)
     for data in given.data:
-        picture(list(methods), given.protocol, data, seeds[0], given.folder, given.folder / f"{name}_{data}.png")
+        runs = {method: folder_of((method, data, seeds[0]), given.protocol, rounds, given.folder) for method in methods}
+        trained = {method: run for method, run in runs.items() if "failed" not in results[method, data, seeds[0]]}
+        if trained:
+            picture(trained, data, given.folder / f"{name}_{data}.png")
 
 
 if __name__ == "__main__":

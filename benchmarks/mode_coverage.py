@@ -7,10 +7,11 @@
 For each method, data set and seed: ``lightning_gans fit --config <method> --config data/<data> --config
 protocols/<protocol>`` on one thread, then 10 times 2,500 samples of the averaged weights. The protocol says networks,
 latents, rates and batches: PacGAN's (Lin et al. 2018, arXiv:1712.04086, section 4.1), Unrolled GAN's (Metz et al. 2017,
-arXiv:1611.02163), or what trains best here, whose rates fall to 0 within 25,000 rounds. A sample is of high quality within 3 standard deviations of its nearest
-mode; a mode is captured with at least one such sample; reverse KL is that of the good samples' histogram to uniform, in
-nats; spread is their width around the modes over that of a perfect sampler. Figures are means over the seeds with
-standard errors. Published figures stand beside them, and those of a perfect sampler, a collapsed one and uniform noise.
+arXiv:1611.02163), or what trains best here, whose rates fall to 0 within 25,000 rounds. A sample is of high quality
+within 3 standard deviations of its nearest mode; a mode is captured with at least one such sample; reverse KL is that
+of the good samples' histogram to uniform, in nats; spread is their width around the modes over that of a perfect
+sampler. Figures are means over the seeds with standard errors. Published figures stand beside them, and those of a
+perfect sampler, a collapsed one and uniform noise.
 
 What is done is kept in the folder: an interrupted benchmark goes on where it stopped, each run from its last
 checkpoint. There are the tables (``<protocol>_<rounds>.md``), all figures (``.json``), and a picture of every

@@ -1,17 +1,20 @@
-"""The mode-coverage benchmark: how many modes of a ring of 8 and of a grid of 25 each method captures, and how well.
+"""The mode-coverage benchmark: how many modes of a ring of 8, a grid of 25 and stacked MNIST's 1,000 a method captures.
 
     python benchmarks/mode_coverage.py [--preset quick|standard|paper] [--protocol pacgan|unrolled|points]
                                        [--data ring grid] [--methods gan pacgan ...] [--seeds 0 1 2] [--rounds N]
-                                       [--jobs 2] [--folder runs/modes]
+                                       [--jobs 2] [--folder runs/modes] [--fit ARGS ...]
+    python benchmarks/mode_coverage.py --protocol stacked_mnist --methods dcgan pacgan --root data ...
 
 For each method, data set and seed: ``lightning_gans fit --config <method> --config data/<data> --config
-protocols/<protocol>`` on one thread, then 10 times 2,500 samples of the averaged weights. The protocol says networks,
-latents, rates and batches: PacGAN's (Lin et al. 2018, arXiv:1712.04086, section 4.1), Unrolled GAN's (Metz et al. 2017,
-arXiv:1611.02163), or what trains best here, whose rates fall to 0 within 25,000 rounds. A sample is of high quality
-within 3 standard deviations of its nearest mode; a mode is captured with at least one such sample; reverse KL is that
-of the good samples' histogram to uniform, in nats; spread is their width around the modes over that of a perfect
-sampler. Figures are means over the seeds with standard errors. Published figures stand beside them, and those of a
-perfect sampler, a collapsed one and uniform noise.
+protocols/<protocol>`` on one thread, then samples of the averaged weights. The protocol says networks, latents, rates
+and batches: PacGAN's (Lin et al. 2018, arXiv:1712.04086, section 4.1), Unrolled GAN's (Metz et al. 2017,
+arXiv:1611.02163), what trains best here, whose rates fall to 0 within 25,000 rounds, and for stacked MNIST DCGAN's.
+
+In the plane these are 10 times 2,500 samples. A sample is of high quality within 3 standard deviations of its nearest
+mode; a mode is captured with at least one such sample; reverse KL is that of the good samples' histogram to uniform, in
+nats; spread is their width around the modes over that of a perfect sampler. On stacked MNIST, 26,000 samples go through
+the classifier, channel by channel. Figures are means over the seeds with standard errors. Beside them stand published
+figures and those of what needs no training. ``--fit`` is passed on to every ``fit``.
 
 What is done is kept in the folder: an interrupted benchmark goes on where it stopped, each run from its last
 checkpoint. There are the tables (``<protocol>_<rounds>.md``), all figures (``.json``), and a picture of every
@@ -26,29 +29,33 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Protocol
 
 import torch
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from lightning_gans import LatentGame
+from lightning_gans.callbacks.samples import grid
 from lightning_gans.core import Conditional
-from lightning_gans.data import GaussianMixture2D, Grid2D, Ring2D
+from lightning_gans.data import GaussianMixture2D, Grid2D, Ring2D, StackedMNIST
+from lightning_gans.images import to_uint8
 from lightning_gans.metrics.functional import mode_coverage, mode_spread
 
 ROOT = Path(__file__).parents[1]
-DATA: dict[str, Callable[[], GaussianMixture2D]] = {"ring": Ring2D, "grid": Grid2D}
 ALL = sorted(path.stem for path in (ROOT / "configs").glob("*.yaml"))
-PROTOCOLS = ("pacgan", "unrolled", "points")
+PLANE = ("ring", "grid")
+PROTOCOLS = {"pacgan": PLANE, "unrolled": PLANE, "points": PLANE, "stacked_mnist": ("stacked_mnist",)}
+"""What each protocol is for."""
 OWN = {"infogan": ["--model.latent_dim", "14"]}
 """What a method needs besides: InfoGAN's codes, 10 categories and 2 numbers, stand beside two latents of noise."""
-DRAWS, SAMPLES = 10, 2_500
 COLUMNS = {"modes": "modes", "high_quality": "high quality, %", "reverse_kl": "reverse KL", "spread": "spread"}
 
 _PACGAN = "Lin et al. 2018"  # this protocol, 400,000 rounds
@@ -76,13 +83,129 @@ PUBLISHED: dict[str, list[tuple[str, str, float, float, float]]] = {
         ("Unrolled", _VEEGAN, 23.6, 16.0, math.nan),
         ("VEEGAN", _VEEGAN, 24.6, 40.0, math.nan),
     ],
+    "stacked_mnist": [
+        ("DCGAN", _PACGAN, 78.9, math.nan, 4.50),
+        ("PacDCGAN2", _PACGAN, 1000.0, math.nan, 0.06),
+        ("VEEGAN", _VEEGAN, 150.0, math.nan, 2.95),
+        ("Unrolled", _VEEGAN, 48.7, math.nan, 4.32),
+    ],
 }
-"""Method, source, modes, high quality in percent, reverse KL (not given in the second source)."""
+"""Method, source, modes, high quality in percent, reverse KL; NaN where the source does not say."""
 
 Job = tuple[str, str, int]
 """Method, data, seed."""
 Found = dict[str, float | str]
 """What a run gave."""
+Sampler = Callable[[int], Tensor]
+"""Samples that depend on a seed."""
+
+
+class Data(Protocol):
+    """What samples are compared with."""
+
+    samples: int
+    draws: int
+
+    def figures(self, samples: Tensor) -> dict[str, float]:
+        """Some of ``COLUMNS``."""
+
+    def references(self) -> dict[str, Sampler]:
+        """What needs no training."""
+
+    def show(self, axes: Axes, samples: Tensor) -> None:
+        """Draw samples."""
+
+
+class Points:
+    """A mixture in the plane: ten sets of 2,500 points."""
+
+    samples, draws = 2_500, 10
+
+    def __init__(self, mixture: GaussianMixture2D) -> None:
+        self.means, self.std = mixture.means, mixture.std
+
+    def figures(self, samples: Tensor) -> dict[str, float]:
+        """All columns; quality in percent."""
+        found = mode_coverage(samples, self.means, self.std)
+        wide = mode_spread(samples, self.means, self.std)
+        good = 100 * float(found.high_quality)
+        figures = (float(found.modes), good, float(found.reverse_kl), float(wide))
+        return dict(zip(COLUMNS, figures, strict=True))
+
+    def references(self) -> dict[str, Sampler]:
+        """The distribution itself, one of its modes, and uniform noise over all of them."""
+        shape = (self.samples, 2)
+
+        def perfect(seed: int) -> Tensor:
+            generator = torch.Generator().manual_seed(seed)
+            modes = torch.randint(len(self.means), shape[:1], generator=generator)
+            return self.means[modes] + self.std * torch.randn(shape, generator=generator, dtype=torch.float64)
+
+        def collapsed(seed: int) -> Tensor:
+            return self.means[:1].expand(shape)
+
+        def noise(seed: int) -> Tensor:
+            reach = float(self.means.abs().max()) + 3 * self.std
+            return (2 * torch.rand(shape, generator=torch.Generator().manual_seed(seed)) - 1) * reach
+
+        return {"a perfect sampler": perfect, "one mode alone": collapsed, "uniform noise": noise}
+
+    def show(self, axes: Axes, samples: Tensor) -> None:
+        """Samples blue, modes as red circles."""
+        reach = 1.25 * float(self.means.abs().max())
+        axes.scatter(self.means[:, 0], self.means[:, 1], s=60, facecolors="none", edgecolors="#c8321e", linewidths=0.8)
+        axes.scatter(samples[:, 0], samples[:, 1], s=1, color="#17375e", linewidths=0)
+        axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+
+
+class Stacked:
+    """Stacked MNIST: 26,000 images, classified channel by channel."""
+
+    samples, draws = 26_000, 1
+
+    def __init__(self, root: Path) -> None:
+        self.data = StackedMNIST(str(root))
+
+    def figures(self, samples: Tensor) -> dict[str, float]:
+        """Modes and reverse KL."""
+        coverage = self.data.metrics()["coverage"]
+        for chunk in samples.split(1000):
+            coverage.update(to_uint8(chunk))
+        found = coverage.compute()
+        return {name: float(found[name]) for name in ("modes", "reverse_kl")}
+
+    def references(self) -> dict[str, Sampler]:
+        """Real triples, one image, and noise."""
+        real = self.data.read(train=True)
+        shape = (self.samples, *self.data.image_shape)
+
+        def triples(seed: int) -> Tensor:
+            return real.__getitems__(range(self.samples))[0]
+
+        def collapsed(seed: int) -> Tensor:
+            return real.__getitems__([0])[0].expand(shape)
+
+        def noise(seed: int) -> Tensor:
+            return 2 * torch.rand(shape, generator=torch.Generator().manual_seed(seed)) - 1
+
+        return {"real images": triples, "one image alone": collapsed, "uniform noise": noise}
+
+    def show(self, axes: Axes, samples: Tensor) -> None:
+        """The first 64 images."""
+        axes.imshow(grid(samples[:64], 8).permute(1, 2, 0).numpy())
+
+
+DATA: dict[str, Callable[[Path], Data]] = {
+    "ring": lambda _: Points(Ring2D()),
+    "grid": lambda _: Points(Grid2D()),
+    "stacked_mnist": Stacked,
+}
+
+
+def measure(sample: Sampler, data: Data) -> dict[str, float]:
+    """Means over the sets of samples."""
+    found = [data.figures(sample(draw)) for draw in range(data.draws)]
+    return {name: statistics.mean(each[name] for each in found) for name in found[0]}
 
 
 @dataclass(frozen=True)
@@ -101,7 +224,7 @@ PRESETS = {
 }
 
 
-def train(job: Job, protocol: str, rounds: int, folder: Path) -> float:
+def train(job: Job, protocol: str, rounds: int, folder: Path, fit: Sequence[str] = ()) -> float:
     """Train through the command, from the last checkpoint if there is one; returns the seconds of processor time."""
     method, data, seed = job
     configs = [word for name in (method, f"data/{data}", f"protocols/{protocol}") for word in ("--config", name)]
@@ -109,7 +232,17 @@ def train(job: Job, protocol: str, rounds: int, folder: Path) -> float:
     quiet = {"--trainer.logger": "false", "--trainer.enable_progress_bar": "false", "--metrics.every_n_rounds": 0}
     settings = [str(word) for item in {**run, **quiet, "--samples.every_n_rounds": rounds}.items() for word in item]
     last = ["--ckpt_path", "last"] if (folder / "checkpoints/last.ckpt").is_file() else []
-    program = [sys.executable, "-m", "lightning_gans.cli", "fit", *configs, *OWN.get(method, []), *settings, *last]
+    program = [
+        sys.executable,
+        "-m",
+        "lightning_gans.cli",
+        "fit",
+        *configs,
+        *OWN.get(method, []),
+        *settings,
+        *last,
+        *fit,
+    ]
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
             program, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=output, stderr=subprocess.STDOUT
@@ -122,18 +255,18 @@ def train(job: Job, protocol: str, rounds: int, folder: Path) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def result(job: Job, protocol: str, rounds: int, folder: Path) -> Found:
+def result(job: Job, protocol: str, rounds: int, folder: Path, data: Data, fit: Sequence[str] = ()) -> Found:
     """Train and measure one run, or read what was measured before; a run that fails is reported with its last line."""
     run = folder_of(job, protocol, rounds, folder)
     path = run / "result.json"
     if not path.is_file():
         try:
-            seconds = train(job, protocol, rounds, run)
+            seconds = train(job, protocol, rounds, run, fit)
         except RuntimeError as error:
             print(f"{job}: failed: {error}", file=sys.stderr)
             return {"failed": str(error)}
         model = loaded(run)
-        found = measure(lambda draw: model.sample(SAMPLES, seed=draw), DATA[job[1]]())
+        found = measure(lambda draw: model.sample(data.samples, seed=draw), data)
         path.write_text(json.dumps(found | {"seconds": seconds, "labels": isinstance(model, Conditional)}))
         print(f"{job}: {found}", file=sys.stderr)
     known: Found = json.loads(path.read_text())
@@ -149,36 +282,6 @@ def folder_of(job: Job, protocol: str, rounds: int, folder: Path) -> Path:
 def loaded(run: Path) -> LatentGame:
     """The model at the end of a run."""
     return LatentGame.load_from_checkpoint(run / "checkpoints/last.ckpt", map_location="cpu")
-
-
-def measure(sample: Callable[[int], Tensor], data: GaussianMixture2D) -> dict[str, float]:
-    """Means over ten sets of 2,500 samples; quality in percent."""
-    found = []
-    for draw in range(DRAWS):
-        given = sample(draw), data.means, data.std
-        found.append(mode_coverage(*given)._asdict() | {"spread": mode_spread(*given)})
-    means = {name: statistics.mean(float(each[name]) for each in found) for name in COLUMNS}
-    return means | {"high_quality": 100 * means["high_quality"]}
-
-
-def references(data: GaussianMixture2D) -> dict[str, dict[str, float]]:
-    """What needs no training: the distribution itself, one of its modes, and uniform noise over all of them."""
-
-    def perfect(draw: int) -> Tensor:
-        generator = torch.Generator().manual_seed(draw)
-        modes = torch.randint(len(data.means), (SAMPLES,), generator=generator)
-        return data.means[modes] + data.std * torch.randn(SAMPLES, 2, generator=generator, dtype=torch.float64)
-
-    def collapsed(draw: int) -> Tensor:
-        return perfect(draw) * 0 + data.means[0]
-
-    def noise(draw: int) -> Tensor:
-        reach = float(data.means.abs().max()) + 3 * data.std
-        points = torch.rand(SAMPLES, 2, generator=torch.Generator().manual_seed(draw), dtype=torch.float64)
-        return (2 * points - 1) * reach
-
-    samplers = {"a perfect sampler": perfect, "one mode alone": collapsed, "uniform noise": noise}
-    return {name: measure(sampler, data) for name, sampler in samplers.items()}
 
 
 def with_error(values: list[float]) -> str:
@@ -201,42 +304,39 @@ def row(name: str, found: list[Found]) -> str:
     return f"| {name} | " + " | ".join(cells) + " |"
 
 
-def table(results: dict[Job, Found], data: str) -> str:
+def table(results: dict[Job, Found], name: str, data: Data) -> str:
     """The results on one data set as Markdown: most modes first, then best quality; a star where labels were given."""
-    lines = [f"| method on the {data} | {' | '.join(COLUMNS.values())} | seconds |", "|---" * (len(COLUMNS) + 2) + "|"]
+    lines = [f"| method, {name} | {' | '.join(COLUMNS.values())} | seconds |", "|---" * (len(COLUMNS) + 2) + "|"]
     runs: dict[str, list[Found]] = {}
-    for (method, name, _), found in results.items():
-        if name == data:
+    for (method, where, _), found in results.items():
+        if where == name:
             runs.setdefault(method, []).append(found)
     whole = {method: found for method, found in runs.items() if not any("failed" in each for each in found)}
 
     def rank(method: str) -> tuple[float, ...]:
-        return tuple(-statistics.mean(float(each[column]) for each in whole[method]) for column in list(COLUMNS)[:2])
+        columns = [column for column in ("modes", "high_quality") if column in whole[method][0]]
+        return tuple(-statistics.mean(float(each[column]) for each in whole[method]) for column in columns)
 
     lines += [
         row(method + ("*" if whole[method][0]["labels"] else ""), whole[method]) for method in sorted(whole, key=rank)
     ]
     lines += [f"| {m} | failed: {e['failed']} |" + " |" * len(COLUMNS) for m in runs for e in runs[m] if "failed" in e]
-    lines += [row(f"*{name}*", [dict(found)]) for name, found in references(DATA[data]()).items()]
-    for name, source, *figures in PUBLISHED[data]:
-        lines.append(row(f"*{name}, {source}*", [dict(zip(COLUMNS, figures, strict=False))]))
+    lines += [row(f"*{known}*", [dict(measure(sampler, data))]) for known, sampler in data.references().items()]
+    for method, source, *figures in PUBLISHED[name]:
+        lines.append(row(f"*{method}, {source}*", [dict(zip(COLUMNS, figures, strict=False))]))
     return "\n".join(lines)
 
 
-def picture(runs: dict[str, Path], data: str, path: Path) -> None:
-    """Draw 2,500 samples of each method's run, blue, and the modes, red circles."""
+def picture(runs: dict[str, Path], data: Data, path: Path) -> None:
+    """Draw samples of each method's run."""
     columns = min(6, len(runs))
     rows = -(-len(runs) // columns)
     figure = Figure(figsize=(2.2 * columns, 2.4 * rows), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
-    means = DATA[data]().means
-    reach = 1.25 * float(means.abs().max())
     for index, (method, run) in enumerate(runs.items(), start=1):
         axes = figure.add_subplot(rows, columns, index)
-        axes.scatter(means[:, 0], means[:, 1], s=60, facecolors="none", edgecolors="#c8321e", linewidths=0.8)
-        x, y = loaded(run).sample(SAMPLES).unbind(1)
-        axes.scatter(x, y, s=1, color="#17375e", linewidths=0)
-        axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
+        data.show(axes, loaded(run).sample(2_500))
+        axes.set(xticks=[], yticks=[])
         axes.set_title(method, fontsize=9)
     figure.savefig(path)
 
@@ -246,32 +346,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", choices=list(PRESETS), default="quick")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="pacgan")
-    parser.add_argument("--data", nargs="+", choices=list(DATA), default=list(DATA))
+    parser.add_argument("--data", nargs="+", choices=list(DATA))
     parser.add_argument("--methods", nargs="+", choices=ALL)
     parser.add_argument("--seeds", nargs="+", type=int)
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--jobs", type=int, default=1, help="runs side by side")
     parser.add_argument("--folder", type=Path, default=Path("runs/modes"))
+    parser.add_argument("--root", type=Path, default=Path("data"), help="folder of MNIST's files")
+    parser.add_argument("--fit", nargs=argparse.REMAINDER, default=[])
     given = parser.parse_args()
     preset = PRESETS[given.preset]
-    methods, seeds = given.methods or preset.methods, given.seeds or preset.seeds
-    rounds = given.rounds or preset.rounds
-    jobs = list(product(methods, given.data, seeds))
+    methods, seeds, rounds = given.methods or preset.methods, given.seeds or preset.seeds, given.rounds or preset.rounds
+    data = {name: DATA[name](given.root) for name in given.data or PROTOCOLS[given.protocol]}
+    fit = [*(["--data.root", str(given.root)] if "stacked_mnist" in data else []), *given.fit]
+    jobs = list(product(methods, data, seeds))
     with ThreadPoolExecutor(given.jobs) as pool:
-        done = pool.map(lambda job: result(job, given.protocol, rounds, given.folder), jobs)
+        done = pool.map(lambda job: result(job, given.protocol, rounds, given.folder, data[job[1]], fit), jobs)
         results = dict(zip(jobs, done, strict=True))
     given.folder.mkdir(parents=True, exist_ok=True)
     everything = [dict(zip(("method", "data", "seed"), job, strict=True)) | found for job, found in results.items()]
-    name = f"{given.protocol}_{rounds}"
-    (given.folder / f"{name}.json").write_text(json.dumps(everything, indent=1))
-    tables = "\n\n".join(table(results, data) for data in given.data)
-    (given.folder / f"{name}.md").write_text(tables + "\n")
+    path = given.folder / f"{given.protocol}_{rounds}"
+    path.with_suffix(".json").write_text(json.dumps(everything, indent=1))
+    tables = "\n\n".join(table(results, name, each) for name, each in data.items())
+    path.with_suffix(".md").write_text(tables + "\n")
     print(tables)
-    for data in given.data:
-        runs = {method: folder_of((method, data, seeds[0]), given.protocol, rounds, given.folder) for method in methods}
-        trained = {method: run for method, run in runs.items() if "failed" not in results[method, data, seeds[0]]}
-        if trained:
-            picture(trained, data, given.folder / f"{name}_{data}.png")
+    for name, each in data.items():
+        trained = [method for method in methods if "failed" not in results[method, name, seeds[0]]]
+        runs = {m: folder_of((m, name, seeds[0]), given.protocol, rounds, given.folder) for m in trained}
+        if runs:
+            picture(runs, each, path.with_name(f"{path.name}_{name}.png"))
 
 
 if __name__ == "__main__":

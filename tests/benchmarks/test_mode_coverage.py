@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -21,6 +22,7 @@ spec = importlib.util.spec_from_file_location(
 )
 benchmark = sys.modules["mode_coverage"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(benchmark)
+RING = benchmark.Points(Ring2D())
 
 
 def game(recipe, data, protocol):
@@ -78,7 +80,8 @@ def test_stacked_mnist_s_protocol():
 
 @pytest.mark.parametrize(("data", "noise"), [(Ring2D(), (4, 0.48)), (Grid2D(), (17, 2.3))])
 def test_what_needs_no_training(data, noise):
-    perfect, collapsed, uniform = benchmark.references(data).values()
+    points = benchmark.Points(data)
+    perfect, collapsed, uniform = (benchmark.measure(sample, points) for sample in points.references().values())
     modes = len(data.means)
     assert perfect["modes"] == modes
     assert perfect["high_quality"] == pytest.approx(100 * (1 - math.exp(-4.5)), abs=0.2)
@@ -90,6 +93,22 @@ def test_what_needs_no_training(data, noise):
     assert uniform["high_quality"] == pytest.approx(noise[1], rel=0.15)  # the share of the square that modes take
 
 
+@pytest.mark.skipif("LIGHTNING_GANS_DATA" not in os.environ, reason="LIGHTNING_GANS_DATA names no folder")
+def test_stacked_mnist_counts_triples_of_digits():
+    stacked = benchmark.Stacked(os.environ["LIGHTNING_GANS_DATA"])
+    stacked.samples = 400
+    found = {name: benchmark.measure(sample, stacked) for name, sample in stacked.references().items()}
+    labels = stacked.data.read(train=True).__getitems__(range(400))[1]
+    assert found["real images"]["modes"] == pytest.approx(len(labels.unique()), rel=0.02)
+    entropy = torch.special.entr(labels.bincount() / 400).sum()
+    assert found["real images"]["reverse_kl"] == pytest.approx(math.log(1000) - entropy, abs=0.03)
+    assert found["one image alone"] == {"modes": 1, "reverse_kl": pytest.approx(math.log(1000))}
+    results = {("dcgan", "stacked_mnist", 0): found["real images"] | {"seconds": 1.0, "labels": False}}
+    lines = benchmark.table(results, "stacked_mnist", stacked).splitlines()
+    assert len({line.count("|") for line in lines}) == 1
+    assert "| *DCGAN, Lin et al. 2018* | 78.9 | - | 4.5 |" in lines[6]
+
+
 def test_table():
     def found(modes, quality, labels=False):
         rest = {"reverse_kl": 0.1, "spread": 1.0, "seconds": 9, "labels": labels}
@@ -98,7 +117,7 @@ def test_table():
     results = {("gan", "ring", seed): found(7.0 + seed, 90.0) for seed in (0, 1)}
     results |= {("cgan", "ring", 0): found(8.0, 100.0, labels=True), ("wgan", "ring", 0): {"failed": "loss is nan"}}
     results |= {("dcgan", "ring", 0): found(7.5, 91.0), ("lsgan", "grid", 0): found(25.0, 99.0)}
-    lines = benchmark.table(results, "ring").splitlines()
+    lines = benchmark.table(results, "ring", RING).splitlines()
     assert len({line.count("|") for line in lines}) == 1
     names = [line.split(" | ")[0].strip("| ") for line in lines[2:]]
     assert names[:4] == ["cgan*", "dcgan", "gan", "wgan"]
@@ -110,16 +129,16 @@ def test_table():
 
 def test_a_run_goes_through_the_command_and_is_kept(tmp_path):
     job = ("gan", "ring", 0)
-    found = benchmark.result(job, "points", 2, tmp_path)
+    found = benchmark.result(job, "points", 2, tmp_path, RING)
     path = benchmark.folder_of(job, "points", 2, tmp_path) / "result.json"
     assert found == json.loads(path.read_text())
     model = benchmark.loaded(path.parent)
-    again = benchmark.measure(lambda draw: model.sample(2500, seed=draw), Ring2D())
+    again = benchmark.measure(lambda draw: model.sample(2500, seed=draw), RING)
     assert again == pytest.approx({name: found[name] for name in benchmark.COLUMNS}, nan_ok=True)
     path.write_text(json.dumps(found | {"seconds": -1.0}))
-    assert benchmark.result(job, "points", 2, tmp_path)["seconds"] == -1, "it was trained again"
+    assert benchmark.result(job, "points", 2, tmp_path, RING)["seconds"] == -1, "it was trained again"
     picture = tmp_path / "gan.png"
-    benchmark.picture({"gan": path.parent}, "ring", picture)
+    benchmark.picture({"gan": path.parent}, RING, picture)
     assert picture.stat().st_size > 1000
 
 
@@ -128,6 +147,6 @@ def test_a_run_that_fails_says_why(tmp_path, capsys, monkeypatch):
     program.write_text("#!/bin/sh\necho first\necho 'loss is nan'\nexit 2\n")
     program.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(program))
-    assert benchmark.result(("gan", "ring", 0), "points", 2, tmp_path) == {"failed": "loss is nan"}
+    assert benchmark.result(("gan", "ring", 0), "points", 2, tmp_path, RING) == {"failed": "loss is nan"}
     assert "('gan', 'ring', 0): failed: loss is nan" in capsys.readouterr().err
     assert not list(tmp_path.rglob("*.json"))

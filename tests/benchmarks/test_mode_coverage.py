@@ -100,7 +100,7 @@ def test_stacked_mnist_counts_triples_of_digits():
     found = {name: benchmark.measure(sample, stacked) for name, sample in stacked.references().items()}
     labels = stacked.data.read(train=True).__getitems__(range(400))[1]
     assert found["real images"]["modes"] == pytest.approx(len(labels.unique()), rel=0.02)
-    entropy = torch.special.entr(labels.bincount() / 400).sum()
+    entropy = float(torch.special.entr(labels.bincount() / 400).sum())
     assert found["real images"]["reverse_kl"] == pytest.approx(math.log(1000) - entropy, abs=0.03)
     assert found["one image alone"] == {"modes": 1, "reverse_kl": pytest.approx(math.log(1000))}
     results = {("dcgan", "stacked_mnist", 0): found["real images"] | {"seconds": 1.0, "labels": False}}

@@ -17,8 +17,8 @@ the classifier, channel by channel. Figures are means over the seeds with standa
 figures and those of what needs no training. ``--fit`` is passed on to every ``fit``.
 
 What is done is kept in the folder: an interrupted benchmark goes on where it stopped, each run from its last
-checkpoint. There are the tables (``<protocol>_<rounds>.md``), all figures (``.json``), and a picture of every
-method's samples for each data set (``.png``).
+checkpoint (its seconds are then those of the last part). There are the tables (``<protocol>_<rounds>.md``), all figures
+(``.json``), and a picture of every method's samples for each data set (``.png``).
 """
 
 import argparse
@@ -46,6 +46,7 @@ from lightning_gans import LatentGame
 from lightning_gans.callbacks.samples import grid
 from lightning_gans.core import Conditional
 from lightning_gans.data import GaussianMixture2D, Grid2D, Ring2D, StackedMNIST
+from lightning_gans.errors import SettingError
 from lightning_gans.images import to_uint8
 from lightning_gans.metrics.functional import mode_coverage, mode_spread
 
@@ -53,24 +54,26 @@ ROOT = Path(__file__).parents[1]
 ALL = sorted(path.stem for path in (ROOT / "configs").glob("*.yaml"))
 PLANE = ("ring", "grid")
 PROTOCOLS = {"pacgan": PLANE, "unrolled": PLANE, "points": PLANE, "stacked_mnist": ("stacked_mnist",)}
-"""What each protocol is for."""
-OWN = {"infogan": ["--model.latent_dim", "14"]}
+"""What data each protocol is for."""
+FIXED = {"points": 25_000}
+"""Protocols whose learning rates follow a schedule of so many rounds."""
+OWN = {(protocol, "infogan"): ["--model.latent_dim", "14"] for protocol in ("pacgan", "points")}
 """What a method needs besides: InfoGAN's codes, 10 categories and 2 numbers, stand beside two latents of noise."""
 COLUMNS = {"modes": "modes", "high_quality": "high quality, %", "reverse_kl": "reverse KL", "spread": "spread"}
 
-_PACGAN = "Lin et al. 2018"  # this protocol, 400,000 rounds
+_PACGAN = "Lin et al. 2018"  # PacGAN's protocol, 400,000 rounds
 _VEEGAN = "Srivastava et al. 2017"  # other networks and rates
-PUBLISHED: dict[str, list[tuple[str, str, float, float, float]]] = {
+PUBLISHED: dict[str, list[tuple[str, str, float, float | None, float | None]]] = {
     "ring": [
         ("GAN", _PACGAN, 6.3, 98.2, 0.45),
         ("ALI", _PACGAN, 6.6, 97.6, 0.36),
         ("PacGAN2", _PACGAN, 7.9, 95.6, 0.07),
         ("PacGAN3", _PACGAN, 7.8, 97.7, 0.10),
         ("PacGAN4", _PACGAN, 7.8, 95.9, 0.07),
-        ("GAN", _VEEGAN, 1.0, 99.3, math.nan),
-        ("ALI", _VEEGAN, 2.8, 0.13, math.nan),
-        ("Unrolled", _VEEGAN, 7.6, 35.6, math.nan),
-        ("VEEGAN", _VEEGAN, 8.0, 52.9, math.nan),
+        ("GAN", _VEEGAN, 1.0, 99.3, None),
+        ("ALI", _VEEGAN, 2.8, 0.13, None),
+        ("Unrolled", _VEEGAN, 7.6, 35.6, None),
+        ("VEEGAN", _VEEGAN, 8.0, 52.9, None),
     ],
     "grid": [
         ("GAN", _PACGAN, 17.3, 94.8, 0.70),
@@ -78,24 +81,24 @@ PUBLISHED: dict[str, list[tuple[str, str, float, float, float]]] = {
         ("PacGAN2", _PACGAN, 23.8, 91.3, 0.13),
         ("PacGAN3", _PACGAN, 24.6, 94.2, 0.06),
         ("PacGAN4", _PACGAN, 24.8, 93.6, 0.04),
-        ("GAN", _VEEGAN, 3.3, 0.5, math.nan),
-        ("ALI", _VEEGAN, 15.8, 1.6, math.nan),
-        ("Unrolled", _VEEGAN, 23.6, 16.0, math.nan),
-        ("VEEGAN", _VEEGAN, 24.6, 40.0, math.nan),
+        ("GAN", _VEEGAN, 3.3, 0.5, None),
+        ("ALI", _VEEGAN, 15.8, 1.6, None),
+        ("Unrolled", _VEEGAN, 23.6, 16.0, None),
+        ("VEEGAN", _VEEGAN, 24.6, 40.0, None),
     ],
     "stacked_mnist": [
-        ("DCGAN", _PACGAN, 78.9, math.nan, 4.50),
-        ("PacDCGAN2", _PACGAN, 1000.0, math.nan, 0.06),
-        ("VEEGAN", _VEEGAN, 150.0, math.nan, 2.95),
-        ("Unrolled", _VEEGAN, 48.7, math.nan, 4.32),
+        ("DCGAN", _PACGAN, 78.9, None, 4.50),
+        ("PacDCGAN2", _PACGAN, 1000.0, None, 0.06),
+        ("VEEGAN", _VEEGAN, 150.0, None, 2.95),
+        ("Unrolled", _VEEGAN, 48.7, None, 4.32),
     ],
 }
-"""Method, source, modes, high quality in percent, reverse KL; NaN where the source does not say."""
+"""Method, source, modes, high quality in percent, reverse KL; None where the source does not say."""
 
 Job = tuple[str, str, int]
 """Method, data, seed."""
-Found = dict[str, float | str]
-"""What a run gave."""
+Found = dict[str, float | None]
+"""What a run gave; None where a figure is undefined, as the divergence without a good sample is."""
 Sampler = Callable[[int], Tensor]
 """Samples that depend on a seed."""
 
@@ -165,6 +168,7 @@ class Stacked:
 
     def __init__(self, root: Path) -> None:
         self.data = StackedMNIST(str(root))
+        self.real = self.data.read(train=True)
 
     def figures(self, samples: Tensor) -> dict[str, float]:
         """Modes and reverse KL."""
@@ -176,14 +180,13 @@ class Stacked:
 
     def references(self) -> dict[str, Sampler]:
         """Real triples, one image, and noise."""
-        real = self.data.read(train=True)
         shape = (self.samples, *self.data.image_shape)
 
         def triples(seed: int) -> Tensor:
-            return real.__getitems__(range(self.samples))[0]
+            return self.real.__getitems__(range(self.samples))[0]
 
         def collapsed(seed: int) -> Tensor:
-            return real.__getitems__([0])[0].expand(shape)
+            return self.real.__getitems__([0])[0].expand(shape)
 
         def noise(seed: int) -> Tensor:
             return 2 * torch.rand(shape, generator=torch.Generator().manual_seed(seed)) - 1
@@ -202,10 +205,11 @@ DATA: dict[str, Callable[[Path], Data]] = {
 }
 
 
-def measure(sample: Sampler, data: Data) -> dict[str, float]:
+def measure(sample: Sampler, data: Data) -> Found:
     """Means over the sets of samples."""
     found = [data.figures(sample(draw)) for draw in range(data.draws)]
-    return {name: statistics.mean(each[name] for each in found) for name in found[0]}
+    means = {name: statistics.mean(each[name] for each in found) for name in found[0]}
+    return {name: None if math.isnan(mean) else mean for name, mean in means.items()}
 
 
 @dataclass(frozen=True)
@@ -232,17 +236,8 @@ def train(job: Job, protocol: str, rounds: int, folder: Path, fit: Sequence[str]
     quiet = {"--trainer.logger": "false", "--trainer.enable_progress_bar": "false", "--metrics.every_n_rounds": 0}
     settings = [str(word) for item in {**run, **quiet, "--samples.every_n_rounds": rounds}.items() for word in item]
     last = ["--ckpt_path", "last"] if (folder / "checkpoints/last.ckpt").is_file() else []
-    program = [
-        sys.executable,
-        "-m",
-        "lightning_gans.cli",
-        "fit",
-        *configs,
-        *OWN.get(method, []),
-        *settings,
-        *last,
-        *fit,
-    ]
+    words = [*configs, *OWN.get((protocol, method), []), *settings, *last, *fit]
+    program = [sys.executable, "-m", "lightning_gans.cli", "fit", *words]
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
             program, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=output, stderr=subprocess.STDOUT
@@ -251,25 +246,31 @@ def train(job: Job, protocol: str, rounds: int, folder: Path, fit: Sequence[str]
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             output.seek(0)
-            raise RuntimeError(output.read().strip().rpartition("\n")[2])
+            last_line = output.read().strip().rpartition("\n")[2]
+            raise RuntimeError(last_line or f"exit code {process.returncode}")
     return usage.ru_utime + usage.ru_stime
 
 
-def result(job: Job, protocol: str, rounds: int, folder: Path, data: Data, fit: Sequence[str] = ()) -> Found:
-    """Train and measure one run, or read what was measured before; a run that fails is reported with its last line."""
+def result(job: Job, protocol: str, rounds: int, folder: Path, data: Data, fit: Sequence[str] = ()) -> Found | str:
+    """Train and measure one run, or read what was measured before; of a run that fails, why."""
     run = folder_of(job, protocol, rounds, folder)
-    path = run / "result.json"
-    if not path.is_file():
-        try:
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        settings = run / "fit.json"
+        if settings.is_file() and (before := json.loads(settings.read_text())) != list(fit):
+            raise RuntimeError(f"--fit was {' '.join(before) or 'not given'} in this folder; take another --folder")
+        settings.write_text(json.dumps(list(fit)))
+        path = run / "result.json"
+        if not path.is_file():
             seconds = train(job, protocol, rounds, run, fit)
-        except RuntimeError as error:
-            print(f"{job}: failed: {error}", file=sys.stderr)
-            return {"failed": str(error)}
-        model = loaded(run)
-        found = measure(lambda draw: model.sample(data.samples, seed=draw), data)
-        path.write_text(json.dumps(found | {"seconds": seconds, "labels": isinstance(model, Conditional)}))
-        print(f"{job}: {found}", file=sys.stderr)
-    known: Found = json.loads(path.read_text())
+            model = loaded(run)
+            found = measure(lambda draw: model.sample(data.samples, seed=draw), data)
+            path.write_text(json.dumps(found | {"seconds": seconds, "labels": isinstance(model, Conditional)}))
+            print(f"{job}: {found}", file=sys.stderr)
+        known: Found = json.loads(path.read_text())
+    except (RuntimeError, ValueError, OSError) as error:
+        print(f"{job}: failed: {error}", file=sys.stderr)
+        return str(error)
     return known
 
 
@@ -284,46 +285,49 @@ def loaded(run: Path) -> LatentGame:
     return LatentGame.load_from_checkpoint(run / "checkpoints/last.ckpt", map_location="cpu")
 
 
-def with_error(values: list[float]) -> str:
-    """Mean and standard error; a dash where a figure is undefined, as the divergence without a good sample is.
+def with_error(values: Sequence[float | None], decimals: int) -> str:
+    """Mean and standard error, and of how many values where some are undefined.
 
     Example:
-        >>> with_error([1.0, 2.0, 3.0])
-        '2 ± 0.58'
+        >>> with_error([1.0, 2.0, 3.0], 1), with_error([0.5, None], 2)
+        ('2.0 ± 0.6', '0.50 (1 of 2)')
     """
-    if any(math.isnan(value) for value in values):
+    known = [value for value in values if value is not None]
+    if not known:
         return "-"
-    mean = f"{statistics.mean(values):.3g}"
-    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values) / len(values) ** 0.5:.2g}"
+    mean = f"{statistics.mean(known):,.{decimals}f}"
+    error = f" ± {statistics.stdev(known) / len(known) ** 0.5:.{decimals}f}" if len(known) > 1 else ""
+    return mean + error + (f" ({len(known)} of {len(values)})" if len(known) < len(values) else "")
 
 
-def row(name: str, found: list[Found]) -> str:
+def row(name: str, found: Sequence[Found]) -> str:
     """A line of a table: means over runs."""
-    columns = [*COLUMNS, "seconds"]
-    cells = [with_error([float(each[column]) for each in found]) if column in found[0] else "" for column in columns]
+    decimals = {**dict.fromkeys(COLUMNS, 3), "modes": 1, "high_quality": 1, "seconds": 0}
+    cells = [with_error([each.get(column) for each in found], places) for column, places in decimals.items()]
     return f"| {name} | " + " | ".join(cells) + " |"
 
 
-def table(results: dict[Job, Found], name: str, data: Data) -> str:
+def table(results: dict[Job, Found | str], name: str, data: Data) -> str:
     """The results on one data set as Markdown: most modes first, then best quality; a star where labels were given."""
     lines = [f"| method, {name} | {' | '.join(COLUMNS.values())} | seconds |", "|---" * (len(COLUMNS) + 2) + "|"]
     runs: dict[str, list[Found]] = {}
-    for (method, where, _), found in results.items():
-        if where == name:
-            runs.setdefault(method, []).append(found)
-    whole = {method: found for method, found in runs.items() if not any("failed" in each for each in found)}
+    failed = []
+    for (method, where, seed), found in results.items():
+        if where == name and isinstance(found, str):
+            failed.append(f"| {method}, seed {seed} | failed: {found.replace('|', '/')} |" + " |" * len(COLUMNS))
+        elif where == name and not isinstance(found, str):
+            runs.setdefault(method + "*" * bool(found["labels"]), []).append(found)
 
     def rank(method: str) -> tuple[float, ...]:
-        columns = [column for column in ("modes", "high_quality") if column in whole[method][0]]
-        return tuple(-statistics.mean(float(each[column]) for each in whole[method]) for column in columns)
+        return tuple(-statistics.mean(each.get(x) or 0 for each in runs[method]) for x in ("modes", "high_quality"))
 
+    lines += [row(method, runs[method]) for method in sorted(runs, key=rank)]
+    lines += failed
+    lines += [row(f"*{known}*", [measure(sampler, data)]) for known, sampler in data.references().items()]
     lines += [
-        row(method + ("*" if whole[method][0]["labels"] else ""), whole[method]) for method in sorted(whole, key=rank)
+        row(f"*{method}, {source}*", [dict(zip(COLUMNS, figures, strict=False))])
+        for method, source, *figures in PUBLISHED[name]
     ]
-    lines += [f"| {m} | failed: {e['failed']} |" + " |" * len(COLUMNS) for m in runs for e in runs[m] if "failed" in e]
-    lines += [row(f"*{known}*", [dict(measure(sampler, data))]) for known, sampler in data.references().items()]
-    for method, source, *figures in PUBLISHED[name]:
-        lines.append(row(f"*{method}, {source}*", [dict(zip(COLUMNS, figures, strict=False))]))
     return "\n".join(lines)
 
 
@@ -335,7 +339,7 @@ def picture(runs: dict[str, Path], data: Data, path: Path) -> None:
     FigureCanvasAgg(figure)
     for index, (method, run) in enumerate(runs.items(), start=1):
         axes = figure.add_subplot(rows, columns, index)
-        data.show(axes, loaded(run).sample(2_500))
+        data.show(axes, loaded(run).sample(min(data.samples, 2_500)))
         axes.set(xticks=[], yticks=[])
         axes.set_title(method, fontsize=9)
     figure.savefig(path)
@@ -345,7 +349,7 @@ def main() -> None:
     """Train what is missing; print a table for each data set; keep tables, figures and pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", choices=list(PRESETS), default="quick")
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="pacgan")
+    parser.add_argument("--protocol", choices=list(PROTOCOLS), default="pacgan")
     parser.add_argument("--data", nargs="+", choices=list(DATA))
     parser.add_argument("--methods", nargs="+", choices=ALL)
     parser.add_argument("--seeds", nargs="+", type=int)
@@ -355,24 +359,36 @@ def main() -> None:
     parser.add_argument("--root", type=Path, default=Path("data"), help="folder of MNIST's files")
     parser.add_argument("--fit", nargs=argparse.REMAINDER, default=[])
     given = parser.parse_args()
-    preset = PRESETS[given.preset]
-    methods, seeds, rounds = given.methods or preset.methods, given.seeds or preset.seeds, given.rounds or preset.rounds
-    data = {name: DATA[name](given.root) for name in given.data or PROTOCOLS[given.protocol]}
+    preset, suited = PRESETS[given.preset], PROTOCOLS[given.protocol]
+    rounds = given.rounds or FIXED.get(given.protocol, preset.rounds)
+    if rounds != FIXED.get(given.protocol, rounds):
+        parser.error(f"--rounds {rounds}: the rates of protocols/{given.protocol} fall to 0 in {FIXED[given.protocol]}")
+    if wrong := set(given.data or suited) - set(suited):
+        parser.error(f"--data {' '.join(sorted(wrong))}: protocols/{given.protocol} is for {' and '.join(suited)}")
+    try:
+        data = {name: DATA[name](given.root) for name in given.data or suited}
+    except SettingError as error:
+        parser.error(str(error))
+    jobs = list(dict.fromkeys(product(given.methods or preset.methods, data, given.seeds or preset.seeds)))
     fit = [*(["--data.root", str(given.root)] if "stacked_mnist" in data else []), *given.fit]
-    jobs = list(product(methods, data, seeds))
     with ThreadPoolExecutor(given.jobs) as pool:
         done = pool.map(lambda job: result(job, given.protocol, rounds, given.folder, data[job[1]], fit), jobs)
         results = dict(zip(jobs, done, strict=True))
-    given.folder.mkdir(parents=True, exist_ok=True)
-    everything = [dict(zip(("method", "data", "seed"), job, strict=True)) | found for job, found in results.items()]
     path = given.folder / f"{given.protocol}_{rounds}"
+    everything = [
+        dict(zip(("method", "data", "seed"), job, strict=True))
+        | ({"failed": found} if isinstance(found, str) else found)
+        for job, found in results.items()
+    ]
     path.with_suffix(".json").write_text(json.dumps(everything, indent=1))
     tables = "\n\n".join(table(results, name, each) for name, each in data.items())
     path.with_suffix(".md").write_text(tables + "\n")
     print(tables)
     for name, each in data.items():
-        trained = [method for method in methods if "failed" not in results[method, name, seeds[0]]]
-        runs = {m: folder_of((m, name, seeds[0]), given.protocol, rounds, given.folder) for m in trained}
+        runs: dict[str, Path] = {}
+        for job, found in results.items():
+            if job[1] == name and not isinstance(found, str):
+                runs.setdefault(job[0], folder_of(job, given.protocol, rounds, given.folder))
         if runs:
             picture(runs, each, path.with_name(f"{path.name}_{name}.png"))
 

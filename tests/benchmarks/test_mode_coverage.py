@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from torch import nn
 
 from lightning_gans.core import Uniform
@@ -22,12 +23,19 @@ spec = importlib.util.spec_from_file_location(
 )
 benchmark = sys.modules["mode_coverage"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(benchmark)
-RING = benchmark.Points(Ring2D())
+RING, GRID = benchmark.Points(Ring2D()), benchmark.Points(Grid2D())
 
 
 def game(recipe, data, protocol):
-    # `built` sets the batch size, so that of the protocol is read where the command leaves it
     return built(recipe, "--config", f"data/{data}", "--config", f"protocols/{protocol}")[0]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "size"), [("pacgan", 100), ("unrolled", 512), ("points", 256), ("stacked_mnist", 64)]
+)
+def test_batch_sizes(protocol, size):  # `built` sets another
+    path = Path(__file__).parents[2] / f"configs/protocols/{protocol}.yaml"
+    assert yaml.safe_load(path.read_text())["data"]["init_args"]["batch_size"] == size
 
 
 def rates(model):
@@ -102,43 +110,49 @@ def test_stacked_mnist_counts_triples_of_digits():
     assert found["real images"]["modes"] == pytest.approx(len(labels.unique()), rel=0.02)
     entropy = float(torch.special.entr(labels.bincount() / 400).sum())
     assert found["real images"]["reverse_kl"] == pytest.approx(math.log(1000) - entropy, abs=0.03)
+    assert "| *PacDCGAN2, Lin et al. 2018* | 1,000.0 | - | 0.060 |" in benchmark.table({}, "stacked_mnist", stacked)
     assert found["one image alone"] == {"modes": 1, "reverse_kl": pytest.approx(math.log(1000))}
     results = {("dcgan", "stacked_mnist", 0): found["real images"] | {"seconds": 1.0, "labels": False}}
     lines = benchmark.table(results, "stacked_mnist", stacked).splitlines()
     assert len({line.count("|") for line in lines}) == 1
-    assert "| *DCGAN, Lin et al. 2018* | 78.9 | - | 4.5 |" in lines[6]
+    assert "| *DCGAN, Lin et al. 2018* | 78.9 | - | 4.500 |" in lines[6]
 
 
 def test_table():
-    def found(modes, quality, labels=False):
-        rest = {"reverse_kl": 0.1, "spread": 1.0, "seconds": 9, "labels": labels}
+    def found(modes, quality, labels=False, reverse_kl=0.1):
+        rest = {"reverse_kl": reverse_kl, "spread": 1.0, "seconds": 9, "labels": labels}
         return {"modes": modes, "high_quality": quality, **rest}
 
-    results = {("gan", "ring", seed): found(7.0 + seed, 90.0) for seed in (0, 1)}
-    results |= {("cgan", "ring", 0): found(8.0, 100.0, labels=True), ("wgan", "ring", 0): {"failed": "loss is nan"}}
+    results = {("gan", "ring", seed): found(7.0 + seed, 90.0, reverse_kl=[None, 0.5][seed]) for seed in (0, 1)}
+    results |= {("cgan", "ring", 0): found(8.0, 100.0, labels=True), ("wgan", "ring", 0): "loss | nan"}
     results |= {("dcgan", "ring", 0): found(7.5, 91.0), ("lsgan", "grid", 0): found(25.0, 99.0)}
+    results |= {("wgan", "ring", 1): found(2.0, 0.0)}  # of two seeds one is left
     lines = benchmark.table(results, "ring", RING).splitlines()
     assert len({line.count("|") for line in lines}) == 1
     names = [line.split(" | ")[0].strip("| ") for line in lines[2:]]
-    assert names[:4] == ["cgan*", "dcgan", "gan", "wgan"]
-    assert "| gan | 7.5 ± 0.5 | 90 ± 0 |" in lines[4]
-    assert "failed: loss is nan" in lines[5]
-    assert "| *PacGAN2, Lin et al. 2018* | 7.9 | 95.6 | 0.07 |" in lines[11]
-    assert len(names) == 4 + 3 + len(benchmark.PUBLISHED["ring"])
+    assert names[:5] == ["cgan*", "dcgan", "gan", "wgan", "wgan, seed 0"]
+    assert "| gan | 7.5 ± 0.5 | 90.0 ± 0.0 | 0.500 (1 of 2) |" in lines[4]
+    assert "failed: loss / nan" in lines[6]
+    assert "| *PacGAN2, Lin et al. 2018* | 7.9 | 95.6 | 0.070 |" in lines[12]
+    assert len(names) == 5 + 3 + len(benchmark.PUBLISHED["ring"])
 
 
 def test_a_run_goes_through_the_command_and_is_kept(tmp_path):
-    job = ("gan", "ring", 0)
-    found = benchmark.result(job, "points", 2, tmp_path, RING)
+    job = ("gan", "grid", 0)
+    found = benchmark.result(job, "points", 2, tmp_path, GRID)
     path = benchmark.folder_of(job, "points", 2, tmp_path) / "result.json"
     assert found == json.loads(path.read_text())
     model = benchmark.loaded(path.parent)
-    again = benchmark.measure(lambda draw: model.sample(2500, seed=draw), RING)
-    assert again == pytest.approx({name: found[name] for name in benchmark.COLUMNS}, nan_ok=True)
+    again = benchmark.measure(lambda draw: model.sample(2500, seed=draw), GRID)
+    assert again == {name: found[name] for name in benchmark.COLUMNS}
+    raw = benchmark.measure(lambda draw: model.sample(2500, seed=draw, ema=False), GRID)
+    assert raw["spread"] != again["spread"], "figures are those of the averaged weights"
     path.write_text(json.dumps(found | {"seconds": -1.0}))
-    assert benchmark.result(job, "points", 2, tmp_path, RING)["seconds"] == -1, "it was trained again"
+    assert benchmark.result(job, "points", 2, tmp_path, GRID)["seconds"] == -1, "it was trained again"
+    other = benchmark.result(job, "points", 2, tmp_path, GRID, ["--model.latent_dim", "3"])
+    assert other == "--fit was not given in this folder; take another --folder"
     picture = tmp_path / "gan.png"
-    benchmark.picture({"gan": path.parent}, RING, picture)
+    benchmark.picture({"gan": path.parent}, GRID, picture)
     assert picture.stat().st_size > 1000
 
 
@@ -147,6 +161,21 @@ def test_a_run_that_fails_says_why(tmp_path, capsys, monkeypatch):
     program.write_text("#!/bin/sh\necho first\necho 'loss is nan'\nexit 2\n")
     program.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(program))
-    assert benchmark.result(("gan", "ring", 0), "points", 2, tmp_path, RING) == {"failed": "loss is nan"}
+    assert benchmark.result(("gan", "ring", 0), "points", 2, tmp_path, RING) == "loss is nan"
     assert "('gan', 'ring', 0): failed: loss is nan" in capsys.readouterr().err
-    assert not list(tmp_path.rglob("*.json"))
+    assert not list(tmp_path.rglob("result.json"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--protocol", "points", "--rounds", "100"], "--rounds 100: the rates of protocols/points fall to 0 in 25000"),
+        (["--data", "stacked_mnist"], "--data stacked_mnist: protocols/pacgan is for ring and grid"),
+        (["--protocol", "stacked_mnist", "--root", "nowhere"], "nowhere"),
+    ],
+)
+def test_bad_input(words, message, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["mode_coverage.py", *words])
+    with pytest.raises(SystemExit, match="2"):
+        benchmark.main()
+    assert message in capsys.readouterr().err.splitlines()[-1]

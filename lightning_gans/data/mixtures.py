@@ -21,8 +21,8 @@ class GaussianMixture2D(ImageData):
     """Points of a mixture of isotropic Gaussians of equal weights; labels are the numbers of the modes.
 
     Points are not confined to [-1, 1]: the generator must not end in tanh. Besides the usual metrics it has
-    ``metrics/modes``, ``metrics/high_quality``, ``metrics/reverse_kl`` and ``metrics/jsd`` (see
-    ``ModeCoverage``), which know the true modes.
+    ``metrics/modes``, ``metrics/high_quality``, ``metrics/reverse_kl``, ``metrics/jsd`` and
+    ``metrics/spread`` (see ``ModeCoverage``), which know the true modes.
 
     Args:
         means: Centers of the modes (K, 2).

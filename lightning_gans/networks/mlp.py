@@ -185,7 +185,10 @@ class MaxoutDiscriminator(MLPDiscriminator):
         image_shape: Shape of one sample: (C, H, W), or (d,) for points.
         hidden: Sizes of the hidden layers.
         pieces: Number of linear functions of each hidden unit.
-        kwargs: As of ``MLPDiscriminator``.
+        kwargs: As of ``MLPDiscriminator``, but ``activation``: maxout is one.
+
+    Raises:
+        SettingError: As ``MLPDiscriminator``, or an activation is given.
 
     Example:
         >>> import torch
@@ -202,6 +205,8 @@ class MaxoutDiscriminator(MLPDiscriminator):
     ) -> None:
         self.pieces = pieces
         super().__init__(image_shape, hidden, **kwargs)
+        if self.activation is not None:
+            raise SettingError("activation", self.activation, "maxout is one; leave it out")
 
     def block(self, before: int, after: int) -> list[nn.Module]:
         """A hidden layer."""

@@ -148,6 +148,7 @@ def test_pacgan_s_discriminator_of_points():
         (lambda: MinibatchStdDev((4,), group=1), "group=1"),
         (lambda: MinibatchStdDev((4,), group=3)(torch.zeros(8, 4)), "group=3: a batch of 8 does not divide"),
         (lambda: MaxoutDiscriminator((2,), pieces=0), "pieces=0"),
+        (lambda: MaxoutDiscriminator((2,), activation=nn.Tanh), "activation=.*Tanh.*: maxout is one"),
     ],
 )
 def test_impossible_settings_are_named(build, message):

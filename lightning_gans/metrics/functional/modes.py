@@ -58,8 +58,8 @@ def mode_spread(samples: Tensor, means: Tensor, std: float | Tensor, threshold: 
     r"""How wide samples lie around their modes, against the mixture's own: what quality and modes do not see.
 
     The root mean square distance of the samples of high quality from their modes, in standard deviations of the mode,
-    over that of a perfect generator: 1 for one that has learned the modes' shape, 0 for one that repeats their
-    centers, which scores a perfect quality. At most threshold / sqrt(d) or a little more.
+    over that of a perfect generator: 0 for one that repeats their centers, which scores a perfect quality. A generator
+    that has learned the modes' shape scores 1; so can another, such as a circle around each center.
 
     Args:
         samples: Fake samples, shape (N, d).

@@ -258,7 +258,8 @@ def result(job: Job, protocol: str, rounds: int, folder: Path, data: Data, fit: 
     try:
         run.mkdir(parents=True, exist_ok=True)
         settings = run / "fit.json"
-        if settings.is_file() and (before := json.loads(settings.read_text())) != list(fit):
+        started = settings.is_file() and (run / "checkpoints").is_dir()  # settings that were refused bind nobody
+        if started and (before := json.loads(settings.read_text())) != list(fit):
             raise RuntimeError(f"--fit was {' '.join(before) or 'not given'} in this folder; take another --folder")
         settings.write_text(json.dumps(list(fit)))
         path = run / "result.json"

@@ -164,6 +164,8 @@ def test_a_run_that_fails_says_why(tmp_path, capsys, monkeypatch):
     assert benchmark.result(("gan", "ring", 0), "points", 2, tmp_path, RING) == "loss is nan"
     assert "('gan', 'ring', 0): failed: loss is nan" in capsys.readouterr().err
     assert not list(tmp_path.rglob("result.json"))
+    mended = benchmark.result(("gan", "ring", 0), "points", 2, tmp_path, RING, ["--model.latent_dim", "3"])
+    assert mended == "loss is nan", "other settings were refused where nothing had been trained"
 
 
 @pytest.mark.parametrize(

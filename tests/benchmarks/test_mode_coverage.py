@@ -80,7 +80,8 @@ def test_what_trains_best_on_points_comes_to_rest_with_its_last_round():
 
 
 def test_stacked_mnist_s_protocol():
-    model = built("dcgan", "--config", "data/stacked_mnist", "--config", "protocols/stacked_mnist")[0]
+    # not dcgan, whose own latents and rates these are
+    model = built("pacgan", "--config", "data/stacked_mnist", "--config", "protocols/stacked_mnist")[0]
     assert isinstance(model.generator, DCGANGenerator)
     assert isinstance(model.prior, Uniform)
     assert rates(model) == [(2e-4, (0.5, 0.999))] * 2

@@ -57,8 +57,14 @@ PROTOCOLS = {"pacgan": PLANE, "unrolled": PLANE, "points": PLANE, "stacked_mnist
 """What data each protocol is for."""
 FIXED = {"points": 25_000}
 """Protocols whose learning rates follow a schedule of so many rounds."""
-OWN = {(protocol, "infogan"): ["--model.latent_dim", "14"] for protocol in ("pacgan", "points")}
-"""What a method needs besides: InfoGAN's codes, 10 categories and 2 numbers, stand beside two latents of noise."""
+OWN = {
+    ("pacgan", "infogan"): ["--model.latent_dim", "14"],
+    ("points", "infogan"): ["--model.latent_dim", "14"],
+    ("pacgan", "pacgan"): ["--data.batch_size", "200"],
+    ("stacked_mnist", "pacgan"): ["--data.batch_size", "128"],
+}
+"""What a method needs besides: InfoGAN's codes, 10 categories and 2 numbers, stand beside two latents of noise; a batch
+of PacGAN's is a number of packs, as in its authors' code."""
 COLUMNS = {"modes": "modes", "high_quality": "high quality, %", "reverse_kl": "reverse KL", "spread": "spread"}
 
 _PACGAN = "Lin et al. 2018"  # PacGAN's protocol, 400,000 rounds

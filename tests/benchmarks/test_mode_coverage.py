@@ -38,6 +38,14 @@ def test_batch_sizes(protocol, size):  # `built` sets another
     assert yaml.safe_load(path.read_text())["data"]["init_args"]["batch_size"] == size
 
 
+@pytest.mark.parametrize("protocol", ["pacgan", "stacked_mnist"])
+def test_a_batch_of_pacgan_s_is_a_number_of_packs(protocol):
+    path = Path(__file__).parents[2] / f"configs/protocols/{protocol}.yaml"
+    pack = game("pacgan", benchmark.PROTOCOLS[protocol][0], protocol).pack
+    size = yaml.safe_load(path.read_text())["data"]["init_args"]["batch_size"]
+    assert benchmark.OWN[protocol, "pacgan"] == ["--data.batch_size", str(pack * size)]
+
+
 def rates(model):
     players = [model.generator_optimizer, model.discriminator_optimizer]
     made = [build([nn.Parameter(torch.zeros(1))]) for build in players]

@@ -165,6 +165,12 @@ def test_a_run_goes_through_the_command_and_is_kept(tmp_path):
     assert picture.stat().st_size > 1000
 
 
+def test_what_a_method_needs_besides_reaches_its_run(tmp_path):
+    benchmark.train(("pacgan", "ring", 0), "pacgan", 1, tmp_path, ["--samples.num", "4"])
+    trained = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    assert trained["data"]["init_args"]["batch_size"] == 200
+
+
 def test_a_run_that_fails_says_why(tmp_path, capsys, monkeypatch):
     program = tmp_path / "python"
     program.write_text("#!/bin/sh\necho first\necho 'loss is nan'\nexit 2\n")

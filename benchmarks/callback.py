@@ -1,6 +1,6 @@
 """The metrics callback's share of the wall time of the main job.
 
-    python benchmarks/callback.py [--rounds 2000]
+    python benchmarks/callback.py [--steps 2000]
 
 Runs ``lightning_gans fit --config configs/wgan.yaml`` in this process with an empty cache, and prints how long
 training took, how long the callback, and the callback's share; pictures and checkpoints count as training.
@@ -37,8 +37,8 @@ def timed(owner: type, name: str, spent: list[float]) -> None:
 def main() -> None:
     """Run the main job and print the share."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=2000)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--steps", type=int, default=2000)
+    steps = parser.parse_args().rounds
     evaluations: list[float] = []
     fits: list[float] = []
     timed(MetricsCallback, "_evaluate_and_log", evaluations)
@@ -46,10 +46,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         os.environ["LIGHTNING_GANS_CACHE"] = folder
-        lightning_gans(["fit", "--config", str(CONFIG), "--trainer.max_steps", str(rounds)])
+        lightning_gans(["fit", "--config", str(CONFIG), "--trainer.max_steps", str(steps)])
         os.chdir("/")
     total = sum(fits)
-    print(f"\n{rounds} rounds: {total:.1f} s, of which {len(evaluations)} evaluations {sum(evaluations):.1f} s", end="")
+    print(f"\n{steps} steps: {total:.1f} s, of which {len(evaluations)} evaluations {sum(evaluations):.1f} s", end="")
     print(f" ({', '.join(f'{seconds:.2f}' for seconds in evaluations)}): {sum(evaluations) / total:.1%}")
 
 

@@ -1,11 +1,11 @@
-"""What the engine costs and what it keeps: round times, compilation, bytes, processes, kills, memory.
+"""What the engine costs and what it keeps: step times, compilation, bytes, processes, kills, memory.
 
-    python benchmarks/engine.py round   [--repeats 5]   # round time against a bare torch loop
+    python benchmarks/engine.py step   [--repeats 5]   # step time against a bare torch loop
     python benchmarks/engine.py compile [--repeats 5]   # compiled networks against uncompiled ones
-    python benchmarks/engine.py bytes                   # exchanged per round by two processes
+    python benchmarks/engine.py bytes                   # exchanged per step by two processes
     python benchmarks/engine.py processes               # two processes against one
     python benchmarks/engine.py kills   [--repeats 20]  # SIGKILL at random moments of a run that always saves
-    python benchmarks/engine.py memory  [--rounds 2000] # growth of the process
+    python benchmarks/engine.py memory  [--steps 2000] # growth of the process
     python benchmarks/engine.py all
 
 Everything runs on the CPU and needs no data. Times are medians over interleaved repeats in one process, on one thread.
@@ -36,8 +36,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lightning_gans import GAN, WGANGP
-from lightning_gans.callbacks import GameCheckpoint, RoundsBar
-from lightning_gans.core.randomness import mix
+from lightning_gans.callbacks import StepCheckpoint, StepProgressBar
+from lightning_gans.engine.randomness import mix
 from lightning_gans.data.base import ImageData
 from lightning_gans.data.datasets import BatchedDataset, ImageDataset, PointDataset
 from lightning_gans.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
@@ -86,8 +86,8 @@ JOBS: dict[str, tuple[Callable[..., GAN], LightningDataModule, int]] = {
 }
 
 
-def bare_loop(game: GAN, data: LightningDataModule, rounds: int, fused: bool) -> float:
-    """Seconds a round of the same training as a plain loop: same optimizers, average, order and noise."""
+def bare_loop(game: GAN, data: LightningDataModule, steps: int, fused: bool) -> float:
+    """Seconds a step of the same training as a plain loop: same optimizers, average, order and noise."""
     generator, discriminator = game.generator, game.discriminator
     average = copy.deepcopy(generator)
     g_optimizer = torch.optim.Adam(generator.parameters(), **ADAM, fused=fused)
@@ -95,9 +95,9 @@ def bare_loop(game: GAN, data: LightningDataModule, rounds: int, fused: bool) ->
     pairs = list(average.parameters()), list(generator.parameters())
     loader = data.train_dataloader()
     played, start = 0, 0.0
-    while played < rounds:
+    while played < steps:
         for real, *_ in loader:
-            if played == rounds // 4:
+            if played == steps // 4:
                 start = time.perf_counter()  # the first quarter warms up
             z = [noise(played, move, len(real), game.latent_dim) for move in range(2)]
             with torch.no_grad():
@@ -113,21 +113,21 @@ def bare_loop(game: GAN, data: LightningDataModule, rounds: int, fused: bool) ->
             with torch.no_grad():
                 torch._foreach_lerp_(*pairs, 1 - DECAY)
             played += 1
-            if played == rounds:
+            if played == steps:
                 break
-    return (time.perf_counter() - start) / (rounds - rounds // 4)
+    return (time.perf_counter() - start) / (steps - steps // 4)
 
 
-def noise(round_: int, move: int, n: int, size: int) -> Tensor:
+def noise(step: int, move: int, n: int, size: int) -> Tensor:
     """Latents as a game draws them."""
-    return torch.randn(n, size, generator=torch.Generator().manual_seed(mix(7, round_, move, 0)))
+    return torch.randn(n, size, generator=torch.Generator().manual_seed(mix(7, step, move, 0)))
 
 
 class Clock(Callback):
-    """Seconds a round, without the first quarter."""
+    """Seconds a step, without the first quarter."""
 
-    def __init__(self, rounds: int) -> None:
-        self.warm, self.seconds = rounds // 4, 0.0
+    def __init__(self, steps: int) -> None:
+        self.warm, self.seconds = steps // 4, 0.0
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         """Start when warm, stop at the end."""
@@ -137,33 +137,33 @@ class Clock(Callback):
             self.seconds = (time.perf_counter() - self.start) / (trainer.max_steps - self.warm)
 
 
-def fit(game: LightningModule, data: Any, rounds: int, *callbacks: Callback, **kwargs: Any) -> Trainer:
+def fit(game: LightningModule, data: Any, steps: int, *callbacks: Callback, **kwargs: Any) -> Trainer:
     """A run without files, unless they are asked for."""
     settings: dict[str, Any] = {
         "accelerator": "cpu",
         "max_epochs": -1,
         "logger": False,
-        "enable_checkpointing": any(isinstance(callback, GameCheckpoint) for callback in callbacks),
+        "enable_checkpointing": any(isinstance(callback, StepCheckpoint) for callback in callbacks),
         "enable_progress_bar": False,
         "enable_model_summary": False,
     }
     torch.manual_seed(7)
     ckpt_path = kwargs.pop("ckpt_path", None)
-    trainer = Trainer(max_steps=rounds, callbacks=list(callbacks), **{**settings, **kwargs})
+    trainer = Trainer(max_steps=steps, callbacks=list(callbacks), **{**settings, **kwargs})
     trainer.fit(game, data, ckpt_path=ckpt_path, weights_only=True)
     return trainer
 
 
-def engine(game: GAN, data: LightningDataModule, rounds: int) -> float:
-    """Seconds a round as users have it: logging every 50 rounds, bar and CSV on."""
-    clock = Clock(rounds)
+def engine(game: GAN, data: LightningDataModule, steps: int) -> float:
+    """Seconds a step as users have it: logging every 50 steps, bar and CSV on."""
+    clock = Clock(steps)
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):  # the bar's place
         fit(
             game,
             data,
-            rounds,
+            steps,
             clock,
-            RoundsBar(),
+            StepProgressBar(),
             logger=CSVLogger(folder),
             enable_progress_bar=True,
             log_every_n_steps=50,
@@ -174,13 +174,13 @@ def engine(game: GAN, data: LightningDataModule, rounds: int) -> float:
 def round_times(repeats: int) -> None:
     """Table 1: the engine against a bare loop."""
     print(f"{'':28}{'bare loop':>12}{'bare, fused':>12}{'engine':>12}{'more':>10}{'times':>8}")
-    for name, (build, data, rounds) in JOBS.items():
+    for name, (build, data, steps) in JOBS.items():
         data.setup("fit")
         took = [
             (
-                bare_loop(build(), data, rounds, False),
-                bare_loop(build(), data, rounds, True),
-                engine(build(), data, rounds),
+                bare_loop(build(), data, steps, False),
+                bare_loop(build(), data, steps, True),
+                engine(build(), data, steps),
             )
             for _ in range(repeats)
         ]
@@ -193,12 +193,12 @@ def round_times(repeats: int) -> None:
 
 def compilation(repeats: int) -> None:
     """Table 2: compiled networks against uncompiled ones."""
-    print(f"{'':28}{'uncompiled':>12}{'compiled':>12}{'times':>8}{'first round':>14}")
-    for name, (build, data, rounds) in JOBS.items():
+    print(f"{'':28}{'uncompiled':>12}{'compiled':>12}{'times':>8}{'first step':>14}")
+    for name, (build, data, steps) in JOBS.items():
         start = time.perf_counter()
         fit(build(compile=True), data, 1)
         first = time.perf_counter() - start
-        took = [(engine(build(), data, rounds), engine(build(compile=True), data, rounds)) for _ in range(repeats)]
+        took = [(engine(build(), data, steps), engine(build(compile=True), data, steps)) for _ in range(repeats)]
         off, on = (1000 * statistics.median(column) for column in zip(*took, strict=True))
         print(f"{name:28}{off:9.3f} ms{on:9.3f} ms{on / off:7.2f}x{first:12.1f} s", flush=True)
 
@@ -258,18 +258,18 @@ class Sent(Callback):
 
 
 def exchanged_bytes() -> None:
-    """Table 3: bytes a round, two processes."""
-    rounds, data = 20, Synthetic((2,), 64 * 50, 32)
+    """Table 3: bytes a step, two processes."""
+    steps, data = 20, Synthetic((2,), 64 * 50, 32)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "bytes"
         spread: dict[str, Any] = {"devices": 2, "log_every_n_steps": 0}
-        fit(mlp_game(), data, rounds, Sent(file), strategy="ddp_fork", **spread)
-        ours = int(file.read_text()) / rounds
+        fit(mlp_game(), data, steps, Sent(file), strategy="ddp_fork", **spread)
+        ours = int(file.read_text()) / steps
         game = mlp_game()
         naive_game = Naive(game.generator, game.discriminator)
-        fit(naive_game, data, 2 * rounds, Sent(file), strategy="ddp_fork_find_unused_parameters_true", **spread)
-        naive = int(file.read_text()) / rounds  # Lightning counts its two moves as two steps
-    print(f"bytes a round: {ours:,.0f}; with find_unused_parameters {naive:,.0f}; ratio {ours / naive:.3f}")
+        fit(naive_game, data, 2 * steps, Sent(file), strategy="ddp_fork_find_unused_parameters_true", **spread)
+        naive = int(file.read_text()) / steps  # Lightning counts its two moves as two steps
+    print(f"bytes a step: {ours:,.0f}; with find_unused_parameters {naive:,.0f}; ratio {ours / naive:.3f}")
 
 
 class Weights(Callback):
@@ -289,7 +289,7 @@ class Weights(Callback):
 
 
 def two_processes() -> None:
-    """Table 4: two processes against one, WGAN-GP with five critic moves, SGD, same global batch, 25 rounds."""
+    """Table 4: two processes against one, WGAN-GP with five critic moves, SGD, same global batch, 25 steps."""
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / name for name in ("one", "two")]
         for file, spread in zip(files, ({}, {"strategy": "ddp_fork", "devices": 2}), strict=True):
@@ -302,8 +302,8 @@ def two_processes() -> None:
 
 
 def kills(repeats: int) -> None:
-    """Table 5: SIGKILL at random moments of a run that saves after every round."""
-    rounds, data = 10**6, Synthetic((2,), 64 * 50, 64)
+    """Table 5: SIGKILL at random moments of a run that saves after every step."""
+    steps, data = 10**6, Synthetic((2,), 64 * 50, 64)
     lost = []
     with tempfile.TemporaryDirectory() as folder:
         last, progress = Path(folder) / "last.ckpt", Path(folder) / "progress"
@@ -313,8 +313,8 @@ def kills(repeats: int) -> None:
                 progress.write_text(str(trainer.global_step))
 
         def run() -> None:
-            keep = GameCheckpoint(monitor=None, dirpath=folder, every_n_rounds=1)
-            fit(mlp_game(), data, rounds, keep, Progress(), ckpt_path=last if last.exists() else None)
+            keep = StepCheckpoint(monitor=None, dirpath=folder, every_n_steps=1)
+            fit(mlp_game(), data, steps, keep, Progress(), ckpt_path=last if last.exists() else None)
 
         for _ in range(repeats):
             before = progress.read_text() if progress.exists() else "0"
@@ -325,31 +325,31 @@ def kills(repeats: int) -> None:
             time.sleep(random.uniform(0.0, 0.3))
             os.kill(child.pid, signal.SIGKILL)  # type: ignore[arg-type] # it has started
             child.join()
-            saved = torch.load(last, weights_only=True)["game"]["round"]
+            saved = torch.load(last, weights_only=True)["game"]["step"]
             lost.append(int(progress.read_text() or saved) - saved)
     print(
-        f"{repeats} kills in {saved} rounds: every run resumed from a readable checkpoint, "
-        f"at most {max(lost)} rounds lost"
+        f"{repeats} kills in {saved} steps: every run resumed from a readable checkpoint, "
+        f"at most {max(lost)} steps lost"
     )
 
 
-def memory(rounds: int) -> None:
-    """Table 6: resident memory after a tenth of the rounds and at the end."""
+def memory(steps: int) -> None:
+    """Table 6: resident memory after a tenth of the steps and at the end."""
     sizes: dict[int, float] = {}
 
     class Resident(Callback):
         def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-            if trainer.global_step in (rounds // 10, rounds):
+            if trainer.global_step in (steps // 10, steps):
                 pages = int(Path("/proc/self/statm").read_text().split()[1])
                 sizes[trainer.global_step] = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
     build, data, _ = JOBS["MLP, hidden 64, batch 512"]
     with tempfile.TemporaryDirectory() as folder:
-        keep = GameCheckpoint(monitor=None, dirpath=folder, every_n_rounds=100)
-        fit(build(), data, rounds, Resident(), keep, logger=CSVLogger(folder), log_every_n_steps=10)
+        keep = StepCheckpoint(monitor=None, dirpath=folder, every_n_steps=100)
+        fit(build(), data, steps, Resident(), keep, logger=CSVLogger(folder), log_every_n_steps=10)
     early, late = sizes.values()
     print(
-        f"resident memory after {rounds // 10} rounds {early:.1f} MiB, after {rounds} {late:.1f} MiB: "
+        f"resident memory after {steps // 10} steps {early:.1f} MiB, after {steps} {late:.1f} MiB: "
         f"{late / early - 1:+.2%}"
     )
 
@@ -357,16 +357,16 @@ def memory(rounds: int) -> None:
 def main() -> None:
     """Print the tables that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("table", choices=["round", "compile", "bytes", "processes", "kills", "memory", "all"])
+    parser.add_argument("table", choices=["step", "compile", "bytes", "processes", "kills", "memory", "all"])
     parser.add_argument("--repeats", type=int, help="5 timings, 20 kills")
-    parser.add_argument("--rounds", type=int, default=2000, help="of the memory table")
+    parser.add_argument("--steps", type=int, default=2000, help="of the memory table")
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     tables: dict[str, Callable[[], None]] = {
-        "round": lambda: round_times(options.repeats or 5),
+        "step": lambda: round_times(options.repeats or 5),
         "compile": lambda: compilation(options.repeats or 5),
         "bytes": exchanged_bytes,
         "processes": two_processes,

@@ -32,10 +32,10 @@ from torchmetrics.image.fid import FrechetInceptionDistance, NoTrainInceptionV3
 from torchmetrics.image.inception import InceptionScore
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from lightning_gans.evaluation import Evaluator
-from lightning_gans.features import InceptionFeatures
-from lightning_gans.metrics.functional import Comparison, RealSide, density_coverage, frechet_distance, precision_recall
-from lightning_gans.sources import DatasetSource
+from lightning_gans.evaluation.evaluator import Evaluator
+from lightning_gans.evaluation.features import InceptionFeatures
+from lightning_gans.evaluation.metrics.functional import Comparison, RealSide, density_coverage, frechet_distance, precision_recall
+from lightning_gans.evaluation.sources import DatasetSource
 
 Contenders = dict[str, Callable[[], object]]
 PAGE = 4096

@@ -1,14 +1,14 @@
 """The mode-coverage benchmark: how many modes of a ring of 8, a grid of 25 and stacked MNIST's 1,000 a method captures.
 
     python benchmarks/mode_coverage.py [--preset quick|standard|paper] [--protocol pacgan|unrolled|points]
-                                       [--data ring grid] [--methods gan pacgan ...] [--seeds 0 1 2] [--rounds N]
+                                       [--data ring grid] [--methods gan pacgan ...] [--seeds 0 1 2] [--steps N]
                                        [--jobs 2] [--folder runs/modes] [--fit ARGS ...]
     python benchmarks/mode_coverage.py --protocol stacked_mnist --methods dcgan pacgan --root data ...
 
 For each method, data set and seed: ``lightning_gans fit --config <method> --config data/<data> --config
 protocols/<protocol>`` on one thread, then samples of the averaged weights. The protocol says networks, latents, rates
 and batches: PacGAN's (Lin et al. 2018, arXiv:1712.04086, section 4.1), Unrolled GAN's (Metz et al. 2017,
-arXiv:1611.02163), what trains best here, whose rates fall to 0 within 25,000 rounds, and for stacked MNIST DCGAN's.
+arXiv:1611.02163), what trains best here, whose rates fall to 0 within 25,000 steps, and for stacked MNIST DCGAN's.
 
 In the plane these are 10 times 2,500 samples. A sample is of high quality within 3 standard deviations of its nearest
 mode; a mode is captured with at least one such sample; reverse KL is that of the good samples' histogram to uniform, in
@@ -17,7 +17,7 @@ the classifier, channel by channel. Figures are means over the seeds with standa
 figures and those of what needs no training. ``--fit`` is passed on to every ``fit``.
 
 What is done is kept in the folder: an interrupted benchmark goes on where it stopped, each run from its last
-checkpoint (its seconds are then those of the last part). There are the tables (``<protocol>_<rounds>.md``), all figures
+checkpoint (its seconds are then those of the last part). There are the tables (``<protocol>_<steps>.md``), all figures
 (``.json``), and a picture of every method's samples for each data set (``.png``).
 """
 
@@ -42,13 +42,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lightning_gans import LatentGame
+from lightning_gans import LatentModel
 from lightning_gans.callbacks.samples import grid
-from lightning_gans.core import Conditional
+from lightning_gans.engine import Conditional
 from lightning_gans.data import GaussianMixture2D, Grid2D, Ring2D, StackedMNIST
-from lightning_gans.errors import SettingError
+from lightning_gans.errors import ConfigError
 from lightning_gans.images import to_uint8
-from lightning_gans.metrics.functional import mode_coverage, mode_spread
+from lightning_gans.evaluation.metrics.functional import mode_coverage, mode_spread
 
 ROOT = Path(__file__).parents[1]
 ALL = sorted(path.stem for path in (ROOT / "configs").glob("*.yaml"))
@@ -56,7 +56,7 @@ PLANE = ("ring", "grid")
 PROTOCOLS = {"pacgan": PLANE, "unrolled": PLANE, "points": PLANE, "stacked_mnist": ("stacked_mnist",)}
 """What data each protocol is for."""
 FIXED = {"points": 25_000}
-"""Protocols whose learning rates follow a schedule of so many rounds."""
+"""Protocols whose learning rates follow a schedule of so many steps."""
 OWN = {
     ("pacgan", "infogan"): ["--model.latent_dim", "14"],
     ("points", "infogan"): ["--model.latent_dim", "14"],
@@ -67,7 +67,7 @@ OWN = {
 of PacGAN's is a number of packs, as in its authors' code."""
 COLUMNS = {"modes": "modes", "high_quality": "high quality, %", "reverse_kl": "reverse KL", "spread": "spread"}
 
-_PACGAN = "Lin et al. 2018"  # PacGAN's protocol, 400,000 rounds
+_PACGAN = "Lin et al. 2018"  # PacGAN's protocol, 400,000 steps
 _VEEGAN = "Srivastava et al. 2017"  # other networks and rates
 PUBLISHED: dict[str, list[tuple[str, str, float, float | None, float | None]]] = {
     "ring": [
@@ -223,25 +223,25 @@ class Preset:
     """What is trained, for how long, how often."""
 
     methods: tuple[str, ...]
-    rounds: int
+    steps: int
     seeds: tuple[int, ...]
 
 
 PRESETS = {
     "quick": Preset(tuple(ALL), 5_000, (0,)),
-    # the best after 5,000 rounds without labels; unrolled, one of them, takes nine times as long
+    # the best after 5,000 steps without labels; unrolled, one of them, takes nine times as long
     "standard": Preset(("gan", "pacgan", "infogan", "vaegan", "lsgan", "r3gan"), 25_000, (0, 1, 2)),
     "paper": Preset(("gan", "pacgan"), 400_000, tuple(range(10))),
 }
 
 
-def train(job: Job, protocol: str, rounds: int, folder: Path, fit: Sequence[str] = ()) -> float:
+def train(job: Job, protocol: str, steps: int, folder: Path, fit: Sequence[str] = ()) -> float:
     """Train through the command, from the last checkpoint if there is one; returns the seconds of processor time."""
     method, data, seed = job
     configs = [word for name in (method, f"data/{data}", f"protocols/{protocol}") for word in ("--config", name)]
-    run = {"--seed_everything": seed, "--trainer.default_root_dir": folder, "--trainer.max_steps": rounds}
-    quiet = {"--trainer.logger": "false", "--trainer.enable_progress_bar": "false", "--metrics.every_n_rounds": 0}
-    settings = [str(word) for item in {**run, **quiet, "--samples.every_n_rounds": rounds}.items() for word in item]
+    run = {"--seed_everything": seed, "--trainer.default_root_dir": folder, "--trainer.max_steps": steps}
+    quiet = {"--trainer.logger": "false", "--trainer.enable_progress_bar": "false", "--metrics.every_n_steps": 0}
+    settings = [str(word) for item in {**run, **quiet, "--samples.every_n_steps": steps}.items() for word in item]
     last = ["--ckpt_path", "last"] if (folder / "checkpoints/last.ckpt").is_file() else []
     words = [*configs, *OWN.get((protocol, method), []), *settings, *last, *fit]
     program = [sys.executable, "-m", "lightning_gans.cli", "fit", *words]
@@ -258,9 +258,9 @@ def train(job: Job, protocol: str, rounds: int, folder: Path, fit: Sequence[str]
     return usage.ru_utime + usage.ru_stime
 
 
-def result(job: Job, protocol: str, rounds: int, folder: Path, data: Data, fit: Sequence[str] = ()) -> Found | str:
+def result(job: Job, protocol: str, steps: int, folder: Path, data: Data, fit: Sequence[str] = ()) -> Found | str:
     """Train and measure one run, or read what was measured before; of a run that fails, why."""
-    run = folder_of(job, protocol, rounds, folder)
+    run = folder_of(job, protocol, steps, folder)
     try:
         run.mkdir(parents=True, exist_ok=True)
         settings = run / "fit.json"
@@ -270,7 +270,7 @@ def result(job: Job, protocol: str, rounds: int, folder: Path, data: Data, fit: 
         settings.write_text(json.dumps(list(fit)))
         path = run / "result.json"
         if not path.is_file():
-            seconds = train(job, protocol, rounds, run, fit)
+            seconds = train(job, protocol, steps, run, fit)
             model = loaded(run)
             found = measure(lambda draw: model.sample(data.samples, seed=draw), data)
             path.write_text(json.dumps(found | {"seconds": seconds, "labels": isinstance(model, Conditional)}))
@@ -282,15 +282,15 @@ def result(job: Job, protocol: str, rounds: int, folder: Path, data: Data, fit: 
     return known
 
 
-def folder_of(job: Job, protocol: str, rounds: int, folder: Path) -> Path:
+def folder_of(job: Job, protocol: str, steps: int, folder: Path) -> Path:
     """Where a run is kept."""
     method, data, seed = job
-    return folder / f"{protocol}_{rounds}" / data / method / str(seed)
+    return folder / f"{protocol}_{steps}" / data / method / str(seed)
 
 
-def loaded(run: Path) -> LatentGame:
+def loaded(run: Path) -> LatentModel:
     """The model at the end of a run."""
-    return LatentGame.load_from_checkpoint(run / "checkpoints/last.ckpt", map_location="cpu")
+    return LatentModel.load_from_checkpoint(run / "checkpoints/last.ckpt", map_location="cpu")
 
 
 def with_error(values: Sequence[float | None], decimals: int) -> str:
@@ -361,28 +361,28 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", choices=list(DATA))
     parser.add_argument("--methods", nargs="+", choices=ALL)
     parser.add_argument("--seeds", nargs="+", type=int)
-    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--steps", type=int)
     parser.add_argument("--jobs", type=int, default=1, help="runs side by side")
     parser.add_argument("--folder", type=Path, default=Path("runs/modes"))
     parser.add_argument("--root", type=Path, default=Path("data"), help="folder of MNIST's files")
     parser.add_argument("--fit", nargs=argparse.REMAINDER, default=[])
     given = parser.parse_args()
     preset, suited = PRESETS[given.preset], PROTOCOLS[given.protocol]
-    rounds = given.rounds or FIXED.get(given.protocol, preset.rounds)
-    if rounds != FIXED.get(given.protocol, rounds):
-        parser.error(f"--rounds {rounds}: the rates of protocols/{given.protocol} fall to 0 in {FIXED[given.protocol]}")
+    steps = given.rounds or FIXED.get(given.protocol, preset.rounds)
+    if steps != FIXED.get(given.protocol, steps):
+        parser.error(f"--steps {steps}: the rates of protocols/{given.protocol} fall to 0 in {FIXED[given.protocol]}")
     if wrong := set(given.data or suited) - set(suited):
         parser.error(f"--data {' '.join(sorted(wrong))}: protocols/{given.protocol} is for {' and '.join(suited)}")
     try:
         data = {name: DATA[name](given.root) for name in given.data or suited}
-    except SettingError as error:
+    except ConfigError as error:
         parser.error(str(error))
     jobs = list(dict.fromkeys(product(given.methods or preset.methods, data, given.seeds or preset.seeds)))
     fit = [*(["--data.root", str(given.root)] if "stacked_mnist" in data else []), *given.fit]
     with ThreadPoolExecutor(given.jobs) as pool:
-        done = pool.map(lambda job: result(job, given.protocol, rounds, given.folder, data[job[1]], fit), jobs)
+        done = pool.map(lambda job: result(job, given.protocol, steps, given.folder, data[job[1]], fit), jobs)
         results = dict(zip(jobs, done, strict=True))
-    path = given.folder / f"{given.protocol}_{rounds}"
+    path = given.folder / f"{given.protocol}_{steps}"
     everything = [
         dict(zip(("method", "data", "seed"), job, strict=True))
         | ({"failed": found} if isinstance(found, str) else found)
@@ -396,7 +396,7 @@ def main() -> None:
         runs: dict[str, Path] = {}
         for job, found in results.items():
             if job[1] == name and not isinstance(found, str):
-                runs.setdefault(job[0], folder_of(job, given.protocol, rounds, given.folder))
+                runs.setdefault(job[0], folder_of(job, given.protocol, steps, given.folder))
         if runs:
             picture(runs, each, path.with_name(f"{path.name}_{name}.png"))
 

@@ -1,4 +1,4 @@
-"""A run as a film: its pictures, ``samples/round_<n>.png``, become one GIF.
+"""A run as a film: its pictures, ``samples/step_<n>.png``, become one GIF.
 
 ``python examples/animate.py runs/gan/2026-01-31_12-00-00 --output run.gif --seconds 6``
 """
@@ -11,8 +11,8 @@ from PIL import Image
 
 
 def animate(run, output, seconds=6.0, width=480):
-    """Write the pictures of a run's folder, in the order of their rounds; the last one stays for two seconds."""
-    paths = sorted((run / "samples").glob("round_*.png"))
+    """Write the pictures of a run's folder, in the order of their steps; the last one stays for two seconds."""
+    paths = sorted((run / "samples").glob("step*.png"))
     if not paths:
         sys.exit(f"no pictures in {run / 'samples'}; give the folder of a run, such as runs/gan/2026-01-31_12-00-00")
     pictures = [Image.open(path).convert("RGB") for path in paths]

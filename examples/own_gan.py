@@ -28,12 +28,12 @@ def mlp(inputs, outputs):
     return nn.Sequential(nn.Linear(inputs, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, outputs))
 
 
-def main(rounds=6000):
+def main(steps=6000):
     seed_everything(0)
     angles = torch.rand(8192) * 2 * math.pi
     ring = torch.stack([angles.cos(), angles.sin()], 1) + 0.02 * torch.randn(8192, 2)
     model = LeastSquaresGAN(mlp(4, 2), mlp(2, 1), latent_dim=4, ema_decay=0.99)
-    trainer = Trainer(max_steps=rounds, max_epochs=-1, accelerator="cpu", logger=False, enable_checkpointing=False)
+    trainer = Trainer(max_steps=steps, max_epochs=-1, accelerator="cpu", logger=False, enable_checkpointing=False)
     trainer.fit(model, DataLoader(ring, batch_size=256, shuffle=True, drop_last=True))
     radius = model.sample(1000).norm(dim=1)
     print(f"radius of 1,000 samples: {radius.mean():.2f} +- {radius.std():.2f} (the data: 1.00 +- 0.02)")

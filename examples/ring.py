@@ -15,15 +15,15 @@ from lightning_gans.data import Ring2D
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
 
 
-def main(rounds=3000, frames=60, folder="runs/ring", output="ring.gif"):
+def main(steps=3000, frames=60, folder="runs/ring", output="ring.gif"):
     seed_everything(0)
     data = Ring2D(std=0.05, batch_size=256)
     generator = MLPGenerator(8, data.image_shape, hidden=[128, 128], bounded=False)
     discriminator = MLPDiscriminator(data.image_shape, hidden=[128, 128])
     model = GAN(generator, discriminator, ema_decay=0.99)
-    pictures = SampleGrid(every_n_rounds=max(1, rounds // frames))
+    pictures = SampleGrid(every_n_steps=max(1, steps // frames))
     trainer = Trainer(
-        max_steps=rounds,
+        max_steps=steps,
         max_epochs=-1,
         callbacks=[pictures],
         accelerator="cpu",
@@ -41,7 +41,7 @@ def main(rounds=3000, frames=60, folder="runs/ring", output="ring.gif"):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--output", default="ring.gif")
     given = parser.parse_args()
     main(given.rounds, output=given.output)

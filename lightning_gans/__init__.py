@@ -4,10 +4,10 @@ import importlib
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from lightning_gans.errors import SettingError
+from lightning_gans.errors import ConfigError
 
 if TYPE_CHECKING:
-    from lightning_gans.core import GAN, Conditional, Game, Inference, LatentGame, Normal, Player, Prior, Trick, Uniform
+    from lightning_gans.engine import GAN, Conditional, Game, Inference, LatentModel, Normal, Player, Prior, Trick, Uniform
     from lightning_gans.models import (
         AAE,
         ACGAN,
@@ -65,7 +65,7 @@ __all__ = [
     "HingeGAN",
     "Inference",
     "InfoGAN",
-    "LatentGame",
+    "LatentModel",
     "MinimaxGAN",
     "Normal",
     "PacGAN",
@@ -73,7 +73,7 @@ __all__ = [
     "Prior",
     "ProjectionGAN",
     "SaddlePointFGAN",
-    "SettingError",
+    "ConfigError",
     "Trick",
     "Uniform",
     "UnrolledGAN",

@@ -1,93 +1,210 @@
-"""What a batch is: a tensor, a tuple or list (images, labels, ...), or a dict with ``image`` and ``label``."""
+"""What flows through a model: what is given, what should come out, and what a discriminator scores.
 
-from collections.abc import Iterator, Mapping
+All three are named tuples: Lightning moves them to a device, torch splits them into micro-batches.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from lightning_gans.errors import SettingError
+from lightning_gans.errors import ConfigError
 
 
-def images_of(batch: Any) -> Tensor:
-    """The images (or points) of a batch, (N, ...).
+class Condition(NamedTuple):
+    """What is given besides noise; absent parts are None.
+
+    Attributes:
+        label: Classes (N,), int64; (N / m, m) where m samples are scored together.
+        source: Images (N, C, h, w) in [-1, 1]: to translate, to enlarge, to complete.
+        mask: (N, 1, H, W), 1 where something is missing, 0 elsewhere.
+        text: Sentence embeddings (N, E).
+    """
+
+    label: Tensor | None = None
+    source: Tensor | None = None
+    mask: Tensor | None = None
+    text: Tensor | None = None
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The parts that are there, in the order of the fields: what networks take after latents or images."""
+        return tuple(part for part in self if part is not None)
+
+    def only(self, names: Iterable[str]) -> "Condition":
+        """The parts that a model uses, and no others.
+
+        Args:
+            names: Of fields.
+
+        Raises:
+            ConfigError: One of them is not there.
+
+        Example:
+            >>> Condition(label=torch.tensor([3]), mask=torch.zeros(1, 1, 2, 2)).only(["label"])
+            Condition(label=tensor([3]), source=None, mask=None, text=None)
+        """
+        kept = {name: getattr(self, name) for name in names}
+        for name, part in kept.items():
+            if part is None:
+                there = [field for field, value in self._asdict().items() if value is not None] or "no condition"
+                raise ConfigError("batch", there, f"the model is given a {name}, and the batch has none: {_FORMS}")
+        return Condition(**kept)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> "Condition":
+        """The same with a function applied to each part that is there."""
+        return Condition(*(None if part is None else function(part) for part in self))
+
+
+class Batch(NamedTuple):
+    """What a step is made of: whatever a user's loader yields becomes this once, at the door.
+
+    Attributes:
+        image: What should come out, (N, C, H, W) in [-1, 1], or points (N, d); None when predicting.
+        condition: What is given.
+        index: Numbers of the samples (N,), int64, where they are known: selects their latents when predicting.
+    """
+
+    image: Tensor | None
+    condition: Condition = Condition()
+    index: Tensor | None = None
+
+    @classmethod
+    def of(cls, raw: Any) -> "Batch":
+        """A user's tensor, (images, labels), (images, sources) or dict as a batch.
+
+        A dict has ``image`` and any of ``label``, ``source``, ``mask``, ``text``, ``index``; other keys are left alone.
+
+        Raises:
+            ConfigError: It is none of these.
+
+        Example:
+            >>> Batch.of({"image": torch.zeros(2, 1, 8, 8), "label": torch.tensor([0, 1])}).condition.label
+            tensor([0, 1])
+        """
+        if isinstance(raw, Batch):
+            return raw
+        if isinstance(raw, Tensor):
+            return cls(raw)
+        if isinstance(raw, Mapping):
+            found = {name: _tensor(raw.get(name)) for name in ("image", "index", *Condition._fields)}
+            if any(part is not None for part in found.values()):
+                image, index = found.pop("image"), found.pop("index")
+                return cls(image, Condition(**found), index)
+        if isinstance(raw, tuple | list) and raw and isinstance(raw[0], Tensor):
+            second = _tensor(raw[1]) if len(raw) > 1 else None
+            if second is None:
+                return cls(raw[0])
+            # As torchvision and torch's TensorDataset pair them: numbers that are no floats are labels.
+            return cls(raw[0], Condition(source=second) if second.ndim == 4 else Condition(label=second))
+        raise ConfigError("batch", _kind(raw), f"expected {_FORMS}")
+
+    @property
+    def images(self) -> Tensor:
+        """The images of a batch that has some, (N, ...).
+
+        Raises:
+            ConfigError: It has none.
+        """
+        if self.image is None:
+            raise ConfigError("batch", "no image", "training needs what should come out, as 'image'")
+        return self.image
+
+    @property
+    def size(self) -> int:
+        """Number of samples N."""
+        return len(next(part for part in (self.image, self.index, *self.condition) if part is not None))
+
+
+class Sample(NamedTuple):
+    """What a discriminator scores. Image and latent are interpolated, penalized, augmented; conditions never.
+
+    Attributes:
+        image: (N, C, H, W) or points (N, d); None where only latents are scored.
+        condition: What the discriminator is shown of what was given.
+        latent: (N, Z), where image and latent are scored together.
+        generated: Whether it was made by a generator.
+    """
+
+    image: Tensor | None
+    condition: Condition = Condition()
+    latent: Tensor | None = None
+    generated: bool = False
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """What a discriminator takes, in this order: image, latent, parts of the condition; those that are there."""
+        return (*self.inputs(), *self.condition.tensors())
+
+    def inputs(self) -> tuple[Tensor, ...]:
+        """Image and latent, those that are there: what logits are differentiated by."""
+        return tuple(part for part in (self.image, self.latent) if part is not None)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> "Sample":
+        """The same with a function applied to image and latent."""
+        image, latent = (None if part is None else function(part) for part in (self.image, self.latent))
+        return self._replace(image=image, latent=latent)
+
+    @property
+    def size(self) -> int:
+        """Number of samples N."""
+        return len(self.inputs()[0])
+
+
+class Scored(NamedTuple):
+    """A sample with what a discriminator says of it.
+
+    Attributes:
+        sample: What was scored; differentiable leaves where a penalty is going to be taken on these logits.
+        logits: (N, ...), float32 or more.
+        rest: What else the network returned: ``(logits, *rest)``.
+    """
+
+    sample: Sample
+    logits: Tensor
+    rest: tuple[Tensor, ...] = ()
+
+
+def split_batch(batch: Batch, count: int) -> Iterator[Batch]:
+    """Split every tensor of a batch into equal micro-batches along its first dimension.
 
     Raises:
-        SettingError: The batch holds no tensor where its images should be.
+        ConfigError: The batch does not divide.
 
     Example:
-        >>> import torch
-        >>> images_of({"image": torch.zeros(3, 1, 8, 8), "label": torch.zeros(3)}).shape
-        torch.Size([3, 1, 8, 8])
-    """
-    if isinstance(batch, Mapping):
-        found = batch.get("image", batch.get("images"))
-    else:
-        found = batch[0] if isinstance(batch, tuple | list) and batch else batch
-    if isinstance(found, Tensor):
-        return found
-    raise SettingError(
-        "batch", _shape(batch), "expected a tensor, (images, labels, ...) or {'image': ..., 'label': ...}"
-    )
-
-
-def labels_of(batch: Any) -> Tensor:
-    """The class labels of a batch, (N,) int64.
-
-    Raises:
-        SettingError: The batch has none.
-    """
-    if (found := _labels(batch)) is not None:
-        return found
-    raise SettingError(
-        "batch", _shape(batch), "this model is conditional and needs labels: (images, labels) or {'image', 'label'}"
-    )
-
-
-def has_labels(batch: Any) -> bool:
-    """Whether a batch, or an item of a data set, has class labels."""
-    return _labels(batch) is not None
-
-
-def _labels(batch: Any) -> Tensor | None:
-    if isinstance(batch, Mapping):
-        found = batch.get("label", batch.get("labels"))
-    else:
-        found = batch[1] if isinstance(batch, tuple | list) and len(batch) > 1 else None
-    if isinstance(found, Integral):  # of an item that no loader has collated yet
-        return torch.tensor(int(found))
-    return found if isinstance(found, Tensor) else None
-
-
-def _shape(batch: Any) -> str:
-    if isinstance(batch, Mapping):
-        return f"dict with keys {sorted(map(str, batch))}"
-    if isinstance(batch, tuple | list):
-        return f"{type(batch).__name__} of {len(batch)}"
-    return type(batch).__name__
-
-
-def chunks_of(batch: Any, count: int) -> Iterator[Any]:
-    """Split every tensor of a batch into equal chunks along its first dimension.
-
-    Raises:
-        SettingError: The batch does not divide.
-
-    Example:
-        >>> import torch
-        >>> [len(images_of(chunk)) for chunk in chunks_of((torch.zeros(6, 2), torch.zeros(6)), 3)]
+        >>> [part.size for part in split_batch(Batch(torch.zeros(6, 2), Condition(label=torch.zeros(6))), 3)]
         [2, 2, 2]
     """
     if count == 1:
         yield batch
         return
-    size = len(images_of(batch))
+    size = batch.size
     if size % count:
-        raise SettingError("accumulate", count, f"a batch of {size} does not divide into {count} equal chunks")
+        raise ConfigError("optimization.micro_batches", count, f"a batch of {size} does not divide into {count} parts")
     leaves, structure = tree_flatten(batch)
     step = size // count
     for start in range(0, size, step):
         cut = [v[start : start + step] if isinstance(v, Tensor) and v.ndim else v for v in leaves]
         yield tree_unflatten(cut, structure)
+
+
+_FORMS = (
+    "a tensor of images, (images, labels), (images, sources), or a dict with 'image' and 'label', 'source', 'mask' or "
+    "'text'"
+)
+
+
+def _tensor(part: Any) -> Tensor | None:
+    """A part of a batch, or of an item that no loader has collated yet."""
+    if isinstance(part, Integral):
+        return torch.tensor(int(part))
+    return part if isinstance(part, Tensor) else None
+
+
+def _kind(batch: Any) -> str:
+    if isinstance(batch, Mapping):
+        return f"dict with keys {sorted(map(str, batch))}"
+    if isinstance(batch, tuple | list):
+        return f"{type(batch).__name__} of {len(batch)}"
+    return type(batch).__name__

@@ -33,7 +33,7 @@ def gan(cls=GAN, **kwargs):
     return cls(generator, discriminator, **kwargs)
 
 
-def train(model, rounds, *, data=None, batch_size=32, loader=loader, ckpt_path=None, **kwargs):
+def train(model, steps, *, data=None, batch_size=32, loader=loader, ckpt_path=None, **kwargs):
     settings = {
         "accelerator": "cpu",
         "max_epochs": -1,
@@ -44,7 +44,7 @@ def train(model, rounds, *, data=None, batch_size=32, loader=loader, ckpt_path=N
         "log_every_n_steps": 5,
     }
     torch.manual_seed(7)  # the seed of the run
-    trainer = Trainer(max_steps=rounds, **{**settings, **kwargs})
+    trainer = Trainer(max_steps=steps, **{**settings, **kwargs})
     trainer.fit(model, loader(data, batch_size), ckpt_path=ckpt_path)
     return trainer
 
@@ -63,8 +63,8 @@ def labeled(classes, n, dim=2):
     return points(n, dim) + labels[:, None], labels
 
 
-def moves(model, batch, rounds=2):
-    """Play some rounds on one batch; of each move: whose it was, all parameters before and after it."""
+def moves(model, batch, steps=2):
+    """Play some steps on one batch; of each move: whose it was, all parameters before and after it."""
     seen, play = [], model._move
 
     def weights():
@@ -78,5 +78,5 @@ def moves(model, batch, rounds=2):
 
     model._move = watched
     data = TensorDataset(*(batch if isinstance(batch, tuple) else (batch,)))
-    train(model, rounds, loader=lambda *_: DataLoader(data, batch_size=len(data)))
+    train(model, steps, loader=lambda *_: DataLoader(data, batch_size=len(data)))
     return seen

@@ -46,7 +46,7 @@ QUIET = {"--trainer.logger": "false", "--trainer.enable_progress_bar": "false", 
 
 NOT_RUN = {
     "--weights FILE": "needs Inception's weights, which are not in the package; tests/evaluation runs it on made ones",
-    "--strategy": "starts processes of its own; tests/core/test_processes.py does",
+    "--strategy": "starts processes of its own; tests/engine/test_processes.py does",
     "srun": "needs a cluster",
 }
 """Commands that are not run here, by a pattern in them, with the reason."""
@@ -132,7 +132,7 @@ def test_links_lead_somewhere(page):
 
 
 class ShortTrainer(lightning.pytorch.Trainer):
-    """Two rounds, whatever the page says, and nothing on the screen."""
+    """Two steps, whatever the page says, and nothing on the screen."""
 
     def __init__(self, **kwargs):
         quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
@@ -204,7 +204,7 @@ def run(folder, monkeypatch, capfd):
 
 
 def shortened(words):
-    """Two rounds, few samples and small networks, where the command does not choose something itself."""
+    """Two steps, few samples and small networks, where the command does not choose something itself."""
     given = [word.split("=")[0] for word in words]
     extra = {}
     if words[0] in ("fit", "validate", "test") and "--help" not in words:
@@ -216,7 +216,7 @@ def shortened(words):
         if {"dcgan", "lsgan", "wgan"} & set(given) and "--ckpt_path" not in given:
             extra |= {"--model.generator.width": "8", "--model.discriminator.width": "8"}
         if "protocols/stacked_mnist" in given:
-            extra["--metrics.every_n_rounds"] = "0"  # features of 10,000 real images
+            extra["--metrics.every_n_steps"] = "0"  # features of 10,000 real images
     fewer = {
         "sample": {"--num": "16"},
         "evaluate": {"--num_samples": "64"} if "--checkpoint" in given else {},

@@ -47,12 +47,12 @@ def examples(monkeypatch):
 
 
 def test_own_gan_runs(examples, capsys):
-    assert examples("own_gan").main(rounds=20).shape == (1000,)
+    assert examples("own_gan").main(steps=20).shape == (1000,)
     assert "radius of 1,000 samples" in capsys.readouterr().out
 
 
 def test_ring_runs_and_becomes_a_film(examples, tmp_path, capsys):
-    film = examples("ring").main(rounds=6, frames=3, folder=str(tmp_path / "run"), output=str(tmp_path / "ring.gif"))
+    film = examples("ring").main(steps=6, frames=3, folder=str(tmp_path / "run"), output=str(tmp_path / "ring.gif"))
     assert "of 8 modes" in capsys.readouterr().out
     with Image.open(film) as pictures:
         assert pictures.n_frames == 3

@@ -20,21 +20,21 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
-from lightning_gans.callbacks.folder import is_smoke_run, run_folder, shown
+from lightning_gans.callbacks.folder import is_fast_dev_run, run_dir_of, shown
 from lightning_gans.callbacks.metrics import MetricsCallback
 from lightning_gans.callbacks.writing import AtomicCheckpointIO, remove_unfinished
-from lightning_gans.core import DivergedError, Game
-from lightning_gans.errors import SettingError
-from lightning_gans.processes import first_process
+from lightning_gans.engine import DivergedError, Game
+from lightning_gans.errors import ConfigError
+from lightning_gans.engine.processes import first_process
 
-_AGREE_EVERY = 10  # rounds: asking all processes in each would make a GPU wait for each
+_AGREE_EVERY = 10  # steps: asking all processes in each would make a GPU wait for each
 
 
-class GameCheckpoint(ModelCheckpoint):
-    """Saves ``best.ckpt`` when the monitored metric improves, and ``last.ckpt`` by rounds, by time and at the end.
+class StepCheckpoint(ModelCheckpoint):
+    """Saves ``best.ckpt`` when the monitored metric improves, and ``last.ckpt`` by steps, by time and at the end.
 
-    A metric belongs to the round in which it was measured: the best is saved in that round or not at all. Ctrl-C and
-    SIGTERM finish the present round, save the last state and leave; a second Ctrl-C leaves at once. Lightning's own
+    A metric belongs to the step in which it was measured: the best is saved in that step or not at all. Ctrl-C and
+    SIGTERM finish the present step, save the last state and leave; a second Ctrl-C leaves at once. Lightning's own
     callback does not save by time under manual optimization. Files are written atomically: a kill or a full disk leaves
     the last good one. With ``restores``, a run whose loss is lost goes back to the last state and on from there.
 
@@ -42,8 +42,8 @@ class GameCheckpoint(ModelCheckpoint):
         monitor: The metric that decides what is best, with or without the suffix of its features. None, or a run
             without metrics, keeps the last state only.
         mode: ``"min"`` or ``"max"``; the direction in which the monitored metric improves when None.
-        every_n_rounds: Rounds between saves of the last state.
-        every: Time between saves of the last state; None for rounds only.
+        every_n_steps: Steps between saves of the last state.
+        every: Time between saves of the last state; None for steps only.
         dirpath: Folder; by default ``checkpoints`` in the run's folder.
         filename: Name of the best one; may hold ``{step}`` and metrics, as Lightning's.
         save_top_k: How many of the best to keep.
@@ -51,24 +51,24 @@ class GameCheckpoint(ModelCheckpoint):
             exploded. Data and noise go on, so the same failure is not repeated; 0 stops the run instead.
 
     Raises:
-        SettingError: A setting is out of its range.
+        ConfigError: A setting is out of its range.
     """
 
     def __init__(
         self,
         monitor: str | None = "metrics/fid",
         mode: str | None = None,
-        every_n_rounds: int = 1000,
+        every_n_steps: int = 1000,
         every: timedelta | None = None,
         dirpath: str | None = None,
         filename: str = "best",
         save_top_k: int = 1,
         restores: int = 0,
     ) -> None:
-        if every_n_rounds < 1:
-            raise SettingError("checkpoint.every_n_rounds", every_n_rounds, "must be 1 or more")
+        if every_n_steps < 1:
+            raise ConfigError("checkpoint.every_n_steps", every_n_steps, "must be 1 or more")
         if restores < 0:
-            raise SettingError("checkpoint.restores", restores, "must be 0 or more")
+            raise ConfigError("checkpoint.restores", restores, "must be 0 or more")
         if save_top_k not in (0, 1) and "{" not in filename:
             filename += "-{step}"  # several cannot share a name
         super().__init__(
@@ -78,7 +78,7 @@ class GameCheckpoint(ModelCheckpoint):
             mode=mode or "min",
             save_top_k=save_top_k if monitor is not None else 0,
             save_last=True,
-            every_n_train_steps=every_n_rounds,
+            every_n_train_steps=every_n_steps,
             enable_version_counter=False,  # a rerun in the same folder replaces its own files
         )
         self.interval, self._wanted, self.restores = every, monitor, restores
@@ -96,7 +96,7 @@ class GameCheckpoint(ModelCheckpoint):
             higher = self._higher(trainer)
             self.mode, self.kth_value = "max" if higher else "min", torch.tensor(-math.inf if higher else math.inf)
         if self.dirpath is None:
-            folder = Path(run_folder(trainer)).resolve() / "checkpoints"  # asks all processes
+            folder = Path(run_dir_of(trainer)).resolve() / "checkpoints"  # asks all processes
             self.dirpath = str(trainer.strategy.broadcast(str(folder)))
         super().setup(trainer, pl_module, stage)
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
@@ -105,7 +105,7 @@ class GameCheckpoint(ModelCheckpoint):
             remove_unfinished(str(self.dirpath))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remember what was measured before the first round; catch Ctrl-C from here on."""
+        """Remember what was measured before the first step; catch Ctrl-C from here on."""
         super().on_train_start(trainer, pl_module)
         self._require_known_monitor(trainer)
         self._seen = self._monitored(trainer)
@@ -117,7 +117,7 @@ class GameCheckpoint(ModelCheckpoint):
         self._catch_interrupts(trainer)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        """Leave between two rounds when somebody asked to stop; processes agree on the round, now and then."""
+        """Leave between two steps when somebody asked to stop; processes agree on the step, now and then."""
         leave = self._interrupted > 0
         if trainer.world_size > 1:
             due = trainer.global_step % _AGREE_EVERY == 0
@@ -126,10 +126,10 @@ class GameCheckpoint(ModelCheckpoint):
             raise SIGTERMException if self._interrupted == signal.SIGTERM else KeyboardInterrupt
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        """Save what is due: the best if its metric was measured in this round, the last by rounds or by time."""
+        """Save what is due: the best if its metric was measured in this step, the last by steps or by time."""
         self._save_best(trainer)
-        by_rounds = trainer.global_step % self._every_n_train_steps == 0
-        if by_rounds or self._time_is_up(trainer):
+        by_steps = trainer.global_step % self._every_n_train_steps == 0
+        if by_steps or self._time_is_up(trainer):
             self._save_last(trainer)
 
     def on_train_end(self, trainer: Trainer, *_: Any) -> None:
@@ -146,10 +146,10 @@ class GameCheckpoint(ModelCheckpoint):
         self._save_last(trainer)
         if trainer.is_global_zero and self.last_model_path:
             advice = f"go on with --ckpt_path {shown(self.last_model_path)}"
-            print(f"\nInterrupted after {trainer.global_step} rounds; {advice}", file=sys.stderr)
+            print(f"\nInterrupted after {trainer.global_step} steps; {advice}", file=sys.stderr)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Nothing: rounds and time decide, epochs do not."""
+        """Nothing: steps and time decide, epochs do not."""
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Nothing, likewise."""
@@ -177,7 +177,7 @@ class GameCheckpoint(ModelCheckpoint):
 
     def _save_best(self, trainer: Trainer) -> None:
         measured = self._monitored(trainer)
-        if measured is None or measured is self._seen or is_smoke_run(trainer):
+        if measured is None or measured is self._seen or is_fast_dev_run(trainer):
             return
         self._seen = measured
         before = self.restored
@@ -187,7 +187,7 @@ class GameCheckpoint(ModelCheckpoint):
         self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def _save_last(self, trainer: Trainer) -> None:
-        if is_smoke_run(trainer):
+        if is_fast_dev_run(trainer):
             return
         self._last_time_checked = time.monotonic()
         self._require_sound(trainer)
@@ -207,7 +207,7 @@ class GameCheckpoint(ModelCheckpoint):
             logger.after_save_checkpoint(proxy(self))
 
     def _recover(self, trainer: Trainer, error: DivergedError) -> None:
-        """Take weights, averages and optimizers back to the last state; rounds, data and noise go on.
+        """Take weights, averages and optimizers back to the last state; steps, data and noise go on.
 
         All processes come here together: they have agreed on the loss.
         """
@@ -224,8 +224,8 @@ class GameCheckpoint(ModelCheckpoint):
         if state := content.get(type(trainer.precision_plugin).__qualname__):
             trainer.precision_plugin.load_state_dict(state)
         if trainer.is_global_zero:
-            lost = f"{error.setting}={error.value} in round {trainer.global_step}"
-            back = f"went back to the weights of round {content['game']['round']}"
+            lost = f"{error.setting}={error.value} in step {trainer.global_step}"
+            back = f"went back to the weights of step {content['game']['step']}"
             print(f"\n{lost}: {back} (restore {self.restored} of {self.restores})", file=sys.stderr)
 
     def _require_known_monitor(self, trainer: Trainer) -> None:
@@ -233,7 +233,7 @@ class GameCheckpoint(ModelCheckpoint):
         family = f"{str(self.monitor).partition('/')[0]}/"
         known = sorted(name for name in trainer.callback_metrics if name.startswith(family))
         if self.monitor is not None and known and self.monitor not in known:
-            raise SettingError("checkpoint.monitor", self.monitor, f"is not measured; choose one of {', '.join(known)}")
+            raise ConfigError("checkpoint.monitor", self.monitor, f"is not measured; choose one of {', '.join(known)}")
 
     def _higher(self, trainer: Trainer) -> bool:
         """Whether higher values of the monitored metric are better, as far as the run's metrics say."""
@@ -255,7 +255,7 @@ class GameCheckpoint(ModelCheckpoint):
         """Turn the first signal into a note; on the main thread only, as Python has it.
 
         Lightning's handler of SIGTERM broadcasts wherever it happens to interrupt, which hangs several processes; and
-        its processes ask each other about it in every round, which makes every round wait for the device.
+        its processes ask each other about it in every step, which makes every step wait for the device.
         """
 
         def interrupt(number: int, frame: FrameType | None) -> None:

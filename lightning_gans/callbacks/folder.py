@@ -7,7 +7,7 @@ from lightning.pytorch import Trainer
 from torch.utils.data import Dataset
 
 
-def run_folder(trainer: Trainer) -> str:
+def run_dir_of(trainer: Trainer) -> str:
     """The run's folder: ``default_root_dir`` where that was chosen, or else the logger's folder. Collective.
 
     So pictures, checkpoints and configuration lie together whatever the logger.
@@ -45,6 +45,6 @@ def shown(path: str | Path) -> str:
     return str(path).replace(f"{Path.cwd()}/", "", 1)
 
 
-def is_smoke_run(trainer: Trainer) -> bool:
+def is_fast_dev_run(trainer: Trainer) -> bool:
     """Whether this is ``fast_dev_run``, which writes nothing."""
     return bool(trainer.fast_dev_run)  # type: ignore[attr-defined] # Lightning sets it unseen by mypy

@@ -9,13 +9,13 @@ from lightning.pytorch.loggers import WandbLogger
 from torch.utils.data import Dataset, Subset
 from torchmetrics import Metric
 
-from lightning_gans.callbacks.folder import is_smoke_run, real_images
-from lightning_gans.core import Game, log_values
-from lightning_gans.errors import Advice, SettingError
-from lightning_gans.evaluation import HIGHER_IS_BETTER, Evaluator, Report
-from lightning_gans.features import Extractor
-from lightning_gans.losses.kernels import Kernel, PolynomialKernel
-from lightning_gans.sources import DatasetSource, SampledSource
+from lightning_gans.callbacks.folder import is_fast_dev_run, real_images
+from lightning_gans.engine import Game, log_values
+from lightning_gans.errors import LightningGANsWarning, ConfigError
+from lightning_gans.evaluation.evaluator import HIGHER_IS_BETTER, Evaluator, Report
+from lightning_gans.evaluation.features import Extractor
+from lightning_gans.objectives.kernels import Kernel, PolynomialKernel
+from lightning_gans.evaluation.sources import DatasetSource, GeneratedSource
 
 _SMOKE_SAMPLES = 64  # under fast_dev_run
 _REMEDY = (
@@ -31,7 +31,7 @@ _ABILITIES = {"class_accuracy": "labels", "reconstruction_accuracy": "reconstruc
 class MetricsCallback(Callback):
     """Logs FID, Inception Score, MMD and k-NN precision and recall of averaged samples.
 
-    In ``fit``: before the first round (the untrained generator), every ``every_n_rounds`` rounds and at the end; the
+    In ``fit``: before the first step (the untrained generator), every ``every_n_steps`` steps and at the end; the
     values stand in ``trainer.callback_metrics`` before ``ModelCheckpoint`` and ``EarlyStopping`` look. In ``validate``
     and ``test``: once, as that loop's result. Names are ``metrics/fid_<features>`` and so on; Inception-v3 features,
     which papers mean by FID, go without the suffix.
@@ -39,7 +39,7 @@ class MetricsCallback(Callback):
     Args:
         features: The extractor; by default the one that suits the data, ``datamodule.features()``. Where there is
             none either, as for a user's own images, ``fit`` goes without metrics and says so.
-        every_n_rounds: Rounds between evaluations; 0 measures nothing in ``fit``.
+        every_n_steps: Steps between evaluations; 0 measures nothing in ``fit``.
         num_samples: Samples generated for an evaluation.
         seed: Selects their latents: the same in every evaluation, so that curves are smooth.
         ema: Judge the averaged weights, or the raw ones.
@@ -51,14 +51,14 @@ class MetricsCallback(Callback):
         num_real: Number of real images to measure against, spread over all; None for all, as papers do.
 
     Raises:
-        SettingError: A setting is out of its range, or there are no real images; in ``validate`` and ``test`` also
+        ConfigError: A setting is out of its range, or there are no real images; in ``validate`` and ``test`` also
             if there are no features.
     """
 
     def __init__(
         self,
         features: Extractor | None = None,
-        every_n_rounds: int = 1000,
+        every_n_steps: int = 1000,
         num_samples: int = 2000,
         seed: int = 0,
         ema: bool = True,
@@ -68,16 +68,16 @@ class MetricsCallback(Callback):
         extra: dict[str, Metric] | None = None,
         num_real: int | None = None,
     ) -> None:
-        if every_n_rounds < 0:
-            raise SettingError("metrics.every_n_rounds", every_n_rounds, "must be 1 or more; 0 measures nothing in fit")
+        if every_n_steps < 0:
+            raise ConfigError("metrics.every_n_steps", every_n_steps, "must be 1 or more; 0 measures nothing in fit")
         if num_real is not None and num_real < 2:
-            raise SettingError("metrics.num_real", num_real, "a distribution needs at least 2 images")
+            raise ConfigError("metrics.num_real", num_real, "a distribution needs at least 2 images")
         if num_samples < 2:
-            raise SettingError("metrics.num_samples", num_samples, "a distribution needs at least 2 samples")
+            raise ConfigError("metrics.num_samples", num_samples, "a distribution needs at least 2 samples")
         if batch_size < 1:
-            raise SettingError("metrics.batch_size", batch_size, "must be positive")
+            raise ConfigError("metrics.batch_size", batch_size, "must be positive")
         self.features, self.batch_size, self.kernel, self.extra = features, batch_size, kernel, extra or {}
-        self.every_n_rounds, self.num_samples, self.seed, self.ema = every_n_rounds, num_samples, seed, ema
+        self.every_n_steps, self.num_samples, self.seed, self.ema = every_n_steps, num_samples, seed, ema
         self.real, self.num_real = real, num_real
         self.evaluator: Evaluator | None = None  # None as long as there are no features
         self.report: Report | None = None
@@ -103,16 +103,16 @@ class MetricsCallback(Callback):
         self.report, self._source = None, None
         self.evaluator = None
         self._beyond = {name for name, ability in _ABILITIES.items() if not hasattr(pl_module, ability)}
-        if features is not None and (self.every_n_rounds > 0 or stage != "fit"):
+        if features is not None and (self.every_n_steps > 0 or stage != "fit"):
             kernel = self.kernel or PolynomialKernel()
             extra = (datamodule.metrics() if hasattr(datamodule, "metrics") else {}) | self.extra
             for metric in extra.values():
                 Metric.reset(metric)  # whatever it was told to keep of the real images of an earlier loop
             self.evaluator = Evaluator(features, self.batch_size, kernel=kernel, extra=extra)
         elif stage != "fit":
-            raise SettingError("metrics.features", None, f"there is nothing to measure with; {_REMEDY}")
-        elif trainer.is_global_zero and self.every_n_rounds > 0:
-            warnings.warn(f"no metrics: no features are known for these data; {_REMEDY}", Advice, stacklevel=1)
+            raise ConfigError("metrics.features", None, f"there is nothing to measure with; {_REMEDY}")
+        elif trainer.is_global_zero and self.every_n_steps > 0:
+            warnings.warn(f"no metrics: no features are known for these data; {_REMEDY}", LightningGANsWarning, stacklevel=1)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Judge the untrained generator; a resumed run already knows its last values."""
@@ -128,8 +128,8 @@ class MetricsCallback(Callback):
             self._evaluate_and_log(trainer, pl_module)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        """Judge when a multiple of ``every_n_rounds`` is reached."""
-        if self.evaluator is not None and trainer.global_step % self.every_n_rounds == 0:
+        """Judge when a multiple of ``every_n_steps`` is reached."""
+        if self.evaluator is not None and trainer.global_step % self.every_n_steps == 0:
             self._evaluate_and_log(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -138,7 +138,7 @@ class MetricsCallback(Callback):
             self._evaluate_and_log(trainer, pl_module)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """In ``validate``: judge, as the loop's result. Inside ``fit`` the rounds decide."""
+        """In ``validate``: judge, as the loop's result. Inside ``fit`` the steps decide."""
         if trainer.state.fn == "validate":
             self._report_as_result(trainer, pl_module)
 
@@ -147,7 +147,7 @@ class MetricsCallback(Callback):
         self._report_as_result(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
-        """The last values and their round, so that a resumed run can go on monitoring them."""
+        """The last values and their step, so that a resumed run can go on monitoring them."""
         return {"last": self._last, "evaluated_at": self._evaluated_at}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -169,16 +169,16 @@ class MetricsCallback(Callback):
     def _evaluate(self, trainer: Trainer, pl_module: LightningModule) -> Report:
         if not isinstance(pl_module, Game):
             kind = type(pl_module).__name__
-            raise SettingError("metrics", kind, "needs a model with sample(n, seed=..., start=...), as GAN has")
+            raise ConfigError("metrics", kind, "needs a model with sample(n, seed=..., start=...), as GAN has")
         assert self.evaluator is not None
         pl_module.require_finite_losses()  # or the samples would be what is refused, and no player named
         with torch.inference_mode(False):  # `validate` would make them inference tensors, which `fit` cannot use
             for module in (self.evaluator.features, *self.evaluator.extra.values()):
                 module.to(pl_module.device)  # they are no part of the model, so Lightning does not
-        if is_smoke_run(trainer):
+        if is_fast_dev_run(trainer):
             self.evaluator.cache = None
-        count = _SMOKE_SAMPLES if is_smoke_run(trainer) else self.num_samples
-        fake = SampledSource(pl_module, count, self.seed, self.ema)
+        count = _SMOKE_SAMPLES if is_fast_dev_run(trainer) else self.num_samples
+        fake = GeneratedSource(pl_module, count, self.seed, self.ema)
         self.report = self.evaluator.evaluate(fake, self._real_images(trainer))
         return self.report
 
@@ -195,8 +195,8 @@ class MetricsCallback(Callback):
         if self._source is None:
             found: Any = real_images(trainer) if self.real is None else self.real
             if found is None:
-                raise SettingError("metrics.real", None, "pass the data set of real images: MetricsCallback(real=...)")
-            wanted = _SMOKE_SAMPLES if is_smoke_run(trainer) else self.num_real
+                raise ConfigError("metrics.real", None, "pass the data set of real images: MetricsCallback(real=...)")
+            wanted = _SMOKE_SAMPLES if is_fast_dev_run(trainer) else self.num_real
             if wanted is not None and wanted < len(found):  # spread out: folders are ordered by class
                 found = Subset(found, torch.linspace(0, len(found) - 1, wanted).long().tolist())
             self._source = DatasetSource(found)

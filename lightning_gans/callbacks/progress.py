@@ -6,13 +6,13 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 
 
-class RoundsBar(TQDMProgressBar):
-    """Counts rounds over the whole run, with both losses, the last FID and images per second.
+class StepProgressBar(TQDMProgressBar):
+    """Counts steps over the whole run, with both losses, the last FID and images per second.
 
     Lightning's bar starts anew in each epoch, which for a small data set means several times a second.
 
     Args:
-        refresh_rate: Rounds between redraws.
+        refresh_rate: Steps between redraws.
     """
 
     def __init__(self, refresh_rate: int = 50) -> None:
@@ -21,10 +21,10 @@ class RoundsBar(TQDMProgressBar):
     @property
     def train_description(self) -> str:
         """What is counted."""
-        return "rounds"
+        return "steps"
 
     def on_train_start(self, trainer: Trainer, *_: Any) -> None:
-        """Open the bar; its total is the number of rounds that are planned."""
+        """Open the bar; its total is the number of steps that are planned."""
         super().on_train_start(trainer)
         planned = trainer.estimated_stepping_batches
         self.train_progress_bar.reset(total=None if planned == float("inf") else int(planned))

@@ -12,11 +12,11 @@ from torch.utils.data import Dataset
 from torchvision.utils import make_grid
 
 from lightning_gans.batch import has_labels, images_of, labels_of
-from lightning_gans.callbacks.folder import is_smoke_run, real_images, run_folder
-from lightning_gans.callbacks.points import View, draw_histogram, draw_points, field_of, judges_points_of_the_plane
-from lightning_gans.core import GAN, LatentGame
-from lightning_gans.core.randomness import mix
-from lightning_gans.errors import SettingError
+from lightning_gans.callbacks.folder import is_fast_dev_run, real_images, run_dir_of
+from lightning_gans.figures.points import View, draw_histogram, draw_points, field_of, judges_points_of_the_plane
+from lightning_gans.engine import GAN, LatentModel
+from lightning_gans.engine.randomness import mix
+from lightning_gans.errors import ConfigError
 from lightning_gans.images import to_uint8
 
 _SMALLEST_SIDE = 32  # smaller images are enlarged by a whole factor, so that a grid of them can be seen
@@ -32,30 +32,30 @@ class SampleGrid(Callback):
     ``callbacks.points``), and circles around the modes where the datamodule has ``means``; the axes are the same in
     all pictures of a run. Of points in more dimensions, the first two coordinates; of numbers, histograms.
 
-    The file is ``samples/round_<n>.png`` in the run's folder; loggers that hold images get it as ``samples/grid``.
+    The file is ``samples/step_<n>.png`` in the run's folder; loggers that hold images get it as ``samples/grid``.
 
     Args:
-        every_n_rounds: Rounds between pictures; there is one at the end too. 0 for no pictures at all.
+        every_n_steps: Steps between pictures; there is one at the end too. 0 for no pictures at all.
         num: Number of samples; by default 64 images, arranged in a square of 8 x 8, or 1,000 points.
         seed: Selects their latents, the same in every picture.
         real: Real images for comparison; by default the datamodule's reference, or the training loader's data set.
 
     Raises:
-        SettingError: A setting is out of its range.
+        ConfigError: A setting is out of its range.
     """
 
     def __init__(
         self,
-        every_n_rounds: int = 1000,
+        every_n_steps: int = 1000,
         num: int | None = None,
         seed: int = 0,
         real: Dataset[Any] | None = None,
     ) -> None:
-        if every_n_rounds < 0:
-            raise SettingError("samples.every_n_rounds", every_n_rounds, "must be 1 or more; 0 draws nothing")
+        if every_n_steps < 0:
+            raise ConfigError("samples.every_n_steps", every_n_steps, "must be 1 or more; 0 draws nothing")
         if num is not None and num < 1:
-            raise SettingError("samples.num", num, "must be 1 or more")
-        self.every_n_rounds, self.num, self.seed, self.real = every_n_rounds, num, seed, real
+            raise ConfigError("samples.num", num, "must be 1 or more")
+        self.every_n_steps, self.num, self.seed, self.real = every_n_steps, num, seed, real
         self.path: Path | None = None
         self._forget()
 
@@ -71,27 +71,27 @@ class SampleGrid(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Draw when a multiple of ``every_n_rounds`` is reached."""
+        """Draw when a multiple of ``every_n_steps`` is reached."""
         if self._judges_points is None and isinstance(pl_module, GAN):
             self._judges_points = judges_points_of_the_plane(pl_module, batch)
-        if self.every_n_rounds and trainer.global_step % self.every_n_rounds == 0:
+        if self.every_n_steps and trainer.global_step % self.every_n_steps == 0:
             self._draw(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the final generator, unless that was just done."""
-        if self.every_n_rounds and self._drawn_at != trainer.global_step:
+        if self.every_n_steps and self._drawn_at != trainer.global_step:
             self._draw(trainer, pl_module)
 
     def _draw(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._drawn_at = trainer.global_step
-        if not isinstance(pl_module, LatentGame):
+        if not isinstance(pl_module, LatentModel):
             kind = type(pl_module).__name__
-            raise SettingError("samples", kind, "needs a model with sample(n, seed=...), as GAN has")
+            raise ConfigError("samples", kind, "needs a model with sample(n, seed=...), as GAN has")
         are_points = pl_module.sample(1, seed=self.seed).ndim == 2
         num = self.num or (_POINTS if are_points else _IMAGES)
         fake = pl_module.sample(num, seed=self.seed)
-        folder = Path(run_folder(trainer))  # asks all processes
-        if not trainer.is_global_zero or is_smoke_run(trainer):
+        folder = Path(run_dir_of(trainer))  # asks all processes
+        if not trainer.is_global_zero or is_fast_dev_run(trainer):
             return
         real, labels = self._real_images(trainer, num)
         pictures = {}
@@ -102,16 +102,16 @@ class SampleGrid(Callback):
             panels = pl_module.panels(real, labels, self.seed)
             pictures |= {name: _as_picture(grid(rows.flatten(0, 1), rows.shape[1])) for name, rows in panels.items()}
         for name, picture in pictures.items():
-            prefix = "round" if name == "grid" else name
+            prefix = "step" if name == "grid" else name
             path = folder / "samples" / f"{prefix}_{trainer.global_step:09d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             picture.save(path)
             log_picture(trainer, f"samples/{name}", picture)
             self.path = self.path if name != "grid" else path
 
-    def _points(self, trainer: Trainer, model: LatentGame, fake: Tensor, real: Tensor | None) -> Image.Image:
+    def _points(self, trainer: Trainer, model: LatentModel, fake: Tensor, real: Tensor | None) -> Image.Image:
         """The picture of points (N, d)."""
-        title = f"round {trainer.global_step:,}"
+        title = f"step {trainer.global_step:,}"
         seen = fake if real is None else real
         if self._view is None:
             finite = seen[seen.isfinite().all(1)].cpu()
@@ -133,7 +133,7 @@ class SampleGrid(Callback):
         return images, torch.stack([labels_of(item) for item in items]) if has_labels(items[0]) else None
 
 
-def interpolation(model: LatentGame, steps: int, seed: int = 0) -> Tensor:
+def interpolation(model: LatentModel, steps: int, seed: int = 0) -> Tensor:
     """Images along a path between two latents: a generator that has learned turns one into the other smoothly.
 
     How latents are joined is for their distribution to say: see ``Prior.join``.

@@ -10,12 +10,12 @@ from lightning.pytorch.utilities.model_summary.model_summary import get_human_re
 from rich.console import Console
 from rich.table import Table
 
-from lightning_gans.callbacks.checkpoint import GameCheckpoint
-from lightning_gans.callbacks.folder import is_smoke_run, run_folder, shown
+from lightning_gans.callbacks.checkpoint import StepCheckpoint
+from lightning_gans.callbacks.folder import is_fast_dev_run, run_dir_of, shown
 from lightning_gans.callbacks.metrics import MetricsCallback
 from lightning_gans.callbacks.samples import SampleGrid
-from lightning_gans.core import Game
-from lightning_gans.evaluation import Report
+from lightning_gans.engine import Game
+from lightning_gans.evaluation.evaluator import Report
 
 
 class RunSummary(Callback):
@@ -26,17 +26,17 @@ class RunSummary(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """One line: the model, its size, the device, the folder."""
-        folder = run_folder(trainer)  # asks all processes
+        folder = run_dir_of(trainer)  # asks all processes
         if not trainer.is_global_zero:
             return
         sizes = ", ".join(f"{name} {size}" for name, size in parameter_counts(pl_module).items())
         device = f"{trainer.world_size} x {pl_module.device.type}" if trainer.world_size > 1 else str(pl_module.device)
-        where = "nothing is saved (fast_dev_run)" if is_smoke_run(trainer) else shown(folder)
+        where = "nothing is saved (fast_dev_run)" if is_fast_dev_run(trainer) else shown(folder)
         print(f"{type(pl_module).__name__} on {device} ({sizes} parameters): {where}", flush=True)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """After all hooks of training, when every file is written."""
-        if not trainer.is_global_zero or is_smoke_run(trainer):
+        if not trainer.is_global_zero or is_fast_dev_run(trainer):
             return
         console = self._print_tables(trainer, pl_module)
         for name, path in paths(trainer).items():
@@ -53,16 +53,16 @@ class RunSummary(Callback):
             self._print_tables(trainer, pl_module)
 
     def _print_tables(self, trainer: Trainer, pl_module: LightningModule) -> Console:
-        rounds = pl_module.round if isinstance(pl_module, Game) else trainer.global_step
+        steps = pl_module.step if isinstance(pl_module, Game) else trainer.global_step
         console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
         console.print()
         for callback in trainer.callbacks:  # type: ignore[attr-defined] # Lightning sets it unseen
             if isinstance(callback, MetricsCallback) and callback.report is not None:
-                console.print(table(callback.report, rounds))
+                console.print(table(callback.report, steps))
         return console
 
 
-def table(report: Report, rounds: int) -> Table:
+def table(report: Report, steps: int) -> Table:
     """The figures, each beside what a perfect generator scores, and under them how they came about."""
     protocol = report.protocol
     fake = protocol["fake"]
@@ -70,7 +70,7 @@ def table(report: Report, rounds: int) -> Table:
         f"{fake['count']} samples ({fake['weights']} weights, seed {fake['seed']}) against {protocol['real']['count']} "
         f"real images; features {protocol['features']} {protocol['features_sha256'][:8]}; floor: {protocol['floor']}"
     )
-    result = Table(title=f"Metrics after {rounds} rounds", caption=caption)
+    result = Table(title=f"Metrics after {steps} steps", caption=caption)
     for heading in ("metric", "value", "floor"):
         result.add_column(heading, justify="left" if heading == "metric" else "right")
     for name, value in report.values.items():
@@ -82,7 +82,7 @@ def paths(trainer: Trainer) -> dict[str, Any]:
     """Where things are, by what they are."""
     found: dict[str, Any] = {}
     for callback in trainer.callbacks:  # type: ignore[attr-defined] # Lightning sets it unseen
-        if isinstance(callback, GameCheckpoint):
+        if isinstance(callback, StepCheckpoint):
             found |= {"best checkpoint": callback.best_model_path, "last checkpoint": callback.last_model_path}
         if isinstance(callback, SampleGrid):
             found["samples"] = callback.path

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
-from lightning_gans.errors import SettingError
+from lightning_gans.errors import ConfigError
 
 _UNFINISHED = ".unfinished"
 
@@ -28,7 +28,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             storage_options: Of other storages.
 
         Raises:
-            SettingError: The disk is full, or the folder cannot be written to.
+            ConfigError: The disk is full, or the folder cannot be written to.
         """
         if "://" in str(path):
             super().save_checkpoint(checkpoint, path, storage_options)
@@ -47,10 +47,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             cause = error.__context__ if isinstance(error, RuntimeError) else error  # torch covers it with its own
             if not isinstance(cause, OSError):
                 raise
-            remedy = (
+            hint = (
                 f"cannot be written ({cause.strerror}); what was saved before is whole: make room and resume from it"
             )
-            raise SettingError("checkpoint", str(target), remedy) from error
+            raise ConfigError("checkpoint", str(target), hint) from error
         finally:
             if partial.exists():
                 partial.unlink()

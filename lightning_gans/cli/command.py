@@ -14,7 +14,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 from lightning_gans.cli.commands import COMMANDS
 from lightning_gans.cli.messages import flat, parsing_error, running_error
 from lightning_gans.cli.recipes import with_recipes
-from lightning_gans.errors import Advice, SettingError
+from lightning_gans.errors import LightningGANsWarning, ConfigError
 
 TRAINER_COMMANDS = {
     "fit": "Train a model, or go on with a checkpoint (--ckpt_path).",
@@ -71,7 +71,7 @@ def _answer(given: list[str]) -> None:
     elif name in TRAINER_COMMANDS or (name is not None and name.startswith("-")):
         _lightning(given)
     else:
-        raise SettingError("command", name, f"choose one of {', '.join([*TRAINER_COMMANDS, *COMMANDS])}")
+        raise ConfigError("command", name, f"choose one of {', '.join([*TRAINER_COMMANDS, *COMMANDS])}")
 
 
 def _overview() -> str:
@@ -146,13 +146,13 @@ def _quiet() -> None:
     if warnings.formatwarning is not _warning:
         _formatted.append(warnings.formatwarning)
         warnings.formatwarning = _warning
-    warnings.simplefilter("always", Advice)
+    warnings.simplefilter("always", LightningGANsWarning)
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning on torch 2.13 and newer
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # the data are in memory
     warnings.filterwarnings("ignore", message=".*exists and is not empty.*")  # a resumed run continues in its folder
-    warnings.filterwarnings("ignore", message=".*across ranks is zero.*")  # no validation inside fit: rounds decide
+    warnings.filterwarnings("ignore", message=".*across ranks is zero.*")  # no validation inside fit: steps decide
     warnings.filterwarnings("ignore", message=".*callbacks used to create the checkpoint.*")  # validation has none
-    warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")  # rounds are logged, not epochs
+    warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")  # steps are logged, not epochs
 
 
 _formatted = [warnings.formatwarning]  # as Python or Lightning left it, last
@@ -162,7 +162,7 @@ def _warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
 ) -> str:
     """A warning on the screen: advice as one line, others as Python and Lightning show them."""
-    if issubclass(category, Advice):
+    if issubclass(category, LightningGANsWarning):
         return f"lightning_gans: {message}\n"
     return _formatted[-1](message, category, filename, lineno, line)
 

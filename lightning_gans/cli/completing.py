@@ -13,8 +13,8 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser
 
 import lightning_gans.data
-import lightning_gans.features
-import lightning_gans.losses
+import lightning_gans.evaluation.features
+import lightning_gans.objectives
 import lightning_gans.models
 import lightning_gans.networks
 from lightning_gans.cli.arguments import arguments_of
@@ -22,8 +22,8 @@ from lightning_gans.cli.command import TRAINER_COMMANDS, plain_parser
 from lightning_gans.cli.commands import COMMANDS
 from lightning_gans.cli.game_cli import SECTIONS
 from lightning_gans.cli.recipes import recipes
-from lightning_gans.core import GAN, LatentGame
-from lightning_gans.errors import SettingError
+from lightning_gans.engine import GAN, LatentModel
+from lightning_gans.errors import ConfigError
 
 _ROLES = ("generator", "discriminator", "encoder")
 _ZSH = "autoload -U +X compinit && compinit && autoload -U +X bashcompinit && bashcompinit\n"
@@ -56,10 +56,10 @@ def script(shell: str) -> str:
         shell: bash or zsh.
 
     Raises:
-        SettingError: It is another one.
+        ConfigError: It is another one.
     """
     if shell not in ("bash", "zsh"):
-        raise SettingError("shell", shell, "choose bash or zsh")
+        raise ConfigError("shell", shell, "choose bash or zsh")
     options = {name: _plain_options(name) for name in COMMANDS} | dict.fromkeys(TRAINER_COMMANDS, _trainer_options())
     options["configs"] = list(recipes())
     options["completion"] = ["bash", "zsh"]
@@ -78,13 +78,13 @@ def _cases(words: Mapping[str, list[str]], indent: str = "") -> str:
 
 def _values() -> dict[str, list[str]]:
     """What may follow a setting."""
-    divergences = lightning_gans.losses
+    divergences = lightning_gans.objectives
     networks = _classes(lightning_gans.networks, torch.nn.Module)
     return {
         "--config|-c": list(recipes()),
         "--model": list(_models()),
         "--data": list(_classes(lightning_gans.data, lightning_gans.data.ImageData)),
-        "--metrics.features": list(_classes(lightning_gans.features, lightning_gans.features.Extractor)),
+        "--metrics.features": list(_classes(lightning_gans.evaluation.features, lightning_gans.evaluation.features.Extractor)),
         **{f"--model.{role}": [name for name in networks if role.capitalize() in name] for role in _ROLES},
         "--model.divergence": [name for name in _classes(divergences, divergences.Divergence) if name != "Divergence"],
         "--ckpt_path": ["last"],
@@ -118,7 +118,7 @@ def _nested() -> Iterator[str]:
 
 
 def _models() -> dict[str, Any]:
-    return {"GAN": GAN, **_classes(lightning_gans.models, LatentGame)}
+    return {"GAN": GAN, **_classes(lightning_gans.models, LatentModel)}
 
 
 def _classes(room: Any, base: type) -> dict[str, Any]:

@@ -15,19 +15,19 @@ from torchmetrics import Metric
 
 import lightning_gans.data
 from lightning_gans.cli.runs import read_checkpoint, require_writable
-from lightning_gans.core import Game
+from lightning_gans.engine import Game
 from lightning_gans.data import GaussianMixture2D, ImageData, ImageDataset, ImageFolder
-from lightning_gans.errors import SettingError
-from lightning_gans.evaluation import Evaluator, Report, differences
-from lightning_gans.features import (
+from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.evaluator import Evaluator, Report, differences
+from lightning_gans.evaluation.features import (
     ClassifierFeatures,
     DigitsFeatures,
     Extractor,
     InceptionFeatures,
     MNISTFeatures,
 )
-from lightning_gans.features.train import Labeled, stratified_split, write_classifier
-from lightning_gans.sources import ArraySource, DatasetSource, FolderSource, SampledSource, Source
+from lightning_gans.evaluation.features.train import Labeled, stratified_split, write_classifier
+from lightning_gans.evaluation.sources import ArraySource, DatasetSource, FolderSource, GeneratedSource, Source
 
 _NEED_ARGUMENTS = (ImageData, ImageFolder, GaussianMixture2D)
 
@@ -50,9 +50,9 @@ def evaluate(
 ) -> None:
     """Measure, print and write; the arguments are those of ``lightning_gans evaluate``."""
     if real is None:
-        raise SettingError("--real", None, "name a folder, a .npy or .npz file, or a data set such as Digits")
+        raise ConfigError("--real", None, "name a folder, a .npy or .npz file, or a data set such as Digits")
     if (fake is None) == (checkpoint is None):
-        raise SettingError("--fake", fake, "give either --fake or --checkpoint")
+        raise ConfigError("--fake", fake, "give either --fake or --checkpoint")
     if output is not None:
         require_writable(str(Path(output).absolute().parent), "--output")
     before = None if baseline is None else Report.from_file(baseline)
@@ -76,7 +76,7 @@ def evaluate(
         print(f"wrote {output}")
     if found:  # last, so that nothing measured is lost
         where = "; ".join(f"{key}: {old} against {new}" for key, (old, new) in found.items())
-        raise SettingError("--baseline", baseline, f"cannot be compared, the protocols differ in {where}")
+        raise ConfigError("--baseline", baseline, f"cannot be compared, the protocols differ in {where}")
 
 
 def train_features(
@@ -85,7 +85,7 @@ def train_features(
     """Train, and write the weights; the arguments are those of ``lightning_gans train-features``."""
     if data is None or output is None:
         missing = "--data" if data is None else "--output"
-        raise SettingError(missing, None, "train-features needs --data and --output")
+        raise ConfigError(missing, None, "train-features needs --data and --output")
     require_writable(str(Path(output).absolute().parent), "--output")
     images, labels = _labeled(data)
     train, test = stratified_split(labels, seed=seed)
@@ -110,7 +110,7 @@ def _named_data(name: str, setting: str) -> ImageData:
     """The data set of that name.
 
     Raises:
-        SettingError: There is none; suggests the nearest.
+        ConfigError: There is none; suggests the nearest.
     """
     kinds = {n: getattr(lightning_gans.data, n) for n in lightning_gans.data.__all__}
     names = [n for n, kind in kinds.items() if issubclass(kind, ImageData) and kind not in _NEED_ARGUMENTS]
@@ -119,7 +119,7 @@ def _named_data(name: str, setting: str) -> ImageData:
         return data
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]}?" if near else f"data sets: {', '.join(names)}"
-    raise SettingError(setting, name, f"no such folder, file or data set; {hint}")
+    raise ConfigError(setting, name, f"no such folder, file or data set; {hint}")
 
 
 class _Images(NamedTuple):
@@ -144,7 +144,7 @@ def _images(given: str, setting: str) -> _Images:
 def _samples(checkpoint: str | None, num_samples: int, seed: int, ema: bool) -> Source:
     assert checkpoint is not None
     read_checkpoint(checkpoint)
-    return SampledSource(Game.load_from_checkpoint(checkpoint, map_location="cpu"), num_samples, seed, ema)
+    return GeneratedSource(Game.load_from_checkpoint(checkpoint, map_location="cpu"), num_samples, seed, ema)
 
 
 def _extractor(given: str | None, weights: str | None, download: bool, suited: Extractor | None) -> Extractor:
@@ -160,7 +160,7 @@ def _extractor(given: str | None, weights: str | None, download: bool, suited: E
     if Path(name).suffix == ".safetensors":
         return ClassifierFeatures(name)
     if name not in named:
-        raise SettingError("--features", name, f"choose one of {', '.join(named)}, or a .safetensors file")
+        raise ConfigError("--features", name, f"choose one of {', '.join(named)}, or a .safetensors file")
     return named[name]()
 
 
@@ -169,12 +169,12 @@ def _labeled(given: str) -> tuple[torch.Tensor, torch.Tensor]:
     if not Path(given).is_dir():
         dataset = _named_data(given, "--data").reference()
         if not isinstance(dataset, ImageDataset) or dataset.labels is None:
-            raise SettingError("--data", given, "holds no labeled images; give a folder of class folders")
+            raise ConfigError("--data", given, "holds no labeled images; give a folder of class folders")
         return dataset.images, dataset.labels
     source = FolderSource(given)
     classes = [file.relative_to(source.path).parts[0] for file in source.files]
     if len(set(classes)) < 2 or any(file.parent == source.path for file in source.files):
-        raise SettingError("--data", given, "needs one folder of images for each of two or more classes")
+        raise ConfigError("--data", given, "needs one folder of images for each of two or more classes")
     numbers = {name: number for number, name in enumerate(sorted(set(classes)))}
     return source.images(0, len(source)), torch.tensor([numbers[name] for name in classes])
 

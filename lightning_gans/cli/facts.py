@@ -8,14 +8,14 @@ from jsonargparse.typing import import_object
 from lightning.pytorch import LightningDataModule
 
 from lightning_gans.cli.arguments import arguments_of
-from lightning_gans.errors import SettingError
+from lightning_gans.errors import ConfigError
 
 
 def fill_facts(config: Namespace) -> None:
     """Fill ``image_shape``, ``num_classes`` and ``latent_dim`` into the model and the networks that leave them unset.
 
     The same recipe then fits any data set, and the checkpoint describes itself. Unset means None or the argument's
-    own default. What a network is told is for the model to say (``LatentGame.facts``).
+    own default. What a network is told is for the model to say (``LatentModel.facts``).
 
     Args:
         config: Configuration of a subcommand, with ``model`` and ``data`` as ``class_path`` and ``init_args``.
@@ -39,23 +39,23 @@ def require_fitting(config: Namespace, data: LightningDataModule | None) -> None
         data: Its data; what says no ``image_shape`` is not checked.
 
     Raises:
-        SettingError: A generator makes other images, a network sees others, or a model knows other classes, than
+        ConfigError: A generator makes other images, a network sees others, or a model knows other classes, than
             there are.
     """
     settings = _init_args(config.model)
     facts = _facts_of(data, settings)
     classes, known = facts["num_classes"], settings.get("num_classes")
     if classes is not None and known not in (None, classes):
-        remedy = f"the data have {classes}; give that, or leave it out and it is taken from the data"
-        raise SettingError("model.num_classes", known, remedy)
+        hint = f"the data have {classes}; give that, or leave it out and it is taken from the data"
+        raise ConfigError("model.num_classes", known, hint)
     if facts["image_shape"] is None:
         return
     for role, node in settings.items():
         given = _init_args(node).get("image_shape") if isinstance(node, Namespace) else None
         expected = told(config.model, role, facts)["image_shape"]
         if given is not None and expected is not None and tuple(given) != tuple(expected):
-            remedy = f"the data ask for {list(expected)}; give that, or leave it out and it is taken from the data"
-            raise SettingError(f"model.{role}.image_shape", list(given), remedy)
+            hint = f"the data ask for {list(expected)}; give that, or leave it out and it is taken from the data"
+            raise ConfigError(f"model.{role}.image_shape", list(given), hint)
 
 
 def told(model: Namespace, role: str, facts: dict[str, Any]) -> dict[str, Any]:

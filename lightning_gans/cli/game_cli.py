@@ -11,21 +11,21 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import lightning_gans.data
-import lightning_gans.features
+import lightning_gans.evaluation.features
 import lightning_gans.models
 import lightning_gans.networks
 import lightning_gans.tricks  # noqa: F401 # classes can be given by their mere name once they are imported
-from lightning_gans.callbacks import GameCheckpoint, MetricsCallback, RoundsBar, RunSummary, SampleGrid
-from lightning_gans.callbacks.folder import run_folder
+from lightning_gans.callbacks import StepCheckpoint, MetricsCallback, StepProgressBar, RunSummary, SampleGrid
+from lightning_gans.callbacks.folder import run_dir_of
 from lightning_gans.cli.commands import COMMANDS
 from lightning_gans.cli.facts import fill_facts, require_fitting
 from lightning_gans.cli.messages import config_files, parsing_error, require_readable
 from lightning_gans.cli.overlays import fitting
 from lightning_gans.cli.resuming import announce, leave_if_finished, with_saved_config
 from lightning_gans.cli.runs import find_checkpoint, require_writable, run_dir, wandb_logger
-from lightning_gans.core import Game
+from lightning_gans.engine import Game
 
-SECTIONS = {"metrics": MetricsCallback, "samples": SampleGrid, "checkpoint": GameCheckpoint}
+SECTIONS = {"metrics": MetricsCallback, "samples": SampleGrid, "checkpoint": StepCheckpoint}
 """The callbacks that have a section of their own in a configuration."""
 
 
@@ -56,7 +56,7 @@ class RunConfig(SaveConfigCallback):
             self._write(trainer)
 
     def _write(self, trainer: Trainer) -> None:
-        folder, count = Path(run_folder(trainer)), 1
+        folder, count = Path(run_dir_of(trainer)), 1
         path = folder / self.config_filename
         while self.config.get("ckpt_path") and path.exists():
             count += 1
@@ -130,7 +130,7 @@ class GameCLI(LightningCLI):
         if logger is None or logger is True:
             wanted = training and not config.trainer.fast_dev_run
             kwargs["logger"] = wandb_logger(folder, checkpoint, _run_name(config)) if wanted else False
-        bars = [RoundsBar()] if config.trainer.enable_progress_bar in (None, True) else []
+        bars = [StepProgressBar()] if config.trainer.enable_progress_bar in (None, True) else []
         self.trainer_defaults["callbacks"] = [*bars, RunSummary()]
         try:
             return super().instantiate_trainer(**kwargs)

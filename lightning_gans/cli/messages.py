@@ -19,7 +19,7 @@ from jsonargparse.typing import import_object
 
 from lightning_gans.cli.arguments import arguments_of
 from lightning_gans.cli.recipes import nearest
-from lightning_gans.errors import SettingError
+from lightning_gans.errors import ConfigError
 
 _SHOWN = 300  # characters of a message of unknown form
 _KEY = re.compile(r'^Parser key "([^"]+)"')
@@ -28,7 +28,7 @@ _OURS = re.compile(r"^lightning_gans\.[\w.]+Error: (.+)$", re.MULTILINE)
 _UNION = re.compile(r"^Does not validate against any of the Union subtypes Subtypes: \[(.*)\] Errors:")
 
 
-class ParsingError(SettingError):
+class ParsingError(ConfigError):
     """A mistake on the command line or in a configuration file.
 
     Args:
@@ -49,7 +49,7 @@ class _Place:
     options: Sequence[str]
 
 
-def parsing_error(error: Exception, parsers: Iterable[ArgumentParser]) -> SettingError:
+def parsing_error(error: Exception, parsers: Iterable[ArgumentParser]) -> ConfigError:
     """The one line that a parser's error comes down to.
 
     Args:
@@ -91,28 +91,28 @@ def require_readable(files: Iterable[str]) -> None:
     """Check that files hold settings at all; the parser does not say which one does not.
 
     Raises:
-        SettingError: One is missing, is no YAML, or holds no settings.
+        ConfigError: One is missing, is no YAML, or holds no settings.
     """
     for file in files:
         try:
             content = yaml.safe_load(Path(file).read_text())
         except FileNotFoundError as error:
             hint = f"did you mean {near}?" if (near := nearest(file)) else "lightning_gans configs lists the recipes"
-            raise SettingError("--config", file, f"is neither a file nor a recipe; {hint}") from error
+            raise ConfigError("--config", file, f"is neither a file nor a recipe; {hint}") from error
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingError(
+            raise ConfigError(
                 "--config", file, f"cannot be read ({flat(error)}); give the path of a YAML file"
             ) from error
         except yaml.YAMLError as error:
             what = re.sub(r' in "<unicode string>",', " in", flat(error))
-            raise SettingError("--config", file, f"is not YAML: {what}; correct it there") from error
+            raise ConfigError("--config", file, f"is not YAML: {what}; correct it there") from error
         if not isinstance(content, dict):
-            raise SettingError("--config", file, "holds no settings; it needs lines such as 'seed_everything: 0'")
+            raise ConfigError("--config", file, "holds no settings; it needs lines such as 'seed_everything: 0'")
 
 
-def users_error(error: BaseException) -> SettingError | None:
+def users_error(error: BaseException) -> ConfigError | None:
     """The user's error behind an error: the parser wraps what a constructor raises."""
-    return next((cause for cause in _chain(error) if isinstance(cause, SettingError)), None)
+    return next((cause for cause in _chain(error) if isinstance(cause, ConfigError)), None)
 
 
 def running_error(error: Exception) -> Exception | None:
@@ -155,14 +155,14 @@ def flat(error: BaseException) -> str:
 
 def _unknown_class(place: _Place, path: str) -> str:
     near = _nearest(path, _known_classes())
-    remedy = f"did you mean {near}?" if near else "give its import path (package.module.Class)"
-    return f"{place.setting}: there is no class {path!r}; {remedy}"
+    hint = f"did you mean {near}?" if near else "give its import path (package.module.Class)"
+    return f"{place.setting}: there is no class {path!r}; {hint}"
 
 
 def _unknown_attribute(place: _Place, module: str, name: str) -> str:
     near = _nearest(name, dir(importlib.import_module(module)))
-    remedy = f"did you mean {module}.{near}?" if near else "give its import path (package.module.Class)"
-    return f"{place.setting}: there is no {name!r} in {module}; {remedy}"
+    hint = f"did you mean {module}.{near}?" if near else "give its import path (package.module.Class)"
+    return f"{place.setting}: there is no {name!r} in {module}; {hint}"
 
 
 def _unknown_module(place: _Place, module: str) -> str:

@@ -12,8 +12,8 @@ from jsonargparse import ArgumentParser
 from jsonargparse.typing import import_object
 
 import lightning_gans
-from lightning_gans.core import GAN
-from lightning_gans.errors import Advice
+from lightning_gans.engine import GAN
+from lightning_gans.errors import LightningGANsWarning
 
 _READ = ("--config", "-c", "--model", "--model.class_path")
 
@@ -39,7 +39,7 @@ def fitting(args: list[str]) -> list[str]:
             if "class_path" not in model and kind is not None and (foreign := sorted(_foreign(model, kind))):
                 parts = ", ".join(foreign)
                 warnings.warn(
-                    f"{kind.__name__} has no {parts}: what {value} sets there is left out", Advice, stacklevel=1
+                    f"{kind.__name__} has no {parts}: what {value} sets there is left out", LightningGANsWarning, stacklevel=1
                 )
                 words[index] = _without(value, foreign)
     return words

@@ -5,7 +5,7 @@ from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 
-from lightning_gans.errors import SettingError
+from lightning_gans.errors import ConfigError
 
 
 def folder() -> Path:
@@ -39,14 +39,14 @@ def recipe(name: str, setting: str) -> Path:
         setting: Where it was given.
 
     Raises:
-        SettingError: There is none; suggests the nearest.
+        ConfigError: There is none; suggests the nearest.
     """
     known = recipes()
     bare = name.removesuffix(".yaml").removeprefix("configs/")
     if bare in known:
         return known[bare]
     hint = f"did you mean {near}?" if (near := nearest(name)) else "lightning_gans configs lists them"
-    raise SettingError(setting, name, f"there is no such recipe; {hint}")
+    raise ConfigError(setting, name, f"there is no such recipe; {hint}")
 
 
 def nearest(name: str) -> str | None:

@@ -12,7 +12,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from lightning_gans.callbacks.folder import shown
 from lightning_gans.cli.runs import read_checkpoint
-from lightning_gans.errors import SettingError
+from lightning_gans.errors import ConfigError
 
 _SHOWN = 10  # lines of differences
 
@@ -24,7 +24,7 @@ def with_saved_config(args: list[str]) -> list[str]:
         args: A command of Lightning's and its arguments.
 
     Raises:
-        SettingError: The checkpoint holds none, or ``last`` of no model is asked for.
+        ConfigError: The checkpoint holds none, or ``last`` of no model is asked for.
     """
     words = [part for arg in args for part in (arg.split("=", 1) if arg.startswith("--") else [arg])]
     given = next((value for flag, value in pairwise(words) if flag == "--ckpt_path"), None)
@@ -32,15 +32,15 @@ def with_saved_config(args: list[str]) -> list[str]:
     if given is None or described:
         return args
     if given == "last":
-        raise SettingError("--ckpt_path", "last", "of which model? give its --config too, or the checkpoint's path")
+        raise ConfigError("--ckpt_path", "last", "of which model? give its --config too, or the checkpoint's path")
     config = read_checkpoint(given).get("config")
     if config is None:
-        raise SettingError("--ckpt_path", given, "a script trained it, and it holds no settings; give its --config")
+        raise ConfigError("--ckpt_path", given, "a script trained it, and it holds no settings; give its --config")
     return [args[0], "--config", yaml.safe_dump(config | {"ckpt_path": None}), *args[1:]]
 
 
 def leave_if_finished(path: Path, content: Mapping[str, Any], trainer: Namespace) -> None:
-    """Say so and leave, with exit code 0, where a checkpoint has played all rounds or epochs that are asked for.
+    """Say so and leave, with exit code 0, where a checkpoint has played all steps or epochs that are asked for.
 
     Args:
         path: The checkpoint.
@@ -48,7 +48,7 @@ def leave_if_finished(path: Path, content: Mapping[str, Any], trainer: Namespace
         trainer: The trainer's configuration.
     """
     loop = content["loops"]["fit_loop"]
-    whole = loop["epoch_loop.batch_progress"]["is_last_batch"]  # a checkpoint ends with a round, before its epoch does
+    whole = loop["epoch_loop.batch_progress"]["is_last_batch"]  # a checkpoint ends with a step, before its epoch does
     epochs = loop["epoch_progress"]["current"]["processed"] + int(whole)
     for setting, done, wanted in (
         ("max_steps", content["global_step"], trainer.max_steps),
@@ -77,7 +77,7 @@ def announce(content: Mapping[str, Any], config: Mapping[str, Any]) -> set[str]:
     before, now = dict(_settings(content["config"])), dict(_settings(config))
     names = [name for name in before | now if before.get(name) != now.get(name) and name != "ckpt_path"]
     if names:
-        _tell(f"resumed from round {content['global_step']} with settings that differ from the checkpoint's:")
+        _tell(f"resumed from step {content['global_step']} with settings that differ from the checkpoint's:")
     for name in names[:_SHOWN]:
         _tell(f"  {name.replace('.init_args.', '.')}: {before.get(name, 'none')} -> {now.get(name, 'none')}")
     if len(names) > _SHOWN:

@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch.loggers import WandbLogger
 
 from lightning_gans.callbacks.folder import shown
-from lightning_gans.errors import SettingError
+from lightning_gans.errors import ConfigError
 
 PROJECT = "lightning_gans"
 RUN_DIR = "LIGHTNING_GANS_RUN_DIR"  # how the processes of one run agree on its folder
@@ -44,15 +44,15 @@ def require_writable(folder: str, setting: str) -> None:
         setting: Where another one can be chosen.
 
     Raises:
-        SettingError: Nothing can be written there.
+        ConfigError: Nothing can be written there.
     """
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        remedy = f"cannot be written to ({error.strerror}); choose another folder"
-        raise SettingError(setting, folder, remedy) from error
+        hint = f"cannot be written to ({error.strerror}); choose another folder"
+        raise ConfigError(setting, folder, hint) from error
 
 
 def wandb_logger(folder: str, checkpoint: str | None, name: str) -> WandbLogger:
@@ -97,18 +97,18 @@ def find_checkpoint(given: str, name: str, root: str | None) -> tuple[Path, dict
         Its path and content.
 
     Raises:
-        SettingError: There is none, or it was not written by this package, or is of another model than ``last`` means.
+        ConfigError: There is none, or it was not written by this package, or is of another model than ``last`` means.
     """
     if given != "last":
         return Path(given), read_checkpoint(given)
     pattern = "checkpoints/last.ckpt" if root else f"runs/{name}/*/checkpoints/last.ckpt"
     found = _newest_first(Path(root or "."), pattern)
     if not found:
-        raise SettingError("--ckpt_path", given, f"no {Path(root or '') / pattern}; start without it, or give a path")
+        raise ConfigError("--ckpt_path", given, f"no {Path(root or '') / pattern}; start without it, or give a path")
     content = read_checkpoint(found[0], found[1:])
     kind = content["game"]["class"].rpartition(".")[2]
     if kind.lower() != name:
-        raise SettingError("--ckpt_path", given, f"{found[0]} is of a {kind}; give the path of one of your model")
+        raise ConfigError("--ckpt_path", given, f"{found[0]} is of a {kind}; give the path of one of your model")
     return found[0], content
 
 
@@ -120,25 +120,25 @@ def read_checkpoint(path: str | Path, others: Sequence[Path] = ()) -> dict[str, 
         others: Files that would do instead, the best first, besides those in the same folder.
 
     Raises:
-        SettingError: It is missing, damaged, or foreign; names the next best one, where there is any.
+        ConfigError: It is missing, damaged, or foreign; names the next best one, where there is any.
     """
     if Path(path).is_dir():
         inside = [*Path(path).glob("checkpoints/best.ckpt"), *_newest_first(Path(path), "**/*.ckpt")]
-        remedy = f"is a folder; take {shown(inside[0])}" if inside else "is a folder without checkpoints"
-        raise SettingError("checkpoint", str(path), remedy)
+        hint = f"is a folder; take {shown(inside[0])}" if inside else "is a folder without checkpoints"
+        raise ConfigError("checkpoint", str(path), hint)
     if not Path(path).is_file():
-        raise SettingError("checkpoint", str(path), "no such file; fit writes them to runs/<model>/<time>/checkpoints")
+        raise ConfigError("checkpoint", str(path), "no such file; fit writes them to runs/<model>/<time>/checkpoints")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged or foreign file fails in many ways, all of them the same news
         beside = [file for file in _newest_first(Path(path).parent, "*.ckpt") if file != Path(path)]
         sound = next((file for file in (*beside, *others) if _is_sound(file)), None)
         instead = "take another" if sound is None else f"take {shown(sound)}"
-        raise SettingError(
+        raise ConfigError(
             "checkpoint", str(path), f"damaged, or not a checkpoint ({type(error).__name__}); {instead}"
         ) from error
     if not isinstance(content, dict) or "game" not in content:
-        raise SettingError("checkpoint", str(path), "it was not written by lightning_gans; take one that was")
+        raise ConfigError("checkpoint", str(path), "it was not written by lightning_gans; take one that was")
     return content
 
 

@@ -11,12 +11,12 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
-from lightning_gans.callbacks.points import View, draw_histogram, draw_points
+from lightning_gans.figures.points import View, draw_histogram, draw_points
 from lightning_gans.callbacks.samples import columns, grid
 from lightning_gans.cli.runs import read_checkpoint, require_writable
-from lightning_gans.core import Game, LatentGame
-from lightning_gans.core.randomness import mix
-from lightning_gans.errors import SettingError
+from lightning_gans.engine import Game, LatentModel
+from lightning_gans.engine.randomness import mix
+from lightning_gans.errors import ConfigError
 from lightning_gans.images import to_uint8
 
 _AT_ONCE = 64  # made together, always as many: how a sum is rounded depends on the size of its batch
@@ -36,18 +36,18 @@ class Wanted:
 
     def __post_init__(self) -> None:
         if self.num < 1:
-            raise SettingError("--num", self.num, "must be 1 or more")
+            raise ConfigError("--num", self.num, "must be 1 or more")
         if self.labels == []:
-            raise SettingError("--labels", [], "name at least one class")
+            raise ConfigError("--labels", [], "name at least one class")
         if self.truncation is not None and self.truncation <= 0:
-            raise SettingError("--truncation", self.truncation, "must be positive (in standard deviations)")
+            raise ConfigError("--truncation", self.truncation, "must be positive (in standard deviations)")
         steps = self.interpolate
         if steps is not None and steps < 2:
-            raise SettingError("--interpolate", steps, "a row needs its two ends: 2 or more")
+            raise ConfigError("--interpolate", steps, "a row needs its two ends: 2 or more")
         if steps is not None and self.num % steps:
             near = f"{self.num // steps * steps} or " if self.num > steps else ""
-            remedy = f"rows of {steps} images are asked for; choose {near}{(self.num // steps + 1) * steps}"
-            raise SettingError("--num", self.num, remedy)
+            hint = f"rows of {steps} images are asked for; choose {near}{(self.num // steps + 1) * steps}"
+            raise ConfigError("--num", self.num, hint)
 
     @property
     def columns(self) -> int:
@@ -65,7 +65,7 @@ def write_samples(checkpoint: str, output: str, device: str | None, wanted: Want
         wanted: What to generate.
 
     Raises:
-        SettingError: The model cannot generate that, or the folder cannot be written to.
+        ConfigError: The model cannot generate that, or the folder cannot be written to.
     """
     model = _model(checkpoint, device)
     _require_classes(model, wanted.labels)
@@ -76,7 +76,7 @@ def write_samples(checkpoint: str, output: str, device: str | None, wanted: Want
     write(Path(output), _again(first, parts), wanted)
 
 
-def batches(model: LatentGame, wanted: Wanted) -> Iterator[Tensor]:
+def batches(model: LatentModel, wanted: Wanted) -> Iterator[Tensor]:
     """The samples in order, some at a time; sample i depends on the seed and on i alone, to the last bit.
 
     Args:
@@ -91,7 +91,7 @@ def batches(model: LatentGame, wanted: Wanted) -> Iterator[Tensor]:
         yield make(model, wanted, start)[: wanted.num - start]
 
 
-def _independent(model: LatentGame, wanted: Wanted, start: int) -> Tensor:
+def _independent(model: LatentModel, wanted: Wanted, start: int) -> Tensor:
     labels = _classes(wanted.labels, torch.arange(start, start + _AT_ONCE))
     return model.sample(
         _AT_ONCE, labels=labels, seed=wanted.seed, truncation=wanted.truncation, ema=wanted.ema, start=start
@@ -99,7 +99,7 @@ def _independent(model: LatentGame, wanted: Wanted, start: int) -> Tensor:
 
 
 @torch.no_grad()
-def _interpolated(model: LatentGame, wanted: Wanted, start: int) -> Tensor:
+def _interpolated(model: LatentModel, wanted: Wanted, start: int) -> Tensor:
     """Row r leads from latent 2r to latent 2r + 1, as the prior joins them; its class stays."""
     assert wanted.interpolate is not None
     prior = model.prior if wanted.truncation is None else model.prior.truncate(wanted.truncation)
@@ -123,28 +123,28 @@ def _classes(labels: int | list[int] | None, indices: Tensor) -> Tensor | None:
     return given[indices % len(given)]
 
 
-def _model(checkpoint: str, device: str | None) -> LatentGame:
+def _model(checkpoint: str, device: str | None) -> LatentModel:
     read_checkpoint(checkpoint)
     where = torch.accelerator.current_accelerator(check_available=True) if device is None else None
     model = Game.load_from_checkpoint(checkpoint, map_location="cpu")
-    if not isinstance(model, LatentGame):
-        raise SettingError("checkpoint", checkpoint, f"{type(model).__name__} cannot be sampled")
+    if not isinstance(model, LatentModel):
+        raise ConfigError("checkpoint", checkpoint, f"{type(model).__name__} cannot be sampled")
     try:
         return model.to(torch.device(device or "cpu") if where is None else where)
     except (RuntimeError, AssertionError) as error:  # as torch says that there is no such device
         line = str(error).partition("\n")[0].partition(". ")[0]
-        raise SettingError("--device", device, f"cannot be used here ({line}); cpu always can") from error
+        raise ConfigError("--device", device, f"cannot be used here ({line}); cpu always can") from error
 
 
-def _require_classes(model: LatentGame, labels: int | list[int] | None) -> None:
+def _require_classes(model: LatentModel, labels: int | list[int] | None) -> None:
     if labels is None:
         return
     count = getattr(model, "num_classes", None)
     if count is None:
-        raise SettingError("--labels", labels, f"{type(model).__name__} is not conditional: it knows no classes")
+        raise ConfigError("--labels", labels, f"{type(model).__name__} is not conditional: it knows no classes")
     given = [labels] if isinstance(labels, int) else labels
     if wrong := [label for label in given if not 0 <= label < count]:
-        raise SettingError("--labels", wrong[0], f"the classes of this model are 0 to {count - 1}")
+        raise ConfigError("--labels", wrong[0], f"the classes of this model are 0 to {count - 1}")
 
 
 def _again(first: Tensor, rest: Iterator[Tensor]) -> Iterator[Tensor]:
@@ -156,7 +156,7 @@ def _write_images(folder: Path, parts: Iterator[Tensor], wanted: Wanted) -> None
     """One PNG each, apart from the grid, so that ``evaluate`` takes the folder as it is."""
     singles, whole_picture = folder / "images", folder / "grid.png"
     if singles.is_dir() and any(singles.iterdir()) and not whole_picture.is_file():
-        raise SettingError("--output", str(folder), "its images were not made by sample; choose another folder")
+        raise ConfigError("--output", str(folder), "its images were not made by sample; choose another folder")
     singles.mkdir(exist_ok=True)
     for old in singles.glob("[0-9]*.png"):
         old.unlink()  # of another number or model: two must not be mixed
@@ -164,7 +164,7 @@ def _write_images(folder: Path, parts: Iterator[Tensor], wanted: Wanted) -> None
     shown: list[Tensor] = []
     for images in parts:
         if images.shape[1] not in (1, 3):
-            raise SettingError("checkpoint", f"{images.shape[1]} channels", "PNG files hold 1 or 3; use GAN.sample")
+            raise ConfigError("checkpoint", f"{images.shape[1]} channels", "PNG files hold 1 or 3; use GAN.sample")
         if index < _IN_GRID:
             shown.append(images)
         for image in to_uint8(images).cpu():

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lightning_gans.augmentations import Augmentation
-from lightning_gans.core.randomness import mix
+from lightning_gans.augment import Augmentation
+from lightning_gans.engine.randomness import mix
 
 
 class RandomFlip(Augmentation):

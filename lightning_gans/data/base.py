@@ -11,8 +11,8 @@ from torchmetrics import Metric
 from lightning_gans.data.augmentation import Augmentation
 from lightning_gans.data.datasets import BatchedDataset, Served
 from lightning_gans.data.loading import OrderedLoader, ResumableLoader, SeededOrder
-from lightning_gans.errors import SettingError
-from lightning_gans.features import Extractor
+from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.features import Extractor
 
 
 class ImageData(LightningDataModule):
@@ -26,7 +26,7 @@ class ImageData(LightningDataModule):
         seed: Seed of the shuffled order and of augmentation.
 
     Raises:
-        SettingError: A size is not positive, or the batch is larger than the data set.
+        ConfigError: A size is not positive, or the batch is larger than the data set.
     """
 
     image_shape: tuple[int, ...]
@@ -37,9 +37,9 @@ class ImageData(LightningDataModule):
     def __init__(self, batch_size: int = 64, num_workers: int = 0, seed: int = 0) -> None:
         super().__init__()
         if batch_size < 1:
-            raise SettingError("batch_size", batch_size, "must be positive")
+            raise ConfigError("batch_size", batch_size, "must be positive")
         if num_workers < 0:
-            raise SettingError("num_workers", num_workers, "must be 0 or more")
+            raise ConfigError("num_workers", num_workers, "must be 0 or more")
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self._train: BatchedDataset | None = None
         self._held_out: BatchedDataset | None = None
@@ -73,8 +73,8 @@ class ImageData(LightningDataModule):
         if self._train is None:
             train = self.load()
             if self.batch_size > len(train):
-                remedy = f"the data set has {len(train)} images; choose a smaller batch"
-                raise SettingError("batch_size", self.batch_size, remedy)
+                hint = f"the data set has {len(train)} images; choose a smaller batch"
+                raise ConfigError("batch_size", self.batch_size, hint)
             self._train = train
 
     @property
@@ -106,14 +106,14 @@ class ImageData(LightningDataModule):
         batches that one process would see.
 
         Raises:
-            SettingError: The processes together need more images for one batch than there are.
+            ConfigError: The processes together need more images for one batch than there are.
         """
         trainer = self.trainer
         world, rank = (trainer.world_size, trainer.global_rank) if trainer is not None else (1, 0)
         served = Served(self.train_set, self.augmentations(), self.seed)
         if self.batch_size * world > len(served):
-            remedy = f"{world} processes need a batch each, and there are {len(served)} images; choose a smaller batch"
-            raise SettingError("batch_size", self.batch_size, remedy)
+            hint = f"{world} processes need a batch each, and there are {len(served)} images; choose a smaller batch"
+            raise ConfigError("batch_size", self.batch_size, hint)
         order = SeededOrder(served, self.batch_size, world, rank, self.seed)
         loader = ResumableLoader(served, sampler=order, drop_last=True, **self._settings())
         if trainer is not None:
@@ -122,7 +122,7 @@ class ImageData(LightningDataModule):
         return loader
 
     def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
-        """The held-out images in order; none inside ``fit``, where rounds decide when the generator is judged."""
+        """The held-out images in order; none inside ``fit``, where steps decide when the generator is judged."""
         if self.trainer is not None and self.trainer.state.fn == "fit":
             return []
         return OrderedLoader(Served(self.held_out_set), **self._settings())

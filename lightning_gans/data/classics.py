@@ -15,8 +15,8 @@ from torch import Tensor
 from lightning_gans.data.augmentation import Augmentation, RandomFlip
 from lightning_gans.data.base import ImageData
 from lightning_gans.data.datasets import BatchedDataset, ImageDataset
-from lightning_gans.errors import SettingError
-from lightning_gans.features import MNISTFeatures
+from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.features import MNISTFeatures
 
 
 class Downloadable(ImageData):
@@ -55,15 +55,15 @@ class Downloadable(ImageData):
         """Download, if asked to; Lightning calls this on one process of a machine.
 
         Raises:
-            SettingError: The download failed.
+            ConfigError: The download failed.
         """
         if not self.download:
             return
         try:
             self.fetch()
         except (OSError, RuntimeError) as error:  # URLError is an OSError; a wrong checksum is a RuntimeError
-            remedy = f"the download to {self.root} failed ({error}); fetch the files elsewhere and give their folder"
-            raise SettingError("download", True, remedy) from error
+            hint = f"the download to {self.root} failed ({error}); fetch the files elsewhere and give their folder"
+            raise ConfigError("download", True, hint) from error
 
     def load(self) -> BatchedDataset:
         """The training images."""
@@ -75,10 +75,10 @@ class Downloadable(ImageData):
         """The test images."""
         return self.read(train=False)
 
-    def missing(self, what: str, reason: str = "is not there") -> SettingError:
+    def missing(self, what: str, reason: str = "is not there") -> ConfigError:
         """The error that says where files were looked for and how to get them."""
-        remedy = f"{what} {reason}; give the folder that holds it, or download with --data.init_args.download true"
-        return SettingError("root", self.root, remedy)
+        hint = f"{what} {reason}; give the folder that holds it, or download with --data.init_args.download true"
+        return ConfigError("root", self.root, hint)
 
 
 class MNIST(Downloadable):
@@ -94,7 +94,7 @@ class MNIST(Downloadable):
         seed: Seed of the shuffled order.
 
     Raises:
-        SettingError: The files are missing or damaged.
+        ConfigError: The files are missing or damaged.
     """
 
     image_shape = (1, 28, 28)
@@ -143,7 +143,7 @@ class FashionMNIST(MNIST):
         seed: Seed of the shuffled order.
 
     Raises:
-        SettingError: The files are missing or damaged.
+        ConfigError: The files are missing or damaged.
     """
 
     folder = "FashionMNIST"
@@ -172,7 +172,7 @@ class CIFAR10(Downloadable):
         seed: Seed of the shuffled order and of augmentation.
 
     Raises:
-        SettingError: The files are missing or damaged.
+        ConfigError: The files are missing or damaged.
     """
 
     image_shape = (3, 32, 32)

@@ -10,8 +10,8 @@ from torchmetrics import Metric
 from lightning_gans.data.base import ImageData
 from lightning_gans.data.datasets import ImageDataset
 from lightning_gans.data.digits import Digits
-from lightning_gans.features import DigitsFeatures
-from lightning_gans.metrics import PairAgreement
+from lightning_gans.evaluation.features import DigitsFeatures
+from lightning_gans.evaluation.metrics import PairAgreement
 
 
 class CoupledDigits(ImageData):

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from lightning_gans.data.augmentation import Augmentation, uniforms
 from lightning_gans.data.files import read_image
-from lightning_gans.errors import SettingError
+from lightning_gans.errors import ConfigError
 from lightning_gans.images import from_uint8
 
 
@@ -111,7 +111,7 @@ class FileDataset(BatchedDataset):
         """Images (B, C, H, W) in [-1, 1] and labels (B,).
 
         Raises:
-            SettingError: A file cannot be read.
+            ConfigError: A file cannot be read.
         """
         pixels = torch.stack([read_image(self.files[index], self.channels, self.side) for index in indices])
         part = ImageDataset(pixels, None if self.labels is None else self.labels[torch.as_tensor(indices)])
@@ -131,7 +131,7 @@ class FileDataset(BatchedDataset):
         return digest.hexdigest()
 
 
-class Served(Dataset[tuple[Tensor, ...] | SettingError]):
+class Served(Dataset[tuple[Tensor, ...] | ConfigError]):
     """What a loader hands out: row ``epoch * N + i`` is item i as it looks in that epoch.
 
     So augmentation is a function of (seed, epoch, index), on any number of workers and processes. What is the user's
@@ -149,12 +149,12 @@ class Served(Dataset[tuple[Tensor, ...] | SettingError]):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitems__(self, rows: Sequence[int]) -> tuple[Tensor, ...] | SettingError:
+    def __getitems__(self, rows: Sequence[int]) -> tuple[Tensor, ...] | ConfigError:
         """A whole batch, augmented."""
         try:
             count = len(self.dataset)
             images, *labels = self.dataset.__getitems__([row % count for row in rows])
-        except SettingError as error:
+        except ConfigError as error:
             return error
         for index, augmentation in enumerate(self.augmentations):
             images = augmentation(images, uniforms(self.seed, index, rows, augmentation.draws))

@@ -4,7 +4,7 @@ import torch
 
 from lightning_gans.data.base import ImageData
 from lightning_gans.data.datasets import ImageDataset
-from lightning_gans.features import DigitsFeatures
+from lightning_gans.evaluation.features import DigitsFeatures
 
 
 class Digits(ImageData):

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
-from lightning_gans.errors import SettingError
+from lightning_gans.errors import ConfigError
 
 MODES = {1: "L", 3: "RGB"}
 """What Pillow calls images of so many channels."""
@@ -33,24 +33,24 @@ def read_image(file: Path, channels: int, side: int) -> Tensor:
         uint8 (channels, side, side).
 
     Raises:
-        SettingError: The file is not an image that can be decoded, or has more than 8 bits a channel.
+        ConfigError: The file is not an image that can be decoded, or has more than 8 bits a channel.
     """
     try:
         with Image.open(file) as image:
             if image.mode[0] in "IF":
-                raise SettingError("image", str(file), f"has levels of mode {image.mode}; convert it to 8 bits")
+                raise ConfigError("image", str(file), f"has levels of mode {image.mode}; convert it to 8 bits")
             image.draft(MODES[channels], (round(side * _REDUCED_TO), round(side * _REDUCED_TO)))
             upright = ImageOps.exif_transpose(image).convert(MODES[channels])
     except (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError) as error:
-        if isinstance(error, SettingError):
+        if isinstance(error, ConfigError):
             raise
-        remedy = f"cannot be read ({error}); remove it, or leave such files out with skip_unreadable"
-        raise SettingError("image", str(file), remedy) from error
+        hint = f"cannot be read ({error}); remove it, or leave such files out with skip_unreadable"
+        raise ConfigError("image", str(file), hint) from error
     pixels: Tensor = pil_to_tensor(ImageOps.fit(upright, (side, side), Image.Resampling.BICUBIC))
     return pixels
 
 
-def read_images(files: Sequence[Path], channels: int, side: int) -> Iterator[Tensor | SettingError]:
+def read_images(files: Sequence[Path], channels: int, side: int) -> Iterator[Tensor | ConfigError]:
     """Decode many files on all cores, in order; what cannot be read comes as its error.
 
     Args:
@@ -59,10 +59,10 @@ def read_images(files: Sequence[Path], channels: int, side: int) -> Iterator[Ten
         side: Likewise.
     """
 
-    def read(file: Path) -> Tensor | SettingError:
+    def read(file: Path) -> Tensor | ConfigError:
         try:
             return read_image(file, channels, side)
-        except SettingError as error:
+        except ConfigError as error:
             return error
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:

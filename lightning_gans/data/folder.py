@@ -11,8 +11,8 @@ from lightning_gans.data.augmentation import Augmentation, RandomCrop, RandomFli
 from lightning_gans.data.base import ImageData
 from lightning_gans.data.datasets import FileDataset, ImageDataset
 from lightning_gans.data.files import MODES, read_images
-from lightning_gans.errors import Advice, SettingError
-from lightning_gans.sources import image_files
+from lightning_gans.errors import LightningGANsWarning, ConfigError
+from lightning_gans.evaluation.sources import image_files
 
 _KEPT = 512 * 2**20  # bytes of decoded images that may stay in memory
 _NAMED = 3  # files that a message names
@@ -45,7 +45,7 @@ class ImageFolder(ImageData):
         classes: Names of the classes, in the order of their labels; empty where there are none.
 
     Raises:
-        SettingError: The folder is missing or holds no images, or a setting is out of its range.
+        ConfigError: The folder is missing or holds no images, or a setting is out of its range.
     """
 
     def __init__(
@@ -62,11 +62,11 @@ class ImageFolder(ImageData):
     ) -> None:
         super().__init__(batch_size, num_workers, seed)
         if image_size < 1:
-            raise SettingError("image_size", image_size, "must be positive")
+            raise ConfigError("image_size", image_size, "must be positive")
         if channels not in MODES:
-            raise SettingError("channels", channels, "give 1 for gray or 3 for RGB")
+            raise ConfigError("channels", channels, "give 1 for gray or 3 for RGB")
         if crop_margin < 0:
-            raise SettingError("crop_margin", crop_margin, "must be 0 or more")
+            raise ConfigError("crop_margin", crop_margin, "must be 0 or more")
         self.root, self.image_size, self.channels, self.flip = Path(root), image_size, channels, flip
         self.crop_margin, self.skip_unreadable = crop_margin, skip_unreadable
         self.files = image_files(self.root, "root")
@@ -78,7 +78,7 @@ class ImageFolder(ImageData):
         """Decode the images, or find out where they are.
 
         Raises:
-            SettingError: A file cannot be read, or none can.
+            ConfigError: A file cannot be read, or none can.
         """
         side = self.image_size + self.crop_margin
         keep = len(self.files) * self.channels * side**2 <= _KEPT
@@ -88,7 +88,7 @@ class ImageFolder(ImageData):
         good: list[Path] = []
         bad: list[Path] = []
         for file, read in zip(self.files, read_images(self.files, self.channels, side), strict=True):
-            if isinstance(read, SettingError):
+            if isinstance(read, ConfigError):
                 if not self.skip_unreadable:
                     raise read
                 bad.append(file)
@@ -123,9 +123,9 @@ class ImageFolder(ImageData):
             return
         names = ", ".join(str(file) for file in bad[:_NAMED]) + (", ..." if len(bad) > _NAMED else "")
         if len(bad) == len(self.files):
-            raise SettingError("root", str(self.root), f"none of its {len(bad)} images can be read: {names}")
+            raise ConfigError("root", str(self.root), f"none of its {len(bad)} images can be read: {names}")
         line = f"{len(bad)} of the {len(self.files)} images in {self.root} cannot be read and are left out: {names}"
-        rank_zero_warn(line, category=Advice)
+        rank_zero_warn(line, category=LightningGANsWarning)
 
 
 def classes_of(files: Sequence[Path], root: Path) -> list[str]:

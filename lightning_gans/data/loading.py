@@ -5,7 +5,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from lightning_gans.errors import SettingError
+from lightning_gans.errors import ConfigError
 
 
 class SeededOrder(DistributedSampler[Any]):
@@ -101,6 +101,6 @@ class OrderedLoader(DataLoader[Any]):
 
 def _or_raise(batch: Any) -> Any:
     """A batch; or, raised, the mistake that a worker found instead."""
-    if isinstance(batch, SettingError):
+    if isinstance(batch, ConfigError):
         raise batch
     return batch

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from lightning_gans.core.randomness import mix
+from lightning_gans.engine.randomness import mix
 from lightning_gans.data.base import ImageData
 from lightning_gans.data.datasets import PointDataset
-from lightning_gans.errors import SettingError
-from lightning_gans.features import IdentityFeatures
-from lightning_gans.metrics import ModeCoverage
+from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.features import IdentityFeatures
+from lightning_gans.evaluation.metrics import ModeCoverage
 
 _REFERENCE = 2_500  # points that samples are compared with, as many as PacGAN draws: neighbors take quadratic time
 
@@ -37,7 +37,7 @@ class GaussianMixture2D(ImageData):
         std: Standard deviation of every mode.
 
     Raises:
-        SettingError: There are no modes, two are the same, or a size is not positive.
+        ConfigError: There are no modes, two are the same, or a size is not positive.
 
     Example:
         >>> data = GaussianMixture2D([[0.0, 0.0], [1.0, 0.0]], std=0.1, num_samples=500)
@@ -59,14 +59,14 @@ class GaussianMixture2D(ImageData):
     ) -> None:
         super().__init__(batch_size, num_workers, seed)
         if std <= 0:
-            raise SettingError("std", std, "must be positive")
+            raise ConfigError("std", std, "must be positive")
         if num_samples < 1:
-            raise SettingError("num_samples", num_samples, "must be positive")
+            raise ConfigError("num_samples", num_samples, "must be positive")
         self.means = torch.as_tensor(means, dtype=torch.float64)
         if self.means.ndim != 2 or self.means.shape[1] != 2 or len(self.means) == 0:
-            raise SettingError("means", tuple(self.means.shape), "give one pair of coordinates for each mode: (K, 2)")
+            raise ConfigError("means", tuple(self.means.shape), "give one pair of coordinates for each mode: (K, 2)")
         if len(self.means.unique(dim=0)) < len(self.means):
-            raise SettingError("means", means, "two modes are the same; leave one out")
+            raise ConfigError("means", means, "two modes are the same; leave one out")
         self.std, self.num_samples = std, num_samples
         self.num_classes = len(self.means)
 
@@ -128,9 +128,9 @@ class Ring2D(GaussianMixture2D):
         seed: int = 0,
     ) -> None:
         if modes < 1:
-            raise SettingError("modes", modes, "must be positive")
+            raise ConfigError("modes", modes, "must be positive")
         if radius <= 0:
-            raise SettingError("radius", radius, "must be positive")
+            raise ConfigError("radius", radius, "must be positive")
         angles = [2 * math.pi * k / modes for k in range(modes)]  # the whole circle would repeat the first
         means = [(radius * math.cos(angle), radius * math.sin(angle)) for angle in angles]
         super().__init__(means, std, num_samples, batch_size, num_workers, seed)
@@ -166,8 +166,8 @@ class Grid2D(GaussianMixture2D):
         seed: int = 0,
     ) -> None:
         if side < 1:
-            raise SettingError("side", side, "must be positive")
+            raise ConfigError("side", side, "must be positive")
         if spacing <= 0:
-            raise SettingError("spacing", spacing, "must be positive")
+            raise ConfigError("spacing", spacing, "must be positive")
         steps = [spacing * (k - (side - 1) / 2) for k in range(side)]
         super().__init__([(x, y) for x in steps for y in steps], std, num_samples, batch_size, num_workers, seed)

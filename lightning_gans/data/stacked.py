@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from lightning_gans.core.randomness import mix
+from lightning_gans.engine.randomness import mix
 from lightning_gans.data.classics import MNIST, Downloadable
 from lightning_gans.data.datasets import BatchedDataset, ImageDataset
-from lightning_gans.errors import SettingError
-from lightning_gans.features import MNISTFeatures, StackedFeatures
-from lightning_gans.metrics import ClassCoverage
+from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.features import MNISTFeatures, StackedFeatures
+from lightning_gans.evaluation.metrics import ClassCoverage
 
 _REFERENCE = 10_000  # images that samples are compared with: neighbors take quadratic time
 
@@ -60,7 +60,7 @@ class StackedMNIST(Downloadable):
         seed: Seed of the triples and of their order.
 
     Raises:
-        SettingError: The files are missing or damaged, or a size is not positive.
+        ConfigError: The files are missing or damaged, or a size is not positive.
     """
 
     image_shape = (3, 28, 28)
@@ -77,7 +77,7 @@ class StackedMNIST(Downloadable):
     ) -> None:
         super().__init__(root, download, batch_size, num_workers, seed)
         if num_samples < 1:
-            raise SettingError("num_samples", num_samples, "must be positive")
+            raise ConfigError("num_samples", num_samples, "must be positive")
         self.num_samples = num_samples
 
     def fetch(self) -> None:

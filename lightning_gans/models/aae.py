@@ -7,7 +7,7 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lightning_gans.core import GAN, Inference, Player
+from lightning_gans.engine import GAN, Inference, Player
 
 ADAM: Any = {"class_path": "torch.optim.Adam", "init_args": {"lr": 1e-3}}
 GAN_ADAM: Any = {"class_path": "torch.optim.Adam", "init_args": {"lr": 2e-4, "betas": [0.5, 0.999]}}
@@ -29,13 +29,13 @@ class AAE(Inference, GAN):
         encoder: From images to latents (N, Z).
         discriminator: From latents (N, Z) to logits (N, ...).
         autoencoder_optimizer: The optimizer of encoder and generator in the reconstruction phase.
-        autoencoder_scheduler: Its learning rate scheduler, stepped once per round.
+        autoencoder_scheduler: Its learning rate scheduler, stepped once per step.
         autoencoder_clip: Largest norm of their gradient, None for no clipping.
         encoder_optimizer: The optimizer of the encoder against the discriminator.
         encoder_scheduler: Its learning rate scheduler.
         encoder_clip: Largest norm of its gradient there.
         discriminator_optimizer: The discriminator's optimizer.
-        n_critic: The encoder moves against the discriminator in every n-th round.
+        n_critic: The encoder moves against the discriminator in every n-th step.
         kwargs: As of ``GAN``.
     """
 

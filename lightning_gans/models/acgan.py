@@ -6,9 +6,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lightning_gans.batch import labels_of
-from lightning_gans.core import GAN, Conditional
-from lightning_gans.errors import SettingError
-from lightning_gans.losses import minimax_discriminator_loss, non_saturating_generator_loss
+from lightning_gans.engine import GAN, Conditional
+from lightning_gans.errors import ConfigError
+from lightning_gans.objectives import minimax_discriminator_loss, non_saturating_generator_loss
 
 
 class ACGAN(Conditional, GAN):
@@ -28,7 +28,7 @@ class ACGAN(Conditional, GAN):
         kwargs: As of ``GAN``.
 
     Raises:
-        SettingError: The discriminator has another number of outputs.
+        ConfigError: The discriminator has another number of outputs.
     """
 
     sample_wise = False  # the classes of all samples count, whatever a trick does to their sources
@@ -57,7 +57,7 @@ class ACGAN(Conditional, GAN):
         outputs = self.outputs(*inputs)
         if outputs.shape[1:] != (1 + self.num_classes,):
             given, wanted = tuple(outputs.shape[1:]), f"1 + {self.num_classes}, for the source and the classes"
-            raise SettingError("discriminator", f"outputs {given}", f"this model needs {wanted}")
+            raise ConfigError("discriminator", f"outputs {given}", f"this model needs {wanted}")
         return outputs[:, :1], outputs[:, 1:]
 
     def discriminator_loss(self, batch: Any) -> Tensor:

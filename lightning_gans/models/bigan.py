@@ -5,11 +5,11 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional as F
 
-from lightning_gans.core import JointGAN, Variational
-from lightning_gans.losses import non_saturating_generator_loss
+from lightning_gans.engine import BidirectionalGAN, Variational
+from lightning_gans.objectives import non_saturating_generator_loss
 
 
-class BiGAN(JointGAN):
+class BiGAN(BidirectionalGAN):
     """Bidirectional GAN: an encoder learns to invert the generator, because D judges images with their latents.
 
         min_{G,E} max_D  E_x[log D(x, E(x))] + E_z[log(1 - D(G(z), z))]

@@ -1,6 +1,6 @@
 """Conditional GAN."""
 
-from lightning_gans.core import GAN, Conditional
+from lightning_gans.engine import GAN, Conditional
 
 
 class ConditionalGAN(Conditional, GAN):

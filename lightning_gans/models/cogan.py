@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from lightning_gans.core import GAN, Conditional
+from lightning_gans.engine import GAN, Conditional
 
 _COLUMNS, _LATENTS = 8, 32
 

@@ -1,6 +1,6 @@
 """Class-conditional variational autoencoder."""
 
-from lightning_gans.core import Conditional, VariationalGame
+from lightning_gans.engine import Conditional, VariationalGame
 
 
 class ConditionalVAE(Conditional, VariationalGame):

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from lightning_gans.core import GAN, Prior, Uniform
+from lightning_gans.engine import GAN, Prior, Uniform
 
 
 class DCGAN(GAN):

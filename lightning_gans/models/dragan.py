@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lightning_gans.core import GAN
-from lightning_gans.errors import SettingError
+from lightning_gans.engine import GAN
+from lightning_gans.errors import ConfigError
 from lightning_gans.regularizers import gradient_penalty, require_sample_wise
 
 
@@ -27,7 +27,7 @@ class DRAGAN(GAN):
         kwargs: As of ``GAN``.
 
     Raises:
-        SettingError: A setting is out of its range, or the discriminator has batch norm.
+        ConfigError: A setting is out of its range, or the discriminator has batch norm.
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class DRAGAN(GAN):
     ) -> None:
         super().__init__(generator, discriminator, **kwargs)
         if gp_weight < 0:
-            raise SettingError("gp_weight", gp_weight, "must be 0 or more; the paper uses 10")
+            raise ConfigError("gp_weight", gp_weight, "must be 0 or more; the paper uses 10")
         if noise_scale <= 0:
-            raise SettingError("noise_scale", noise_scale, "must be positive; the authors use 0.5")
+            raise ConfigError("noise_scale", noise_scale, "must be positive; the authors use 0.5")
         require_sample_wise(discriminator)
         self.gp_weight, self.noise_scale = gp_weight, noise_scale
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lightning_gans.core import GAN
-from lightning_gans.losses.divergences import Divergence, JensenShannon
+from lightning_gans.engine import GAN
+from lightning_gans.objectives.divergences import Divergence, JensenShannon
 
 
 class FGAN(GAN):
@@ -22,7 +22,7 @@ class FGAN(GAN):
     Args:
         generator: From latents (N, Z) to images (N, C, H, W) in [-1, 1], or to points (N, d).
         discriminator: V, from what it judges to values (N, ...), unbounded; the divergence says what becomes of them.
-        divergence: One of ``lightning_gans.losses.divergences``; Jensen and Shannon's when None.
+        divergence: One of ``lightning_gans.objectives.divergences``; Jensen and Shannon's when None.
         kwargs: As of ``GAN``.
     """
 

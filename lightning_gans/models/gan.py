@@ -4,8 +4,8 @@ from typing import Any
 
 from torch import Tensor
 
-from lightning_gans.core import GAN
-from lightning_gans.losses import minimax_generator_loss
+from lightning_gans.engine import GAN
+from lightning_gans.objectives import minimax_generator_loss
 
 
 class MinimaxGAN(GAN):

@@ -5,8 +5,8 @@ from typing import Any
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
-from lightning_gans.core import GAN
-from lightning_gans.losses import hinge_discriminator_loss, wasserstein_generator_loss
+from lightning_gans.engine import GAN
+from lightning_gans.objectives import hinge_discriminator_loss, wasserstein_generator_loss
 
 ADAM: Any = {"class_path": "torch.optim.Adam", "init_args": {"lr": 2e-4, "betas": [0.0, 0.9]}}
 """Of Miyato et al. 2018, arXiv:1802.05957, for the hinge objective with residual networks."""

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lightning_gans.core import GAN
-from lightning_gans.core.randomness import Codes, indexed_draw, mix
-from lightning_gans.errors import SettingError
-from lightning_gans.losses import (
+from lightning_gans.engine import GAN
+from lightning_gans.engine.randomness import Codes, indexed_draw, mix
+from lightning_gans.errors import ConfigError
+from lightning_gans.objectives import (
     categorical_information,
     continuous_information,
     minimax_discriminator_loss,
@@ -43,7 +43,7 @@ class InfoGAN(GAN):
         kwargs: As of ``GAN``; ``latent_dim`` counts the codes too, and ``prior`` is the distribution of the noise.
 
     Raises:
-        SettingError: A setting is out of its range, or there is no code, or no room for the codes.
+        ConfigError: A setting is out of its range, or there is no code, or no room for the codes.
     """
 
     sample_wise = False  # the codes of all samples count, whatever a trick does to their logits
@@ -63,14 +63,14 @@ class InfoGAN(GAN):
     ) -> None:
         super().__init__(generator, discriminator, **kwargs)
         if min(categorical_weight, continuous_weight) < 0:
-            raise SettingError("weights", (categorical_weight, continuous_weight), "must be 0 or more")
+            raise ConfigError("weights", (categorical_weight, continuous_weight), "must be 0 or more")
         if deviation is not None and deviation <= 0:
-            raise SettingError("deviation", deviation, "must be positive, or null for one that Q gives")
+            raise ConfigError("deviation", deviation, "must be positive, or null for one that Q gives")
         self.categorical_weight, self.continuous_weight = categorical_weight, continuous_weight
         self.deviation = deviation
         self.prior = Codes(categories, continuous, noise=self.prior)
         if not self.prior.sizes(self.latent_dim)[1:] != [0]:
-            raise SettingError("categories", [], "without any code this is GAN; give categories or continuous codes")
+            raise ConfigError("categories", [], "without any code this is GAN; give categories or continuous codes")
 
     @classmethod
     def facts(cls, role: str, facts: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +88,7 @@ class InfoGAN(GAN):
         outputs, wanted = self.outputs(*inputs), 1 + sum(self._sizes())
         if outputs.shape[1:] != (wanted,):
             given = tuple(outputs.shape[1:])
-            raise SettingError("discriminator", f"outputs {given}", f"its codes ask for {wanted}: 1 and those of Q")
+            raise ConfigError("discriminator", f"outputs {given}", f"its codes ask for {wanted}: 1 and those of Q")
         return outputs[:, :1], outputs[:, 1:]
 
     def information(self, z: Tensor, parameters: Tensor) -> Tensor:

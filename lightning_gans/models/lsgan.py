@@ -4,9 +4,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lightning_gans.core import GAN
-from lightning_gans.errors import SettingError
-from lightning_gans.losses import least_squares_discriminator_loss, least_squares_generator_loss
+from lightning_gans.engine import GAN
+from lightning_gans.errors import ConfigError
+from lightning_gans.objectives import least_squares_discriminator_loss, least_squares_generator_loss
 
 
 class LSGAN(GAN):
@@ -28,7 +28,7 @@ class LSGAN(GAN):
         kwargs: As of ``GAN``.
 
     Raises:
-        SettingError: D's two targets are the same.
+        ConfigError: D's two targets are the same.
     """
 
     log_odds = False
@@ -45,7 +45,7 @@ class LSGAN(GAN):
     ) -> None:
         super().__init__(generator, discriminator, **kwargs)
         if fake_target == real_target:
-            raise SettingError("fake_target", fake_target, "must differ from real_target, or there is nothing to learn")
+            raise ConfigError("fake_target", fake_target, "must differ from real_target, or there is nothing to learn")
         self.fake_target, self.real_target, self.generator_target = fake_target, real_target, generator_target
 
     def discriminator_loss(self, batch: Any) -> Tensor:

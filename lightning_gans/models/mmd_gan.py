@@ -6,11 +6,11 @@ import torch
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
-from lightning_gans.core import GAN
-from lightning_gans.errors import SettingError
-from lightning_gans.losses import wasserstein_discriminator_loss
-from lightning_gans.losses.kernels import Kernel, RationalQuadraticKernel
-from lightning_gans.losses.two_sample import witness, witness_of_samples
+from lightning_gans.engine import GAN
+from lightning_gans.errors import ConfigError
+from lightning_gans.objectives import wasserstein_discriminator_loss
+from lightning_gans.objectives.kernels import Kernel, RationalQuadraticKernel
+from lightning_gans.objectives.two_sample import witness, witness_of_samples
 from lightning_gans.regularizers import gradient_penalty, require_sample_wise
 
 ADAM: Any = {"class_path": "torch.optim.Adam", "init_args": {"lr": 1e-4, "betas": [0.5, 0.9]}}
@@ -42,7 +42,7 @@ class MMDGAN(GAN):
         kwargs: As of ``GAN``.
 
     Raises:
-        SettingError: ``gp_weight`` is negative, or the critic has batch norm.
+        ConfigError: ``gp_weight`` is negative, or the critic has batch norm.
     """
 
     log_odds = False
@@ -70,7 +70,7 @@ class MMDGAN(GAN):
             **kwargs,
         )
         if gp_weight < 0:
-            raise SettingError("gp_weight", gp_weight, "must be 0 or more; the paper uses 1")
+            raise ConfigError("gp_weight", gp_weight, "must be 0 or more; the paper uses 1")
         require_sample_wise(discriminator)
         self.kernel = kernel if kernel is not None else RationalQuadraticKernel()
         self.gp_weight = gp_weight

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lightning_gans.core import GAN
-from lightning_gans.errors import SettingError
+from lightning_gans.engine import GAN
+from lightning_gans.errors import ConfigError
 
 
 class PacGAN(GAN):
@@ -28,13 +28,13 @@ class PacGAN(GAN):
         kwargs: As of ``GAN``.
 
     Raises:
-        SettingError: ``pack`` is not positive; in training: a batch does not divide into packs.
+        ConfigError: ``pack`` is not positive; in training: a batch does not divide into packs.
     """
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module, *, pack: int = 2, **kwargs: Any) -> None:
         super().__init__(generator, discriminator, **kwargs)
         if pack < 1:
-            raise SettingError("pack", pack, "is the number of samples that are judged together, 1 or more")
+            raise ConfigError("pack", pack, "is the number of samples that are judged together, 1 or more")
         self.pack = pack
 
     @classmethod
@@ -58,8 +58,8 @@ class PacGAN(GAN):
         """Samples (N, C, ...) as packs (N / m, m C, ...)."""
         if len(inputs[0]) % self.pack:
             size = f"a batch of {len(inputs[0])} (with accumulate: each chunk)"
-            remedy = f"{size} does not divide into packs; take a divisor of it"
-            raise SettingError("pack", self.pack, remedy)
+            hint = f"{size} does not divide into packs; take a divisor of it"
+            raise ConfigError("pack", self.pack, hint)
         return tuple(torch.cat(samples.chunk(self.pack), dim=1) for samples in inputs)
 
     def shown(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -5,8 +5,8 @@ from typing import Any
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
-from lightning_gans.core import GAN, Conditional
-from lightning_gans.losses import hinge_discriminator_loss, wasserstein_generator_loss
+from lightning_gans.engine import GAN, Conditional
+from lightning_gans.objectives import hinge_discriminator_loss, wasserstein_generator_loss
 from lightning_gans.networks import ProjectionDiscriminator
 
 ADAM: Any = {"class_path": "torch.optim.Adam", "init_args": {"lr": 2e-4, "betas": [0.0, 0.9]}}
@@ -33,7 +33,7 @@ class ProjectionGAN(Conditional, GAN):
         kwargs: As of ``GAN``.
 
     Raises:
-        SettingError: The discriminator does not show its features.
+        ConfigError: The discriminator does not show its features.
     """
 
     log_odds = False

@@ -5,9 +5,9 @@ from typing import Any
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
-from lightning_gans.core import GAN
-from lightning_gans.errors import SettingError
-from lightning_gans.losses import relativistic_discriminator_loss, relativistic_generator_loss
+from lightning_gans.engine import GAN
+from lightning_gans.errors import ConfigError
+from lightning_gans.objectives import relativistic_discriminator_loss, relativistic_generator_loss
 from lightning_gans.regularizers import r1_penalty, r2_penalty, require_sample_wise
 
 ADAM: Any = {"class_path": "torch.optim.Adam", "init_args": {"lr": 2e-4, "betas": [0.0, 0.99]}}
@@ -33,7 +33,7 @@ class R3GAN(GAN):
         kwargs: As of ``GAN``.
 
     Raises:
-        SettingError: ``gamma`` is negative, or the discriminator has batch norm.
+        ConfigError: ``gamma`` is negative, or the discriminator has batch norm.
     """
 
     log_odds = False
@@ -57,7 +57,7 @@ class R3GAN(GAN):
             **kwargs,
         )
         if gamma < 0:
-            raise SettingError("gamma", gamma, "must be 0 or more")
+            raise ConfigError("gamma", gamma, "must be 0 or more")
         require_sample_wise(discriminator)
         self.gamma = gamma
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from torch import nn
 
-from lightning_gans.core import GAN
-from lightning_gans.errors import SettingError
+from lightning_gans.engine import GAN
+from lightning_gans.errors import ConfigError
 from lightning_gans.networks import SpectralNorm, spectrally_normalized
 
 
@@ -26,7 +26,7 @@ class SNGAN(GAN):
         kwargs: As of ``GAN``, whose defaults are the paper's setting C.
 
     Raises:
-        SettingError: A layer of the discriminator cannot be normalized, or would undo it (batch norm's scale).
+        ConfigError: A layer of the discriminator cannot be normalized, or would undo it (batch norm's scale).
     """
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module, **kwargs: Any) -> None:
@@ -42,7 +42,7 @@ def _require_normalized(network: nn.Module) -> None:
             key.startswith("weight") for key, _ in module.named_parameters(recurse=False)
         ):
             kind = f"{type(module).__name__} at {name!r}"
-            raise SettingError(
+            raise ConfigError(
                 "discriminator",
                 kind,
                 "cannot be spectrally normalized; use linear and Conv2d layers alone, without batch norm",

@@ -5,9 +5,9 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lightning_gans.core import GAN, InnerOptimizer, OwnOptimizer, under, unroll
-from lightning_gans.errors import SettingError
-from lightning_gans.losses import minimax_discriminator_loss
+from lightning_gans.engine import GAN, InnerOptimizer, OwnOptimizer, under, unroll
+from lightning_gans.errors import ConfigError
+from lightning_gans.objectives import minimax_discriminator_loss
 from lightning_gans.regularizers import exact
 
 
@@ -19,7 +19,7 @@ class UnrolledGAN(GAN):
 
     Metz et al. 2017, arXiv:1611.02163, eqs. 5 to 9. The gradient of L_G goes through the k steps, exactly: a generator
     that puts all its mass on one mode sees D move there in response, and has no gain of it. D itself makes one plain
-    step a round; the unrolled ones are forgotten. With k = 0 this is ``MinimaxGAN``.
+    step a step; the unrolled ones are forgotten. With k = 0 this is ``MinimaxGAN``.
 
     Args:
         generator: From latents (N, Z) to images (N, C, H, W), or to points (N, d).
@@ -29,7 +29,7 @@ class UnrolledGAN(GAN):
         kwargs: As of ``GAN``.
 
     Raises:
-        SettingError: ``unroll_steps`` is negative, D's gradient is to be clipped, or in training: its optimizer
+        ConfigError: ``unroll_steps`` is negative, D's gradient is to be clipped, or in training: its optimizer
             cannot be unrolled.
     """
 
@@ -44,9 +44,9 @@ class UnrolledGAN(GAN):
     ) -> None:
         super().__init__(generator, discriminator, **kwargs)
         if unroll_steps < 0:
-            raise SettingError("unroll_steps", unroll_steps, "must be 0 or more; the paper uses 1 to 10")
+            raise ConfigError("unroll_steps", unroll_steps, "must be 0 or more; the paper uses 1 to 10")
         if self.discriminator_clip is not None:
-            raise SettingError(
+            raise ConfigError(
                 "discriminator_clip", self.discriminator_clip, "unrolled steps do not clip; leave it out"
             )
         self.unroll_steps = unroll_steps

@@ -1,6 +1,6 @@
 """Variational autoencoder."""
 
-from lightning_gans.core import VariationalGame
+from lightning_gans.engine import VariationalGame
 
 
 class VAE(VariationalGame):

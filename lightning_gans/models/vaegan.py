@@ -8,9 +8,9 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lightning_gans.core import GAN, Player, Variational
-from lightning_gans.errors import SettingError
-from lightning_gans.losses import (
+from lightning_gans.engine import GAN, Player, Variational
+from lightning_gans.errors import ConfigError
+from lightning_gans.objectives import (
     gaussian_kl,
     minimax_discriminator_loss,
     minimax_generator_loss,
@@ -40,14 +40,14 @@ class VAEGAN(Variational, GAN):
         discriminator: From images to logits, by way of ``features(images)``, (N, ...).
         gamma: What likeness counts against the discriminator in the generator's loss.
         encoder_optimizer: The encoder's optimizer.
-        encoder_scheduler: Its learning rate scheduler, stepped once per round.
+        encoder_scheduler: Its learning rate scheduler, stepped once per step.
         encoder_clip: Largest norm of its gradient, None for no clipping.
         generator_optimizer: The generator's optimizer.
         discriminator_optimizer: The discriminator's optimizer.
         kwargs: As of ``GAN``.
 
     Raises:
-        SettingError: ``gamma`` is negative, or the discriminator has no features.
+        ConfigError: ``gamma`` is negative, or the discriminator has no features.
     """
 
     sample_wise = False  # the samples are compared with their images too, whatever a trick does to their logits
@@ -69,10 +69,10 @@ class VAEGAN(Variational, GAN):
         kwargs |= {"generator_optimizer": generator_optimizer, "discriminator_optimizer": discriminator_optimizer}
         super().__init__(generator, encoder, discriminator, **kwargs)
         if gamma < 0:
-            raise SettingError("gamma", gamma, "must be 0 or more")
+            raise ConfigError("gamma", gamma, "must be 0 or more")
         if not callable(getattr(discriminator, "features", None)):
-            remedy = "give it a method features(images): likeness is measured in that layer"
-            raise SettingError("discriminator", type(discriminator).__name__, remedy)
+            hint = "give it a method features(images): likeness is measured in that layer"
+            raise ConfigError("discriminator", type(discriminator).__name__, hint)
         self.gamma = gamma
         self.encoder_optimizer = encoder_optimizer
         self.encoder_scheduler, self.encoder_clip = encoder_scheduler, encoder_clip

@@ -4,12 +4,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lightning_gans.core import JointGAN
-from lightning_gans.errors import SettingError
-from lightning_gans.losses import wasserstein_generator_loss
+from lightning_gans.engine import BidirectionalGAN
+from lightning_gans.errors import ConfigError
+from lightning_gans.objectives import wasserstein_generator_loss
 
 
-class VEEGAN(JointGAN):
+class VEEGAN(BidirectionalGAN):
     """A reconstructor F maps samples back to noise: modes that G drops would not be mapped to all of the noise.
 
         L_D  = -E_x[log D(x, F(x))] - E_z[log(1 - D(G(z), z))]
@@ -28,7 +28,7 @@ class VEEGAN(JointGAN):
         kwargs: As of ``GAN``; the generator's settings (optimizer, clip, ...) are of generator and encoder.
 
     Raises:
-        SettingError: ``reconstruction_weight`` is negative.
+        ConfigError: ``reconstruction_weight`` is negative.
     """
 
     sample_wise = False  # the samples count for the reconstructor too, whatever a trick does to their logits
@@ -44,7 +44,7 @@ class VEEGAN(JointGAN):
     ) -> None:
         super().__init__(generator, encoder, discriminator, **kwargs)
         if reconstruction_weight < 0:
-            raise SettingError("reconstruction_weight", reconstruction_weight, "must be 0 or more; the paper has 1")
+            raise ConfigError("reconstruction_weight", reconstruction_weight, "must be 0 or more; the paper has 1")
         self.reconstruction_weight = reconstruction_weight
 
     def generator_loss(self, batch: Any) -> Tensor:

@@ -6,9 +6,9 @@ from typing import Any
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
-from lightning_gans.core import GAN, Player
-from lightning_gans.errors import SettingError
-from lightning_gans.losses import wasserstein_discriminator_loss, wasserstein_generator_loss
+from lightning_gans.engine import GAN, Player
+from lightning_gans.errors import ConfigError
+from lightning_gans.objectives import wasserstein_discriminator_loss, wasserstein_generator_loss
 from lightning_gans.regularizers import clip_weights_
 
 RMSPROP: Any = {"class_path": "torch.optim.RMSprop", "init_args": {"lr": 5e-5}}
@@ -55,7 +55,7 @@ class WGAN(GAN):
             **kwargs,
         )
         if clip_value <= 0:
-            raise SettingError("clip_value", clip_value, "must be positive; the paper uses 0.01")
+            raise ConfigError("clip_value", clip_value, "must be positive; the paper uses 0.01")
         self.clip_value = clip_value
 
     def players(self) -> list[Player]:

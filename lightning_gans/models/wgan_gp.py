@@ -6,9 +6,9 @@ import torch
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
-from lightning_gans.core import GAN
-from lightning_gans.errors import SettingError
-from lightning_gans.losses import wasserstein_discriminator_loss, wasserstein_generator_loss
+from lightning_gans.engine import GAN
+from lightning_gans.errors import ConfigError
+from lightning_gans.objectives import wasserstein_discriminator_loss, wasserstein_generator_loss
 from lightning_gans.regularizers import gradient_penalty, require_sample_wise
 
 ADAM: Any = {"class_path": "torch.optim.Adam", "init_args": {"lr": 1e-4, "betas": [0.0, 0.9]}}
@@ -33,7 +33,7 @@ class WGANGP(GAN):
         kwargs: As of ``GAN``.
 
     Raises:
-        SettingError: ``gp_weight`` is negative, or the critic has batch norm.
+        ConfigError: ``gp_weight`` is negative, or the critic has batch norm.
     """
 
     log_odds = False
@@ -58,7 +58,7 @@ class WGANGP(GAN):
             **kwargs,
         )
         if gp_weight < 0:
-            raise SettingError("gp_weight", gp_weight, "must be 0 or more; the paper uses 10")
+            raise ConfigError("gp_weight", gp_weight, "must be 0 or more; the paper uses 10")
         require_sample_wise(discriminator)
         self.gp_weight = gp_weight
 

@@ -23,7 +23,7 @@ class CoupledGenerator(nn.Module):
         classes: Number of domains K.
 
     Raises:
-        SettingError: An impossible shape or size.
+        ConfigError: An impossible shape or size.
 
     Example:
         >>> generator = CoupledGenerator(16, (1, 8, 8), width=4)
@@ -58,7 +58,7 @@ class CoupledDiscriminator(nn.Module):
         classes: Number of domains K.
 
     Raises:
-        SettingError: An impossible shape or size.
+        ConfigError: An impossible shape or size.
 
     Example:
         >>> discriminator = CoupledDiscriminator((1, 8, 8), width=4)

@@ -13,7 +13,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from lightning_gans.errors import SettingError
+from lightning_gans.errors import ConfigError
 from lightning_gans.networks.minibatch import Statistics
 from lightning_gans.networks.shapes import halvings, image_size, positive, with_labels
 from lightning_gans.networks.spectral import spectrally_normalized
@@ -29,7 +29,7 @@ class DCGANGenerator(nn.Module):
         classes: Number of classes; labels join the latents as one-hot vectors. 0 for a network without labels.
 
     Raises:
-        SettingError: An impossible shape or size.
+        ConfigError: An impossible shape or size.
 
     Example:
         >>> import torch
@@ -77,7 +77,7 @@ class DCGANDiscriminator(nn.Module):
         statistics: Builds a layer before the last one that compares the samples of a batch; None for none.
 
     Raises:
-        SettingError: An impossible shape or size.
+        ConfigError: An impossible shape or size.
 
     Example:
         >>> import torch
@@ -98,7 +98,7 @@ class DCGANDiscriminator(nn.Module):
         super().__init__()
         positive(width=width, outputs=outputs)
         if batch_norm and spectral_norm:
-            raise SettingError("spectral_norm", True, "needs batch_norm: false, whose scale would undo it")
+            raise ConfigError("spectral_norm", True, "needs batch_norm: false, whose scale would undo it")
         channels, side = image_size(image_shape)
         sides = halvings(side)
         self.classes = classes

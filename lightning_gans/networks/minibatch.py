@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from lightning_gans.errors import SettingError
+from lightning_gans.errors import ConfigError
 from lightning_gans.networks.shapes import positive
 
 
@@ -51,7 +51,7 @@ class MinibatchDiscrimination(MinibatchLayer):
         size: C.
 
     Raises:
-        SettingError: A size is not positive.
+        ConfigError: A size is not positive.
 
     Example:
         >>> layer = MinibatchDiscrimination((3,), kernels=2, size=4)
@@ -84,7 +84,7 @@ class MinibatchStdDev(MinibatchLayer):
             when None, as in the paper.
 
     Raises:
-        SettingError: ``group`` is less than 2; a batch does not divide into groups.
+        ConfigError: ``group`` is less than 2; a batch does not divide into groups.
 
     Example:
         >>> layer = MinibatchStdDev((1,))
@@ -97,7 +97,7 @@ class MinibatchStdDev(MinibatchLayer):
 
     def __init__(self, shape: Sequence[int], group: int | None = None) -> None:
         if group is not None and group < 2:
-            raise SettingError("group", group, "samples are compared with others: 2 or more, or null for the batch")
+            raise ConfigError("group", group, "samples are compared with others: 2 or more, or null for the batch")
         super().__init__(shape)
         self.group = group
 
@@ -105,7 +105,7 @@ class MinibatchStdDev(MinibatchLayer):
         """Features (N, C, ...) with that number, (N, C + 1, ...)."""
         group = len(features) if self.group is None else self.group
         if len(features) % group:
-            raise SettingError("group", group, f"a batch of {len(features)} does not divide into groups")
+            raise ConfigError("group", group, f"a batch of {len(features)} does not divide into groups")
         whole = features.to(torch.promote_types(features.dtype, torch.float32))  # small variances are 0 in half of it
         groups = whole.flatten(1).unflatten(0, (-1, group))  # (N / group, group, A)
         # Not std(): the root of 0, where all samples are alike, has no derivative.

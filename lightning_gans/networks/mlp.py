@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lightning_gans.errors import SettingError
+from lightning_gans.errors import ConfigError
 from lightning_gans.networks.minibatch import Statistics
 from lightning_gans.networks.shapes import positive, with_labels
 
@@ -29,7 +29,7 @@ class MLPGenerator(nn.Module):
         activation: Of hidden layers; ReLU when None.
 
     Raises:
-        SettingError: A size is missing or not positive.
+        ConfigError: A size is missing or not positive.
 
     Example:
         >>> import torch
@@ -77,7 +77,7 @@ class MLPDiscriminator(nn.Module):
         activation: Of hidden layers; leaky ReLU of slope 0.2 when None.
 
     Raises:
-        SettingError: A size is missing or not positive.
+        ConfigError: A size is missing or not positive.
 
     Example:
         >>> import torch
@@ -117,12 +117,12 @@ class MLPDiscriminator(nn.Module):
         """The last hidden layer, (N, D).
 
         Raises:
-            SettingError: What is judged are other latents than the network was told of.
+            ConfigError: What is judged are other latents than the network was told of.
         """
         labeled = bool(rest) and not rest[-1].is_floating_point()
         codes, labels = (rest[:-1], rest[-1]) if labeled else (rest, None)
         if (size := sum(part[0].numel() for part in codes)) != self.codes:
-            raise SettingError("codes", self.codes, f"the discriminator is shown latents of size {size}; tell it so")
+            raise ConfigError("codes", self.codes, f"the discriminator is shown latents of size {size}; tell it so")
         judged = torch.cat([part.flatten(1) for part in (samples, *codes)], dim=1)
         hidden: Tensor = self.hidden(with_labels(judged, labels, self.classes))
         return hidden
@@ -159,7 +159,7 @@ class Maxout(nn.Module):
         pieces: Number of linear functions of each output.
 
     Raises:
-        SettingError: A size is not positive.
+        ConfigError: A size is not positive.
     """
 
     def __init__(self, before: int, after: int, pieces: int = 5) -> None:
@@ -188,7 +188,7 @@ class MaxoutDiscriminator(MLPDiscriminator):
         kwargs: As of ``MLPDiscriminator``, but ``activation``: maxout is one.
 
     Raises:
-        SettingError: As ``MLPDiscriminator``, or an activation is given.
+        ConfigError: As ``MLPDiscriminator``, or an activation is given.
 
     Example:
         >>> import torch
@@ -206,7 +206,7 @@ class MaxoutDiscriminator(MLPDiscriminator):
         self.pieces = pieces
         super().__init__(image_shape, hidden, **kwargs)
         if self.activation is not None:
-            raise SettingError("activation", self.activation, "maxout is one; leave it out")
+            raise ConfigError("activation", self.activation, "maxout is one; leave it out")
 
     def block(self, before: int, after: int) -> list[nn.Module]:
         """A hidden layer."""
@@ -215,7 +215,7 @@ class MaxoutDiscriminator(MLPDiscriminator):
 
 def _checked(image_shape: Sequence[int] | None) -> tuple[int, ...]:
     if not image_shape or min(image_shape) < 1:
-        raise SettingError("image_shape", image_shape, "give the shape of one sample, such as (1, 28, 28) or (2,)")
+        raise ConfigError("image_shape", image_shape, "give the shape of one sample, such as (1, 28, 28) or (2,)")
     return tuple(image_shape)
 
 

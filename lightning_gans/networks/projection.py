@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lightning_gans.errors import SettingError
+from lightning_gans.errors import ConfigError
 from lightning_gans.networks.spectral import SpectralNorm
 
 
@@ -19,7 +19,7 @@ class ProjectionDiscriminator(nn.Module):
         num_classes: Number of classes.
 
     Raises:
-        SettingError: The discriminator does not show its features.
+        ConfigError: The discriminator does not show its features.
 
     Example:
         >>> import torch
@@ -32,8 +32,8 @@ class ProjectionDiscriminator(nn.Module):
     def __init__(self, body: Any, num_classes: int) -> None:
         super().__init__()
         if missing := [name for name in ("features", "feature_dim", "head") if not hasattr(body, name)]:
-            remedy = f"has no {missing[0]}; a projection needs features(x), their feature_dim, and head(features)"
-            raise SettingError("discriminator", type(body).__name__, remedy)
+            hint = f"has no {missing[0]}; a projection needs features(x), their feature_dim, and head(features)"
+            raise ConfigError("discriminator", type(body).__name__, hint)
         self.body = body
         self.embedding = SpectralNorm(nn.Embedding(num_classes, body.feature_dim))
 

@@ -23,7 +23,7 @@ class ResNetGenerator(nn.Module):
         width: Channels of all maps; 256 in the paper.
 
     Raises:
-        SettingError: An impossible shape or size.
+        ConfigError: An impossible shape or size.
 
     Example:
         >>> import torch
@@ -58,7 +58,7 @@ class ResNetDiscriminator(nn.Module):
         spectral_norm: Whether every layer is spectrally normalized, as in the paper.
 
     Raises:
-        SettingError: An impossible shape or size.
+        ConfigError: An impossible shape or size.
 
     Example:
         >>> import torch

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lightning_gans.errors import SettingError
+from lightning_gans.errors import ConfigError
 
 
 def image_size(image_shape: Sequence[int] | None, smallest: int = 8, largest: int = 128) -> tuple[int, int]:
@@ -18,20 +18,20 @@ def image_size(image_shape: Sequence[int] | None, smallest: int = 8, largest: in
         largest: Largest side.
 
     Raises:
-        SettingError: Not given, not square, or out of range.
+        ConfigError: Not given, not square, or out of range.
 
     Example:
         >>> image_size((3, 32, 32))
         (3, 32)
     """
     if image_shape is None:
-        raise SettingError(
+        raise ConfigError(
             "image_shape", None, "give (channels, height, width); the command line takes it from the data"
         )
     shape = tuple(image_shape)
     if len(shape) != 3 or shape[1] != shape[2] or shape[0] < 1 or not smallest <= shape[1] <= largest:
         rule = f"must be (channels, side, side) with a side from {smallest} to {largest}; resize the images"
-        raise SettingError("image_shape", shape, rule)
+        raise ConfigError("image_shape", shape, rule)
     return shape[0], shape[1]
 
 
@@ -52,11 +52,11 @@ def positive(**settings: int) -> None:
     """Check that sizes of a network are positive.
 
     Raises:
-        SettingError: One is not; names it.
+        ConfigError: One is not; names it.
     """
     for name, value in settings.items():
         if value < 1:
-            raise SettingError(name, value, "must be positive")
+            raise ConfigError(name, value, "must be positive")
 
 
 def with_labels(features: Tensor, labels: Tensor | None, classes: int) -> Tensor:
@@ -71,7 +71,7 @@ def with_labels(features: Tensor, labels: Tensor | None, classes: int) -> Tensor
         (N, D + K).
 
     Raises:
-        SettingError: Labels are missing, or there are labels and no classes, or they are no labels but latents.
+        ConfigError: Labels are missing, or there are labels and no classes, or they are no labels but latents.
 
     Example:
         >>> with_labels(torch.zeros(2, 1), torch.tensor([1, 0]), 2)
@@ -79,10 +79,10 @@ def with_labels(features: Tensor, labels: Tensor | None, classes: int) -> Tensor
                 [0., 1., 0.]])
     """
     if labels is not None and labels.is_floating_point():
-        remedy = "it knows labels, but no latents; take one that does, such as MLPDiscriminator"
-        raise SettingError("discriminator", "images and latents", remedy)
+        hint = "it knows labels, but no latents; take one that does, such as MLPDiscriminator"
+        raise ConfigError("discriminator", "images and latents", hint)
     if (labels is None) != (classes == 0):
-        raise SettingError("classes", classes, "a network with classes takes labels, and one without takes none")
+        raise ConfigError("classes", classes, "a network with classes takes labels, and one without takes none")
     if labels is None:
         return features
     return torch.cat([features, F.one_hot(labels, classes).to(features.dtype)], dim=1)

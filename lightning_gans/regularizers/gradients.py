@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext
 import torch
 from torch import Tensor, nn
 
-from lightning_gans.errors import SettingError
+from lightning_gans.errors import ConfigError
 
 Judge = Callable[..., Tensor]
 """From what a discriminator judges (images, or images and labels, ...) to logits (N, ...)."""
@@ -80,14 +80,14 @@ def require_sample_wise(discriminator: nn.Module) -> None:
         discriminator: The network.
 
     Raises:
-        SettingError: It has batch norm, or a layer that is ``batch_wise``: a sample's logits depend on the others.
+        ConfigError: It has batch norm, or a layer that is ``batch_wise``: a sample's logits depend on the others.
     """
     for name, module in discriminator.named_modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm) or getattr(module, "batch_wise", False):
             kind = f"{type(module).__name__} at {name!r}"
             without = "leave that layer out" if getattr(module, "batch_wise", False) else "batch_norm: false"
-            remedy = f"a gradient penalty needs one that judges each sample by itself ({without})"
-            raise SettingError("discriminator", kind, remedy)
+            hint = f"a gradient penalty needs one that judges each sample by itself ({without})"
+            raise ConfigError("discriminator", kind, hint)
 
 
 def _mixed(real: Sequence[Tensor], fake: Sequence[Tensor], alpha: Tensor) -> list[Tensor]:

@@ -12,7 +12,7 @@ import torch
 import yaml
 from torch import nn
 
-from lightning_gans.core import Uniform
+from lightning_gans.engine import Uniform
 from lightning_gans.data import Grid2D, Ring2D
 from lightning_gans.networks import DCGANGenerator, MaxoutDiscriminator
 from lightning_gans.tricks import R1
@@ -186,7 +186,7 @@ def test_a_run_that_fails_says_why(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--protocol", "points", "--rounds", "100"], "--rounds 100: the rates of protocols/points fall to 0 in 25000"),
+        (["--protocol", "points", "--steps", "100"], "--steps 100: the rates of protocols/points fall to 0 in 25000"),
         (["--data", "stacked_mnist"], "--data stacked_mnist: protocols/pacgan is for ring and grid"),
         (["--protocol", "stacked_mnist", "--root", "nowhere"], "nowhere"),
     ],

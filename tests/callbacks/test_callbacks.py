@@ -10,10 +10,10 @@ from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from lightning_gans import GAN
-from lightning_gans.callbacks import GameCheckpoint, MetricsCallback, SampleGrid
+from lightning_gans.callbacks import StepCheckpoint, MetricsCallback, SampleGrid
 from lightning_gans.data import Digits
-from lightning_gans.errors import SettingError
-from lightning_gans.features import DigitsFeatures
+from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.features import DigitsFeatures
 from lightning_gans.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 
 FID = "metrics/fid_digits"
@@ -34,14 +34,14 @@ def model(**kwargs):
     return GAN(DCGANGenerator(4, (1, 8, 8), width=4), DCGANDiscriminator((1, 8, 8), width=4), **kwargs)
 
 
-def trainer(rounds, *callbacks, **kwargs):
+def trainer(steps, *callbacks, **kwargs):
     quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
-    settings = {**quiet, "max_steps": rounds, "max_epochs": -1, "enable_checkpointing": False, **kwargs}
+    settings = {**quiet, "max_steps": steps, "max_epochs": -1, "enable_checkpointing": False, **kwargs}
     return Trainer(callbacks=list(callbacks), **settings)
 
 
 def metrics(**kwargs):
-    return MetricsCallback(DigitsFeatures(), **{"every_n_rounds": 4, "num_samples": 32, **kwargs})
+    return MetricsCallback(DigitsFeatures(), **{"every_n_steps": 4, "num_samples": 32, **kwargs})
 
 
 class Watched(MetricsCallback):
@@ -55,7 +55,7 @@ class Watched(MetricsCallback):
 
 
 def test_metrics_with_a_plain_loader():
-    judged = Watched(every_n_rounds=4)
+    judged = Watched(every_n_steps=4)
     run = trainer(10, judged)
     run.fit(model(), loader())
     assert judged.judged == [0, 4, 8, 10]
@@ -81,13 +81,13 @@ def test_metrics_need_real_images():
         def __iter__(self):
             return iter(torch.zeros(64, 1, 8, 8))
 
-    with pytest.raises(SettingError, match="pass the data set"):
+    with pytest.raises(ConfigError, match="pass the data set"):
         trainer(2, metrics()).fit(model(), DataLoader(Stream(), batch_size=16))
 
 
-@pytest.mark.parametrize("wrong", [{"every_n_rounds": -1}, {"num_samples": 1}, {"batch_size": 0}])
+@pytest.mark.parametrize("wrong", [{"every_n_steps": -1}, {"num_samples": 1}, {"batch_size": 0}])
 def test_metrics_refuse_impossible_settings(wrong):
-    with pytest.raises(SettingError, match=next(iter(wrong))):
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
         metrics(**wrong)
 
 
@@ -98,7 +98,7 @@ def test_two_extractors_keep_their_states_apart():
 
 
 def test_second_fit_judges_anew():
-    judged = Watched(every_n_rounds=100)
+    judged = Watched(every_n_steps=100)
     trainer(2, judged).fit(model(), loader())
     trainer(3, judged).fit(model(), loader())
     assert judged.judged == [0, 2, 0, 3]
@@ -106,7 +106,7 @@ def test_second_fit_judges_anew():
 
 def test_lightnings_checkpoint_sees_the_value_of_its_round(tmp_path):
     keep = ModelCheckpoint(tmp_path, "{step}", monitor=FID, save_top_k=-1, every_n_train_steps=4)
-    judged = Watched(every_n_rounds=4)
+    judged = Watched(every_n_steps=4)
     run = trainer(8, judged, keep, enable_checkpointing=True)
     run.fit(model(), loader())
     assert sorted(path.name for path in tmp_path.glob("*.ckpt")) == ["step=4.ckpt", "step=8.ckpt"]
@@ -115,14 +115,14 @@ def test_lightnings_checkpoint_sees_the_value_of_its_round(tmp_path):
 
 def test_early_stopping_sees_the_values():
     stop = EarlyStopping(FID, divergence_threshold=0.0, check_finite=True)  # any value is worse than that: at once
-    run = trainer(1000, metrics(every_n_rounds=2), stop)
+    run = trainer(1000, metrics(every_n_steps=2), stop)
     run.fit(model(), loader())
     assert run.global_step == 6  # at the end of the first epoch
 
 
 def test_checkpoint_keeps_best_and_last(tmp_path):
-    keep = GameCheckpoint(FID, dirpath=str(tmp_path / "kept"), every_n_rounds=3)
-    judged = Watched(every_n_rounds=2)
+    keep = StepCheckpoint(FID, dirpath=str(tmp_path / "kept"), every_n_steps=3)
+    judged = Watched(every_n_steps=2)
     trainer(7, judged, keep, enable_checkpointing=True).fit(model(), loader())
     best, last = (torch.load(tmp_path / f"kept/{name}.ckpt", weights_only=True) for name in ("best", "last"))
     assert last["global_step"] == 7
@@ -132,32 +132,32 @@ def test_checkpoint_keeps_best_and_last(tmp_path):
 
 
 def test_checkpoint_saves_by_time(tmp_path):
-    keep = GameCheckpoint(every_n_rounds=10**6, every=timedelta(0), dirpath=str(tmp_path))
+    keep = StepCheckpoint(every_n_steps=10**6, every=timedelta(0), dirpath=str(tmp_path))
     saved = []
     keep._save_last_checkpoint = lambda run, _: saved.append(run.global_step)
     trainer(3, keep, enable_checkpointing=True).fit(model(), loader())
     assert saved == [1, 2, 3, 3]
 
 
-@pytest.mark.filterwarnings("ignore:.*exists and is not empty", "ignore:resumed after round")
+@pytest.mark.filterwarnings("ignore:.*exists and is not empty", "ignore:resumed after step")
 def test_checkpoint_state_follows_a_moved_folder(tmp_path):
-    first = GameCheckpoint(FID, dirpath=str(tmp_path / "old"))
-    trainer(4, metrics(every_n_rounds=2), first, enable_checkpointing=True).fit(model(), loader())
+    first = StepCheckpoint(FID, dirpath=str(tmp_path / "old"))
+    trainer(4, metrics(every_n_steps=2), first, enable_checkpointing=True).fit(model(), loader())
     score = first.best_model_score
     (tmp_path / "old").rename(tmp_path / "new")
-    second = GameCheckpoint(FID, dirpath=str(tmp_path / "new"), every_n_rounds=7)
+    second = StepCheckpoint(FID, dirpath=str(tmp_path / "new"), every_n_steps=7)
     last = tmp_path / "new/last.ckpt"
-    trainer(5, metrics(every_n_rounds=100), second, enable_checkpointing=True).fit(model(), loader(), ckpt_path=last)
+    trainer(5, metrics(every_n_steps=100), second, enable_checkpointing=True).fit(model(), loader(), ckpt_path=last)
     assert second.best_model_score <= score
     assert second.best_model_path == str(tmp_path / "new/best.ckpt")
     assert not (tmp_path / "old").exists()
 
 
 def test_sample_grid_draws_when_due_and_at_the_end(tmp_path):
-    grid = SampleGrid(every_n_rounds=2, num=4)
+    grid = SampleGrid(every_n_steps=2, num=4)
     trainer(5, grid, default_root_dir=tmp_path / "run").fit(model(), loader())
-    assert sorted(p.name for p in (tmp_path / "run/samples").iterdir()) == [f"round_{n:09d}.png" for n in (2, 4, 5)]
-    trainer(2, SampleGrid(every_n_rounds=0), default_root_dir=tmp_path / "none").fit(model(), loader())
+    assert sorted(p.name for p in (tmp_path / "run/samples").iterdir()) == [f"step{n:09d}.png" for n in (2, 4, 5)]
+    trainer(2, SampleGrid(every_n_steps=0), default_root_dir=tmp_path / "none").fit(model(), loader())
     assert not (tmp_path / "none/samples").exists()
 
 
@@ -165,25 +165,25 @@ def test_sample_grid_draws_the_same_latents(tmp_path):
     still = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.0}}
     generator, discriminator = MLPGenerator(4, (1, 8, 8), (8,)), MLPDiscriminator((1, 8, 8), (8,))
     frozen = GAN(generator, discriminator, generator_optimizer=still, discriminator_optimizer=still)
-    trainer(4, SampleGrid(every_n_rounds=2, num=4), default_root_dir=tmp_path).fit(frozen, loader())
-    two, four = ((tmp_path / f"samples/round_{n:09d}.png").read_bytes() for n in (2, 4))
+    trainer(4, SampleGrid(every_n_steps=2, num=4), default_root_dir=tmp_path).fit(frozen, loader())
+    two, four = ((tmp_path / f"samples/step{n:09d}.png").read_bytes() for n in (2, 4))
     assert two == four
 
 
 def test_files_lie_in_the_loggers_folder_by_default(tmp_path):
     logger = CSVLogger(tmp_path / "logs")
-    trainer(2, SampleGrid(num=4), GameCheckpoint(), logger=logger, enable_checkpointing=True).fit(model(), loader())
+    trainer(2, SampleGrid(num=4), StepCheckpoint(), logger=logger, enable_checkpointing=True).fit(model(), loader())
     assert [p.parent.parent.name for p in tmp_path.rglob("last.ckpt")] == ["version_0"]
-    assert [p.parent.parent.name for p in tmp_path.rglob("round_*.png")] == ["version_0"]
+    assert [p.parent.parent.name for p in tmp_path.rglob("step*.png")] == ["version_0"]
 
 
 def test_two_processes_agree_and_do_not_hang(tmp_path):
-    judged, keep = metrics(every_n_rounds=2), GameCheckpoint(FID, dirpath=str(tmp_path / "kept"), every_n_rounds=2)
-    grid = SampleGrid(every_n_rounds=2, num=4)
+    judged, keep = metrics(every_n_steps=2), StepCheckpoint(FID, dirpath=str(tmp_path / "kept"), every_n_steps=2)
+    grid = SampleGrid(every_n_steps=2, num=4)
     spread = {"strategy": "ddp_fork", "devices": 2, "default_root_dir": tmp_path, "enable_checkpointing": True}
     many = trainer(4, judged, grid, keep, **spread)
     many.fit(model(), Digits(batch_size=8))
-    one_judged = metrics(every_n_rounds=2)
+    one_judged = metrics(every_n_steps=2)
     one = trainer(0, one_judged)
     kept = GAN.load_from_checkpoint(
         tmp_path / "kept/last.ckpt",

@@ -8,8 +8,8 @@ import pytest
 import torch
 from lightning.pytorch import Callback
 
-from lightning_gans import SettingError
-from lightning_gans.callbacks import GameCheckpoint
+from lightning_gans import ConfigError
+from lightning_gans.callbacks import StepCheckpoint
 from lightning_gans.callbacks.writing import AtomicCheckpointIO
 from tests.games import gan, points, train
 
@@ -27,26 +27,26 @@ def full_disk():
 
 
 class Fill(Callback):
-    """Fills the disk in a round."""
+    """Fills the disk in a step."""
 
-    def __init__(self, fill, round_):
-        self.fill, self.round = fill, round_
+    def __init__(self, fill, step):
+        self.fill, self.step = fill, step
 
     def on_train_batch_start(self, trainer, *_):
-        if trainer.global_step == self.round:
+        if trainer.global_step == self.step:
             self.fill()
 
 
 def run(folder, *callbacks, **kwargs):
-    keep = GameCheckpoint(monitor=None, dirpath=str(folder), every_n_rounds=5)
+    keep = StepCheckpoint(monitor=None, dirpath=str(folder), every_n_steps=5)
     return train(gan(), 20, callbacks=[keep, *callbacks], enable_checkpointing=True, **kwargs)
 
 
 def test_a_full_disk_leaves_the_last_good_file(tmp_path, full_disk):
-    with pytest.raises(SettingError, match=r"checkpoint='.*last\.ckpt': cannot be written \(File too large\)"):
+    with pytest.raises(ConfigError, match=r"checkpoint='.*last\.ckpt': cannot be written \(File too large\)"):
         run(tmp_path, Fill(full_disk, 12))
     assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
-    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["game"]["round"] == 10
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["game"]["step"] == 10
 
 
 class Occupy(Callback):
@@ -68,14 +68,14 @@ def test_all_processes_hear_of_it(tmp_path):
 
 def test_a_folder_that_nobody_may_write(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(SettingError, match="cannot be written"):
+    with pytest.raises(ConfigError, match="cannot be written"):
         AtomicCheckpointIO().save_checkpoint({}, tmp_path / "file" / "last.ckpt")
 
 
 def test_what_cannot_be_saved_at_all_is_no_matter_of_the_disk(tmp_path):
     with pytest.raises(Exception, match="pickle") as told:
         AtomicCheckpointIO().save_checkpoint({"a": lambda: None}, tmp_path / "last.ckpt")
-    assert not isinstance(told.value, SettingError)
+    assert not isinstance(told.value, ConfigError)
     assert not list(tmp_path.iterdir())
 
 
@@ -111,6 +111,6 @@ def test_memory_does_not_grow(tmp_path):
                 with open("/proc/self/statm") as statm:
                     sizes.append(int(statm.read().split()[1]))
 
-    keep = GameCheckpoint(monitor=None, dirpath=str(tmp_path), every_n_rounds=20)
+    keep = StepCheckpoint(monitor=None, dirpath=str(tmp_path), every_n_steps=20)
     train(gan(), 400, data=points(3200), callbacks=[keep, Resident()], enable_checkpointing=True)
     assert sizes[1] < 1.02 * sizes[0]

@@ -8,17 +8,17 @@ from lightning.pytorch import Trainer
 
 from lightning_gans import GAN
 from lightning_gans.callbacks import MetricsCallback
-from lightning_gans.core import NonFiniteLossError
+from lightning_gans.engine import NonFiniteLossError
 from lightning_gans.data import Digits
-from lightning_gans.features import DigitsFeatures
-from lightning_gans.metrics.kernels import GaussianKernel
+from lightning_gans.evaluation.features import DigitsFeatures
+from lightning_gans.evaluation.metrics.kernels import GaussianKernel
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
 from tests.evaluation.test_commands import MeanLevel
 
 
-def fit(model, rounds, callback):
+def fit(model, steps, callback):
     off = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
-    trainer = Trainer(max_steps=rounds, max_epochs=-1, accelerator="cpu", callbacks=[callback], **off)
+    trainer = Trainer(max_steps=steps, max_epochs=-1, accelerator="cpu", callbacks=[callback], **off)
     trainer.fit(model, datamodule=Digits())
     return trainer
 
@@ -48,7 +48,7 @@ def test_kernel_and_further_metrics_are_objects():
 def test_an_evaluation_names_the_player_that_broke():
     class Broken(GAN):
         def discriminator_loss(self, batch):
-            return super().discriminator_loss(batch) * (math.nan if self.round >= 2 else 1)
+            return super().discriminator_loss(batch) * (math.nan if self.step >= 2 else 1)
 
     with pytest.raises(NonFiniteLossError, match="loss/discriminator=nan"):
-        fit(Broken(*networks()), 30, MetricsCallback(DigitsFeatures(), every_n_rounds=4, num_samples=50))
+        fit(Broken(*networks()), 30, MetricsCallback(DigitsFeatures(), every_n_steps=4, num_samples=50))

@@ -5,10 +5,10 @@ import torch
 from lightning.pytorch import Callback, Trainer
 
 from lightning_gans import GAN
-from lightning_gans.callbacks import GameCheckpoint, MetricsCallback
+from lightning_gans.callbacks import StepCheckpoint, MetricsCallback
 from lightning_gans.data import Digits, Ring2D
-from lightning_gans.errors import Advice, SettingError
-from lightning_gans.features import DigitsFeatures
+from lightning_gans.errors import LightningGANsWarning, ConfigError
+from lightning_gans.evaluation.features import DigitsFeatures
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*exists and is not empty")
@@ -33,9 +33,9 @@ def model():
     return GAN(MLPGenerator(4, (1, 8, 8), (8,)), MLPDiscriminator((1, 8, 8), (8,)))
 
 
-def fit(*callbacks, data, rounds=2, **settings):
+def fit(*callbacks, data, steps=2, **settings):
     off = dict.fromkeys(("logger", "enable_progress_bar", "enable_model_summary"), False)
-    trainer = Trainer(max_steps=rounds, max_epochs=-1, accelerator="cpu", callbacks=list(callbacks), **off)
+    trainer = Trainer(max_steps=steps, max_epochs=-1, accelerator="cpu", callbacks=list(callbacks), **off)
     trainer.fit(model(), datamodule=data, **settings)
     return trainer
 
@@ -45,7 +45,7 @@ def kept(path):
 
 
 def test_features_and_monitor_follow_the_data(tmp_path):
-    callback, keep = MetricsCallback(num_samples=32), GameCheckpoint(dirpath=str(tmp_path / "kept"))
+    callback, keep = MetricsCallback(num_samples=32), StepCheckpoint(dirpath=str(tmp_path / "kept"))
     trainer = fit(callback, keep, data=Digits())
     assert callback.report.protocol["features"] == "digits"
     assert keep.monitor == "metrics/fid_digits"
@@ -56,16 +56,16 @@ def test_features_and_monitor_follow_the_data(tmp_path):
 
 
 def test_given_features_win(tmp_path):
-    callback, keep = MetricsCallback(DigitsFeatures(), num_samples=32), GameCheckpoint("metrics/recall", "max")
+    callback, keep = MetricsCallback(DigitsFeatures(), num_samples=32), StepCheckpoint("metrics/recall", "max")
     fit(callback, keep, data=Unknown())
     assert (callback.report.protocol["features"], keep.monitor) == ("digits", "metrics/recall_digits")
 
 
 def test_without_features_fit_says_so_once_and_keeps_the_last_state(tmp_path):
-    keep = GameCheckpoint(dirpath=str(tmp_path / "kept"))
-    with pytest.warns(Advice, match=r"no metrics.*--metrics.features InceptionFeatures.*train-features") as found:
+    keep = StepCheckpoint(dirpath=str(tmp_path / "kept"))
+    with pytest.warns(LightningGANsWarning, match=r"no metrics.*--metrics.features InceptionFeatures.*train-features") as found:
         trainer = fit(MetricsCallback(num_samples=32), keep, data=Unknown())
-    assert sum(one.category is Advice for one in found) == 1
+    assert sum(one.category is LightningGANsWarning for one in found) == 1
     assert not [name for name in trainer.callback_metrics if name.startswith("metrics/")]
     assert kept(tmp_path / "kept") == {"last.ckpt"}
 
@@ -73,26 +73,26 @@ def test_without_features_fit_says_so_once_and_keeps_the_last_state(tmp_path):
 def test_without_features_there_is_nothing_to_validate():
     trainer = Trainer(accelerator="cpu", callbacks=[MetricsCallback()], logger=False, enable_checkpointing=False)
     for judge in (trainer.validate, trainer.test):
-        with pytest.raises(SettingError, match=r"metrics\.features=None"):
+        with pytest.raises(ConfigError, match=r"metrics\.features=None"):
             judge(model(), Unknown(), verbose=False)
 
 
 def test_a_second_fit_on_other_data_asks_them_anew():
     callback = MetricsCallback(num_samples=32)
     fit(callback, data=Digits())
-    with pytest.warns(Advice):
+    with pytest.warns(LightningGANsWarning):
         fit(callback, data=Unknown())
     assert callback.evaluator is None
     assert callback.report is None
 
 
-@pytest.mark.filterwarnings("ignore:resumed after round")
+@pytest.mark.filterwarnings("ignore:resumed after step")
 def test_a_resumed_run_keeps_its_best(tmp_path):
     folder = str(tmp_path / "kept")
-    first = GameCheckpoint(dirpath=folder)
+    first = StepCheckpoint(dirpath=folder)
     fit(MetricsCallback(num_samples=32), first, data=Digits())
-    second, callback = GameCheckpoint(dirpath=folder), MetricsCallback(num_samples=32)
-    fit(callback, second, data=Digits(), rounds=3, ckpt_path=tmp_path / "kept/last.ckpt")
+    second, callback = StepCheckpoint(dirpath=folder), MetricsCallback(num_samples=32)
+    fit(callback, second, data=Digits(), steps=3, ckpt_path=tmp_path / "kept/last.ckpt")
     assert second.best_model_score <= first.best_model_score
 
 
@@ -101,7 +101,7 @@ def test_some_or_none_of_the_real_images():
     for settings, smoke, expected in (
         ({"num_real": 100}, False, 100),
         ({}, 2, 64),
-        ({"every_n_rounds": 0}, False, None),
+        ({"every_n_steps": 0}, False, None),
     ):
         callback = MetricsCallback(num_samples=64, **settings)
         off = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
@@ -109,19 +109,19 @@ def test_some_or_none_of_the_real_images():
         trainer.fit(model(), datamodule=Digits())
         measured = None if callback.report is None else callback.report.protocol["real"]["count"]
         assert measured == expected
-    with pytest.raises(SettingError, match="num_real=1"):
+    with pytest.raises(ConfigError, match="num_real=1"):
         MetricsCallback(num_real=1)
 
 
 def test_best_is_the_direction_in_which_a_metric_improves(tmp_path):
     for monitor, mode in (("metrics/recall", "max"), ("metrics/fid", "min")):
-        keep = GameCheckpoint(monitor, dirpath=str(tmp_path / mode))
+        keep = StepCheckpoint(monitor, dirpath=str(tmp_path / mode))
         fit(MetricsCallback(num_samples=32), keep, data=Digits())
         assert keep.mode == mode
-    assert GameCheckpoint(save_top_k=3).filename == "best-{step}"
+    assert StepCheckpoint(save_top_k=3).filename == "best-{step}"
     ring = Ring2D(num_samples=200, batch_size=20)
     for monitor, mode in (("metrics/modes", "max"), ("metrics/jsd", "min")):
-        keep = GameCheckpoint(monitor, dirpath=str(tmp_path / f"ring_{mode}"))
+        keep = StepCheckpoint(monitor, dirpath=str(tmp_path / f"ring_{mode}"))
         networks = MLPGenerator(4, (2,), (8,), bounded=False), MLPDiscriminator((2,), (8,))
         trainer = Trainer(max_steps=1, accelerator="cpu", callbacks=[MetricsCallback(num_samples=32), keep], **OFF)
         trainer.fit(GAN(*networks), datamodule=ring)
@@ -129,7 +129,7 @@ def test_best_is_the_direction_in_which_a_metric_improves(tmp_path):
 
 
 class Scored(Callback):
-    """Logs a score each round, and breaks the weights in one of them."""
+    """Logs a score each step, and breaks the weights in one of them."""
 
     def on_train_batch_end(self, trainer, pl_module, *_):
         score = {4: 3.0, 6: 1.0}.get(trainer.global_step)
@@ -141,8 +141,8 @@ class Scored(Callback):
 
 
 def test_restored_weights_do_not_get_the_score_of_the_lost_ones(tmp_path, capsys):
-    keep = GameCheckpoint("score", dirpath=str(tmp_path / "kept"), every_n_rounds=2, restores=1)
-    fit(Scored(), keep, data=Digits(), rounds=7)
-    assert "went back to the weights of round 4" in capsys.readouterr().err
-    assert torch.load(tmp_path / "kept/best.ckpt", weights_only=True)["game"]["round"] == 4
+    keep = StepCheckpoint("score", dirpath=str(tmp_path / "kept"), every_n_steps=2, restores=1)
+    fit(Scored(), keep, data=Digits(), steps=7)
+    assert "went back to the weights of step 4" in capsys.readouterr().err
+    assert torch.load(tmp_path / "kept/best.ckpt", weights_only=True)["game"]["step"] == 4
     assert float(keep.best_model_score) == 3.0

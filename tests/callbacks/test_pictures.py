@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from lightning_gans import GAN, LSGAN, WGAN, ConditionalGAN, HingeGAN, MinimaxGAN
 from lightning_gans.callbacks import SampleGrid, samples
-from lightning_gans.callbacks.points import View, draw_points, field_of, judges_points_of_the_plane
+from lightning_gans.figures.points import View, draw_points, field_of, judges_points_of_the_plane
 from lightning_gans.data import Ring2D
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
 from tests.games import networks, state, train
@@ -94,7 +94,7 @@ def test_training_with_pictures_is_training_without(tmp_path):
     torch.manual_seed(1)
     noisy = Noisy().state_dict()
     trained = []
-    for callbacks in ([], [SampleGrid(every_n_rounds=1, num=8)]):
+    for callbacks in ([], [SampleGrid(every_n_steps=1, num=8)]):
         game = model(discriminator=Noisy())
         game.discriminator.load_state_dict(noisy)
         train(game, 6, callbacks=callbacks, default_root_dir=tmp_path)
@@ -176,14 +176,14 @@ class Recorded(SampleGrid):
 @pytest.fixture
 def pictures(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    return Recorded(monkeypatch, every_n_rounds=2)
+    return Recorded(monkeypatch, every_n_steps=2)
 
 
 def test_a_run_with_modes(pictures):
     data = Ring2D(num_samples=5000)
     game = model()
     train(game, 5, loader=lambda *_: data, callbacks=[pictures])
-    assert [frame["title"] for frame in pictures.drawn] == ["round 2", "round 4", "round 5"]
+    assert [frame["title"] for frame in pictures.drawn] == ["step 2", "step 4", "step 5"]
     assert len({frame["view"] for frame in pictures.drawn}) == 1
     frame = pictures.drawn[-1]
     assert torch.equal(frame["modes"], data.means)
@@ -224,7 +224,7 @@ def test_every_kind_of_points_is_drawn(tmp_path):
         )
     stream = DataLoader(Stream(), batch_size=32)
     train(model(), 1, loader=lambda *_: stream, callbacks=[SampleGrid(num=16)], default_root_dir=tmp_path / "stream")
-    paths = list(tmp_path.rglob("round_*.png"))
+    paths = list(tmp_path.rglob("step*.png"))
     assert len(paths) == 3
     for path in paths:
         with Image.open(path) as picture:

@@ -65,9 +65,9 @@ def command(tmp_path, monkeypatch, capfd):
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory):
-    """A finished run of 500 rounds: its folder, what it printed, and its checkpoints."""
+    """A finished run of 500 steps: its folder, what it printed, and its checkpoints."""
     folder = tmp_path_factory.mktemp("run")
-    process = start(folder, "fit", *TINY, "--trainer.max_steps", "500", "--metrics.every_n_rounds", "200")
+    process = start(folder, "fit", *TINY, "--trainer.max_steps", "500", "--metrics.every_n_steps", "200")
     out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     (path,) = folder.glob("runs/wgan/*")

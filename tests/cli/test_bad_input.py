@@ -27,7 +27,7 @@ def refused(done, *expected):
     ("arguments", "expected"),
     [
         (["--config", "cgan", "--model.num_classes", "3"], ["model.num_classes=3", "the data have 10"]),
-        (["--samples.every_n_rounds", "-1"], ["samples.every_n_rounds=-1", "0 draws nothing"]),
+        (["--samples.every_n_steps", "-1"], ["samples.every_n_steps=-1", "0 draws nothing"]),
         (["--model", "lightning_gans.WGANGPP"], ["did you mean lightning_gans.WGANGP?"]),
         (["--model", "WGNA"], ["model", "'WGNA'", "did you mean WGAN?"]),
         (["--model.class_path", "WGNA"], ["model", "'WGNA'", "did you mean WGAN?"]),
@@ -58,7 +58,7 @@ def refused(done, *expected):
         ([MODEL + "n_critic", "0"], ["n_critic=0"]),
         ([MODEL + "clip_value", "0"], ["clip_value=0", "must be positive"]),
         (["--data.init_args.batch_size", "5000"], ["batch_size=5000", "1797", "smaller"]),
-        (["--metrics.every_n_rounds=-1"], ["metrics.every_n_rounds=-1", "1 or more"]),
+        (["--metrics.every_n_steps=-1"], ["metrics.every_n_steps=-1", "1 or more"]),
         (["--trainer.accelerator", "gpux"], ["accelerator='gpux'", "cpu"]),
         (["--trainer.gradient_clip_val", "1"], ["gradient_clip_val"]),
         (
@@ -149,7 +149,7 @@ def test_non_finite_loss_names_the_player_and_keeps_the_last_good_state(command,
     before = {path: path.read_bytes() for path in tmp_path.glob("here/checkpoints/*.ckpt")}
     assert {path.name for path in before} == {"best.ckpt", "last.ckpt"}
     rate = ["--model.init_args.discriminator_optimizer.init_args.lr", "1e30", MODEL + "clip_value", "1e38"]
-    done = command("fit", *settings, *rate, "--trainer.max_steps", "50", "--metrics.every_n_rounds", "7")
+    done = command("fit", *settings, *rate, "--trainer.max_steps", "50", "--metrics.every_n_steps", "7")
     refused(done, "loss/discriminator", "nan", "learning rate")
     assert {path: path.read_bytes() for path in tmp_path.glob("here/checkpoints/*.ckpt")} == before
     WGAN.load_from_checkpoint(tmp_path / "here/checkpoints/last.ckpt")
@@ -189,7 +189,7 @@ def test_out_of_memory_on_a_gpu(command):
 
 def test_an_error_of_a_spawned_process_is_one_line_too(command):
     """torch hands on the traceback of the process that failed as text."""
-    line = "lightning_gans.errors.SettingError: batch='nan': clean those images"
+    line = "lightning_gans.errors.ConfigError: batch='nan': clean those images"
     text = f"-- Process 1 terminated with the following error:\nTraceback (most recent call last):\n  ...\n{line}\n"
     told = running_error(torch.multiprocessing.ProcessRaisedException(text, 1, 123))
     assert str(told) == "batch='nan': clean those images"

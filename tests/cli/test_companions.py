@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from lightning_gans.cli.overlays import fitting
-from lightning_gans.errors import Advice
+from lightning_gans.errors import LightningGANsWarning
 from tests.cli.conftest import QUIET
 
 SHORT = [*QUIET, "--metrics.num_samples", "64", "--samples.num", "16", "--data.batch_size", "32"]
@@ -26,7 +26,7 @@ def test_fit_resume_sample_evaluate(command, tmp_path, recipe):
         assert picture.width > 8 * 32
     resumed = command("fit", "--ckpt_path", LAST, *QUIET, "--trainer.max_steps", 4)
     assert resumed.code == 0, resumed.err
-    assert torch.load(tmp_path / LAST, weights_only=True)["game"]["round"] == 4
+    assert torch.load(tmp_path / LAST, weights_only=True)["game"]["step"] == 4
     sampled = command("sample", LAST, "--num", 12, "--output", "out", *(["--labels", 3] if recipe == "cvae" else []))
     assert (sampled.code, sampled.err) == (0, "")
     assert len(list((tmp_path / "out/images").glob("*.png"))) == 12
@@ -48,11 +48,11 @@ def test_fit_resume_sample_evaluate(command, tmp_path, recipe):
 def test_points(command, tmp_path, recipe, left_out):
     """The overlay speaks of a GAN's parts: those that there are not are left out, and it is said."""
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", Advice)
+        warnings.simplefilter("always", LightningGANsWarning)
         run = ["--trainer.max_steps", 2, "--model.latent_dim", 2, "--trainer.default_root_dir", "run"]
         fitted = command("fit", "--config", recipe, "--config", "data/ring", *SHORT, *run)
     assert (fitted.code, fitted.err) == (0, "")
-    said = [str(each.message) for each in caught if issubclass(each.category, Advice)]
+    said = [str(each.message) for each in caught if issubclass(each.category, LightningGANsWarning)]
     assert [line.partition(":")[0] for line in said] == ([] if left_out is None else [left_out])
     settings = torch.load(tmp_path / LAST, weights_only=True)["hyper_parameters"]
     assert settings["generator"]["class_path"].endswith("MLPGenerator")
@@ -75,6 +75,6 @@ def test_arguments_that_fit_stay_as_they_are(tmp_path):
     (tmp_path / "own.yaml").write_text("model: {init_args: {generator_optimizer: {init_args: {lr: 1.0e-3}}}}\n")
     args = ["fit", "--model", "GAN", "--config", str(tmp_path / "own.yaml"), "--trainer.logger=false"]
     assert fitting(args) == args
-    with pytest.warns(Advice, match="VAE has no generator_optimizer"):
+    with pytest.warns(LightningGANsWarning, match="VAE has no generator_optimizer"):
         words = fitting(["fit", "--model=VAE", "--config", str(tmp_path / "own.yaml")])
     assert words == ["fit", "--model", "VAE", "--config", "model:\n  init_args: {}\n"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lightning_gans.errors import Advice
+from lightning_gans.errors import LightningGANsWarning
 from tests.cli.conftest import QUIET, TINY
 from tests.data.files import save, write_cifar, write_mnist
 
@@ -36,13 +36,13 @@ def test_overlay(command, data, tmp_path, name):
     width = [] if name in ("ring", "grid") else TINY[2:6]
     overlay = ["--config", CONFIGS / "wgan.yaml", "--config", CONFIGS / f"data/{name}.yaml"]
     overlay += ["--data.num_samples", "200"] if name == "stacked_mnist" else []  # 10,000 are to be measured otherwise
-    with pytest.warns(Advice, match="^no metrics") if name not in FEATURES else nullcontext():
+    with pytest.warns(LightningGANsWarning, match="^no metrics") if name not in FEATURES else nullcontext():
         done = command("fit", *overlay, *width, *SHORT, "--data.batch_size", "10")
     assert (done.code, done.err) == (0, "")
     found = checkpoints(tmp_path)
     assert found.keys() == {"last.ckpt"} | ({"best.ckpt"} if name in FEATURES else set())
     assert (f"fid_{FEATURES.get(name)}" in done.out) == (name in FEATURES)
-    assert found["last.ckpt"]["game"]["round"] == 2
+    assert found["last.ckpt"]["game"]["step"] == 2
 
 
 OWN = [*TINY[:6], "--data", "ImageFolder", "--data.root", "photos", "--data.image_size", "16", "--data.batch_size", "5"]
@@ -64,13 +64,13 @@ def test_a_truncated_image_stops_the_run_unless_it_is_skipped(command, data, tmp
     broken = command("fit", *OWN, *SHORT)
     assert (broken.code, len(broken.err.splitlines())) == (2, 1)
     assert "photos/3.png" in broken.err
-    with pytest.warns(Advice, match=r"^1 of the 10 images in photos cannot be read .*: photos/3\.png$"):
+    with pytest.warns(LightningGANsWarning, match=r"^1 of the 10 images in photos cannot be read .*: photos/3\.png$"):
         assert command("fit", *OWN, *SHORT, "--data.skip_unreadable", "true").code == 0
 
 
 def test_advice_is_one_line_on_the_screen(command):
     command("--help")
-    assert warnings.formatwarning("mind this", Advice, "file.py", 3) == "lightning_gans: mind this\n"
+    assert warnings.formatwarning("mind this", LightningGANsWarning, "file.py", 3) == "lightning_gans: mind this\n"
     assert "file.py" in warnings.formatwarning("mind that", UserWarning, "file.py", 3)
 
 

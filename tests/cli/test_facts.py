@@ -3,7 +3,7 @@
 import pytest
 from jsonargparse import Namespace
 
-from lightning_gans import SettingError
+from lightning_gans import ConfigError
 from lightning_gans.cli.facts import fill_facts, require_fitting
 from lightning_gans.data import Digits
 
@@ -85,7 +85,7 @@ def test_data_that_say_nothing():
 def test_other_images_than_those_of_the_data_are_refused():
     config = recipe("ConditionalGAN", discriminator={"image_shape": [1, 16, 16]})
     fill_facts(config)
-    with pytest.raises(SettingError, match=r"model\.discriminator\.image_shape=\[1, 16, 16\]"):
+    with pytest.raises(ConfigError, match=r"model\.discriminator\.image_shape=\[1, 16, 16\]"):
         require_fitting(config, Digits())
     config.model.init_args.discriminator.init_args.image_shape = [1, 8, 8]
     require_fitting(config, Digits())

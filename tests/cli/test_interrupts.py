@@ -7,15 +7,15 @@ import torch
 from tests.cli.conftest import QUIET, TINY, start
 
 
-@pytest.mark.filterwarnings("ignore:resumed after round")  # mid-epoch: by the nature of an interrupt
+@pytest.mark.filterwarnings("ignore:resumed after step")  # mid-epoch: by the nature of an interrupt
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_save_the_last_state_and_the_run_goes_on(command, tmp_path, number, code):
     endless = [
         "--trainer.max_steps",
         "1000000",
-        "--checkpoint.every_n_rounds",
+        "--checkpoint.every_n_steps",
         "1000000",
-        "--samples.every_n_rounds",
+        "--samples.every_n_steps",
         "5",
     ]
     process = start(tmp_path, "fit", *TINY, *QUIET, *endless)
@@ -35,7 +35,7 @@ def test_signals_save_the_last_state_and_the_run_goes_on(command, tmp_path, numb
     (last,) = tmp_path.glob("runs/wgan/*/checkpoints/last.ckpt")
     reached = torch.load(last, weights_only=True)["global_step"]
     assert reached >= 5
-    assert f"after {reached} rounds; go on with --ckpt_path {last.relative_to(tmp_path)}" in err
+    assert f"after {reached} steps; go on with --ckpt_path {last.relative_to(tmp_path)}" in err
     done = command("fit", *TINY, *QUIET, "--trainer.max_steps", reached + 3, "--ckpt_path", last)
     assert done.code == 0, done.err
     assert torch.load(last, weights_only=True)["global_step"] == reached + 3

@@ -33,7 +33,7 @@ def moves(state):
 
 @pytest.fixture(scope="module")
 def ten(tmp_path_factory):
-    """Ten rounds, in which the generator moved twice, halving its rate each time."""
+    """Ten steps, in which the generator moved twice, halving its rate each time."""
     folder = tmp_path_factory.mktemp("ten")
     with chdir(folder):
         main(["fit", *SHORT, *STEPS, "--trainer.max_steps", "10"])
@@ -43,7 +43,7 @@ def ten(tmp_path_factory):
 
 @pytest.fixture
 def go_on(ten, tmp_path, command):
-    """Ten rounds more: what is printed, and the state reached."""
+    """Ten steps more: what is printed, and the state reached."""
     shutil.copytree(ten, tmp_path / "runs/wgan/before")
     last = tmp_path / "runs/wgan/before/checkpoints/last.ckpt"
 
@@ -63,7 +63,7 @@ def test_given_settings_win_and_are_announced(ten, go_on):
     values = ["--model.n_critic", 2, "--model.clip_value", 0.002, "--data.batch_size", 32, "--seed_everything", 5]
     done = go_on(*lr, *values)
     for line in (
-        "resumed from round 10 with settings that differ from the checkpoint's:",
+        "resumed from step 10 with settings that differ from the checkpoint's:",
         "  seed_everything: 0 -> 5",
         "  trainer.max_steps: 10 -> 20",
         "  model.clip_value: 0.03 -> 0.002",
@@ -140,7 +140,7 @@ def test_nothing_left_to_do_by_epochs(command):
 def test_validate_needs_no_configuration_either(ten, command):
     done = command("validate", "--ckpt_path", ten / "checkpoints/last.ckpt")
     assert (done.code, done.err) == (0, "")
-    assert "Metrics after 10 rounds" in done.out
+    assert "Metrics after 10 steps" in done.out
 
 
 def test_last_is_the_newest_of_this_model_and_a_damaged_one_names_the_next(ten, command, tmp_path):

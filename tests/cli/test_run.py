@@ -55,7 +55,7 @@ def steps(path):
 
 def test_stops_after_max_steps_batches(run, logged):
     content = torch.load(run.last, weights_only=True)
-    assert (content["global_step"], content["game"]["round"]) == (500, 500)
+    assert (content["global_step"], content["game"]["step"]) == (500, 500)
     assert content["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["processed"] == 500
     assert max(logged.series("trainer/global_step")) == 500
 

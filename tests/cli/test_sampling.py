@@ -8,8 +8,8 @@ from PIL import Image
 from lightning_gans import GAN, ConditionalGAN
 from lightning_gans.cli import main
 from lightning_gans.cli.sampling import Wanted, batches
-from lightning_gans.core import Game
-from lightning_gans.core.randomness import mix, slerp
+from lightning_gans.engine import Game
+from lightning_gans.engine.randomness import mix, slerp
 from lightning_gans.images import to_uint8
 from tests.cli.conftest import QUIET
 
@@ -17,7 +17,7 @@ SHORT = [*QUIET, "--trainer.max_steps", "3", "--metrics.num_samples", "64", "--s
 
 
 def trained(tmp_path_factory, *args):
-    """The last checkpoint of three rounds."""
+    """The last checkpoint of three steps."""
     folder = tmp_path_factory.mktemp("trained")
     main(["fit", *args, *SHORT, "--trainer.default_root_dir", str(folder)])
     return folder / "checkpoints/last.ckpt"

@@ -28,13 +28,13 @@ def test_overlay(command, tmp_path, name):
 def test_overlays_add_up(command, tmp_path):
     overlays = [word for name in OVERLAYS for word in ("--config", f"tricks/{name}")]
     assert command("fit", "--config", "gan", *overlays, *SHORT).code == 0
-    assert tricks_of(tmp_path) == ["DiffAugment", "InstanceNoise", "OneSidedLabelSmoothing", "R1", "TopK"]
+    assert tricks_of(tmp_path) == ["DiffAugment", "InstanceNoise", "LabelSmoothing", "R1", "TopK"]
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["wgan", "tricks/label_smoothing"], "tricks='OneSidedLabelSmoothing': needs a loss that is a cross-entropy"),
+        (["wgan", "tricks/label_smoothing"], "tricks='LabelSmoothing': needs a loss that is a cross-entropy"),
         (["gan", "data/ring", "tricks/diffaugment"], "tricks='DiffAugment': changes images"),
         (["dcgan", "tricks/r1"], "batch_norm: false"),
         (["veegan", "tricks/top_k"], "VEEGAN is no mean"),

@@ -11,8 +11,8 @@ import torch
 import torchvision
 
 from lightning_gans.data import CIFAR10, MNIST, FashionMNIST
-from lightning_gans.errors import SettingError
-from lightning_gans.features import MNISTFeatures
+from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.features import MNISTFeatures
 from tests.data.files import idx, write_cifar, write_mnist
 
 ROOT = os.environ.get("LIGHTNING_GANS_DATA")
@@ -46,7 +46,7 @@ def test_features_are_those_that_are_shipped(tmp_path):
 
 @pytest.mark.parametrize("kind", [MNIST, FashionMNIST, CIFAR10])
 def test_missing_files_name_the_folder_and_the_download(tmp_path, kind):
-    with pytest.raises(SettingError, match=rf"root='{tmp_path}'.*--data\.init_args\.download true"):
+    with pytest.raises(ConfigError, match=rf"root='{tmp_path}'.*--data\.init_args\.download true"):
         kind(root=str(tmp_path)).setup()
     assert not list(tmp_path.iterdir())
 
@@ -56,7 +56,7 @@ def test_missing_files_name_the_folder_and_the_download(tmp_path, kind):
 def test_damaged_files_are_named(tmp_path, content, packed):
     raw = write_mnist(tmp_path, packed=packed)
     (raw / f"train-images-idx3-ubyte{'.gz' if packed else ''}").write_bytes(content)
-    with pytest.raises(SettingError, match="train-images-idx3-ubyte is damaged"):
+    with pytest.raises(ConfigError, match="train-images-idx3-ubyte is damaged"):
         MNIST(root=str(tmp_path)).setup()
 
 
@@ -65,9 +65,9 @@ def test_a_download_is_made_only_when_asked_for_and_its_failure_is_one_line(tmp_
         raise RuntimeError("no connection")
 
     monkeypatch.setattr(torchvision.datasets.MNIST, "download", fail)
-    with pytest.raises(SettingError, match="is not there"):
+    with pytest.raises(ConfigError, match="is not there"):
         MNIST(root=str(tmp_path)).setup()
-    with pytest.raises(SettingError, match=r"download=True.*no connection"):
+    with pytest.raises(ConfigError, match=r"download=True.*no connection"):
         MNIST(root=str(tmp_path), download=True).setup()
 
 

@@ -2,9 +2,9 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 
-from lightning_gans import SettingError
+from lightning_gans import ConfigError
 from lightning_gans.data import Digits
-from lightning_gans.features.train import load_digits
+from lightning_gans.evaluation.features.train import load_digits
 from lightning_gans.images import to_uint8
 
 
@@ -73,5 +73,5 @@ def test_the_fingerprint_covers_pixels_and_labels():
     ],
 )
 def test_impossible_settings_are_named(settings, message):
-    with pytest.raises(SettingError, match=message):
+    with pytest.raises(ConfigError, match=message):
         Digits(**settings).setup()

@@ -9,7 +9,7 @@ import lightning_gans.data.folder
 from lightning_gans.batch import labels_of
 from lightning_gans.data import ImageFolder
 from lightning_gans.data.datasets import FileDataset, ImageDataset
-from lightning_gans.errors import Advice, SettingError
+from lightning_gans.errors import LightningGANsWarning, ConfigError
 from lightning_gans.images import to_uint8
 from tests.data.files import save
 
@@ -46,7 +46,7 @@ def test_a_flat_folder_has_no_labels(photos):
     data = ImageFolder(str(photos), 8, batch_size=7)
     (batch,) = list(data.train_dataloader())
     assert (data.num_classes, len(batch)) == (None, 1)
-    with pytest.raises(SettingError, match="needs labels"):
+    with pytest.raises(ConfigError, match="needs labels"):
         labels_of(batch)
 
 
@@ -127,7 +127,7 @@ def truncate(path):
 def test_a_truncated_image_is_named(photos, monkeypatch, workers, kept):
     truncate(photos / "cat/deep/2.jpg")
     monkeypatch.setattr(lightning_gans.data.folder, "_KEPT", 2**30 if kept else 0)
-    with pytest.raises(SettingError, match=r"image='.*cat/deep/2\.jpg'.*truncated.*skip_unreadable"):
+    with pytest.raises(ConfigError, match=r"image='.*cat/deep/2\.jpg'.*truncated.*skip_unreadable"):
         list(ImageFolder(str(photos), 8, num_workers=workers, batch_size=6).train_dataloader())
 
 
@@ -137,7 +137,7 @@ def test_unreadable_images_are_skipped_named_and_counted(photos, monkeypatch, ke
     (photos / "dog/1.PNG").write_text("not an image")
     monkeypatch.setattr(lightning_gans.data.folder, "_KEPT", 2**30 if kept else 0)
     data = ImageFolder(str(photos), 8, skip_unreadable=True, batch_size=4)
-    with pytest.warns(Advice, match=r"^2 of the 6 images in .* left out: .*2\.jpg, .*1\.PNG$"):
+    with pytest.warns(LightningGANsWarning, match=r"^2 of the 6 images in .* left out: .*2\.jpg, .*1\.PNG$"):
         data.setup()
     images, labels = data.train_set.__getitems__(range(4))
     assert (len(images), labels.tolist()) == (4, [0, 0, 1, 1])
@@ -145,28 +145,28 @@ def test_unreadable_images_are_skipped_named_and_counted(photos, monkeypatch, ke
 
 def test_nothing_but_unreadable_images(tmp_path):
     (tmp_path / "1.png").write_text("not an image")
-    with pytest.raises(SettingError, match="none of its 1 images can be read"):
+    with pytest.raises(ConfigError, match="none of its 1 images can be read"):
         ImageFolder(str(tmp_path), skip_unreadable=True).setup()
 
 
 def test_more_than_eight_bits_are_refused(tmp_path):
     Image.fromarray(np.zeros((8, 8), np.uint16)).save(tmp_path / "1.png")
-    with pytest.raises(SettingError, match="convert it to 8 bits"):
+    with pytest.raises(ConfigError, match="convert it to 8 bits"):
         ImageFolder(str(tmp_path), 8, batch_size=1).setup()
 
 
 def test_missing_empty_and_locked_folders(tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     for name, message in (("nowhere", "no such folder"), ("empty", "holds no images")):
-        with pytest.raises(SettingError, match=f"root='.*{name}': {message}"):
+        with pytest.raises(ConfigError, match=f"root='.*{name}': {message}"):
             ImageFolder(str(tmp_path / name))
     save(tmp_path / "locked/1.png")
     monkeypatch.setattr(os, "access", lambda path, how: False)  # who runs tests as root may read everything
-    with pytest.raises(SettingError, match=r"locked.*permissions"):
+    with pytest.raises(ConfigError, match=r"locked.*permissions"):
         ImageFolder(str(tmp_path / "locked"))
 
 
 @pytest.mark.parametrize("wrong", [{"image_size": 0}, {"channels": 2}, {"crop_margin": -1}])
 def test_impossible_settings_are_refused(photos, wrong):
-    with pytest.raises(SettingError, match=next(iter(wrong))):
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
         ImageFolder(str(photos), **wrong)

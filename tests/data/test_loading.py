@@ -27,7 +27,7 @@ class Numbered(Digits):
 
 
 class Recording(GAN):
-    """Remembers which images each round has seen."""
+    """Remembers which images each step has seen."""
 
     def __init__(self):
         torch.manual_seed(0)
@@ -40,10 +40,10 @@ class Recording(GAN):
 
 
 class SaveAt(Callback):
-    """Saves in a hook, after so many rounds."""
+    """Saves in a hook, after so many steps."""
 
-    def __init__(self, path, hook, rounds):
-        self.path, self.rounds = path, rounds
+    def __init__(self, path, hook, steps):
+        self.path, self.rounds = path, steps
         setattr(self, hook, self.save)
 
     def save(self, trainer, *_):
@@ -51,9 +51,9 @@ class SaveAt(Callback):
             trainer.save_checkpoint(self.path)
 
 
-def fit(rounds, *callbacks, workers=0, ckpt=None, batch_size=3, **limits):
+def fit(steps, *callbacks, workers=0, ckpt=None, batch_size=3, **limits):
     off = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
-    settings = {"max_steps": rounds, "max_epochs": -1, "accelerator": "cpu", **limits, **off}
+    settings = {"max_steps": steps, "max_epochs": -1, "accelerator": "cpu", **limits, **off}
     model = Recording()
     trainer = Trainer(callbacks=list(callbacks), **settings)
     trainer.fit(model, datamodule=Numbered(batch_size, workers), ckpt_path=ckpt)
@@ -80,29 +80,29 @@ def test_workers_change_nothing(whole):
 
 
 STOPS = [
-    *(("on_train_batch_end", rounds) for rounds in (2, 4, 6, 8)),  # in an epoch, on its last batch
-    *(("on_train_batch_start", rounds) for rounds in (6, 8)),  # where Ctrl-C saves: one batch is loaded, not trained on
+    *(("on_train_batch_end", steps) for steps in (2, 4, 6, 8)),  # in an epoch, on its last batch
+    *(("on_train_batch_start", steps) for steps in (6, 8)),  # where Ctrl-C saves: one batch is loaded, not trained on
     ("on_train_epoch_end", 8),
-    *(("on_train_end", rounds) for rounds in (2, 4, 6, 8)),  # a run that is prolonged
+    *(("on_train_end", steps) for steps in (2, 4, 6, 8)),  # a run that is prolonged
 ]
 
 
 @pytest.mark.filterwarnings("ignore:.*smaller than the logging")
-@pytest.mark.parametrize(("hook", "rounds"), STOPS, ids=lambda value: str(value).removeprefix("on_train_"))
-def test_a_run_goes_on_with_the_batches_it_would_have_seen(whole, tmp_path, hook, rounds):
+@pytest.mark.parametrize(("hook", "steps"), STOPS, ids=lambda value: str(value).removeprefix("on_train_"))
+def test_a_run_goes_on_with_the_batches_it_would_have_seen(whole, tmp_path, hook, steps):
     path = tmp_path / "stop.ckpt"
-    fit(rounds if hook == "on_train_end" else 10, SaveAt(path, hook, rounds))
-    assert fit(14, ckpt=path) == whole[rounds:]
+    fit(steps if hook == "on_train_end" else 10, SaveAt(path, hook, steps))
+    assert fit(14, ckpt=path) == whole[steps:]
     twice = tmp_path / "again.ckpt"
     fit(11, SaveAt(twice, "on_train_end", 11), ckpt=path)
     assert fit(14, ckpt=twice) == whole[11:]
 
 
-@pytest.mark.parametrize(("hook", "rounds"), [STOPS[2], STOPS[3], STOPS[9]])
-def test_with_workers_it_does_too(whole, tmp_path, hook, rounds):
+@pytest.mark.parametrize(("hook", "steps"), [STOPS[2], STOPS[3], STOPS[9]])
+def test_with_workers_it_does_too(whole, tmp_path, hook, steps):
     path = tmp_path / "stop.ckpt"
-    fit(rounds if hook == "on_train_end" else 10, SaveAt(path, hook, rounds), workers=2)
-    assert fit(14, ckpt=path, workers=2) == whole[rounds:]
+    fit(steps if hook == "on_train_end" else 10, SaveAt(path, hook, steps), workers=2)
+    assert fit(14, ckpt=path, workers=2) == whole[steps:]
 
 
 def test_with_shortened_epochs_it_does_too(tmp_path):

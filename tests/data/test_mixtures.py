@@ -5,7 +5,7 @@ from lightning.pytorch import Trainer
 from lightning_gans import GAN
 from lightning_gans.callbacks import MetricsCallback
 from lightning_gans.data import GaussianMixture2D, Grid2D, Ring2D
-from lightning_gans.errors import SettingError
+from lightning_gans.errors import ConfigError
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
 
 
@@ -60,7 +60,7 @@ def test_seeds_and_settings_have_fingerprints_of_their_own():
     ],
 )
 def test_impossible_mixtures_are_refused(make, message):
-    with pytest.raises(SettingError, match=message):
+    with pytest.raises(ConfigError, match=message):
         make()
 
 

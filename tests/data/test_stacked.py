@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from lightning_gans.data import StackedMNIST
-from lightning_gans.errors import SettingError
-from lightning_gans.features import DigitsFeatures, IdentityFeatures, StackedFeatures
+from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.features import DigitsFeatures, IdentityFeatures, StackedFeatures
 from lightning_gans.images import to_uint8
-from lightning_gans.metrics import ClassCoverage
+from lightning_gans.evaluation.metrics import ClassCoverage
 from tests.data.files import write_mnist
 
 
@@ -47,7 +47,7 @@ def test_a_triple_is_classified_channel_by_channel():
     assert torch.equal(logits.argmax(1), digits[0] * 100 + digits[1] * 10 + digits[2])
     torch.testing.assert_close(logits.exp().sum(1), torch.ones(20))
     assert stacked.fingerprint != StackedFeatures(gray, "pairs", channels=2).fingerprint
-    with pytest.raises(SettingError, match="must be made for gray images"):
+    with pytest.raises(ConfigError, match="must be made for gray images"):
         StackedFeatures(IdentityFeatures(), "points", channels=2)
 
 
@@ -75,7 +75,7 @@ def test_perfect_and_collapsed_samplers():
     collapsed = metric.compute()
     assert float(collapsed["modes"]) == 1
     torch.testing.assert_close(collapsed["reverse_kl"], torch.tensor(1000.0).double().log())
-    with pytest.raises(SettingError, match="gives 1000 logits"):
+    with pytest.raises(ConfigError, match="gives 1000 logits"):
         ClassCoverage(Labels(), 10).update(images[:2])
 
 

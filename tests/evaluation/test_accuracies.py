@@ -10,11 +10,11 @@ from lightning_gans.callbacks import MetricsCallback
 from lightning_gans.cli import main
 from lightning_gans.data import Digits, ImageDataset
 from lightning_gans.data.datasets import BatchedDataset
-from lightning_gans.evaluation import Evaluator, Report, class_accuracy
-from lightning_gans.features import DigitsFeatures, Extractor, Features
+from lightning_gans.evaluation.evaluator import Evaluator, Report, class_accuracy
+from lightning_gans.evaluation.features import DigitsFeatures, Extractor, Features
 from lightning_gans.images import from_uint8, to_uint8
 from lightning_gans.networks import DCGANDiscriminator, DCGANGenerator, MLPEncoder, MLPGenerator
-from lightning_gans.sources import DatasetSource, SampledSource
+from lightning_gans.evaluation.sources import DatasetSource, GeneratedSource
 
 REAL = Digits().reference()
 N = 300
@@ -62,7 +62,7 @@ class Pixels(Extractor):
 
 def figures(model, real=REAL, features=None):
     evaluator = Evaluator(features or DigitsFeatures(), batch_size=64, cache=None)
-    return evaluator.evaluate(SampledSource(model, N), DatasetSource(real)).values
+    return evaluator.evaluate(GeneratedSource(model, N), DatasetSource(real)).values
 
 
 def classifiers_own(images, labels):

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 from torch_fidelity import calculate_metrics
 
-from lightning_gans.evaluation import Evaluator
-from lightning_gans.features import InceptionFeatures
-from lightning_gans.sources import FolderSource
+from lightning_gans.evaluation.evaluator import Evaluator
+from lightning_gans.evaluation.features import InceptionFeatures
+from lightning_gans.evaluation.sources import FolderSource
 from tests.inception import he_initialized
 
 

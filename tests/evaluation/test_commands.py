@@ -12,10 +12,10 @@ from torchmetrics import Metric
 from lightning_gans import WGAN, Game
 from lightning_gans.cli import main
 from lightning_gans.data import Digits, Ring2D
-from lightning_gans.evaluation import Evaluator, Report
-from lightning_gans.features import ClassifierFeatures, DigitsFeatures
-from lightning_gans.metrics.functional import mode_coverage
-from lightning_gans.sources import ArraySource, DatasetSource
+from lightning_gans.evaluation.evaluator import Evaluator, Report
+from lightning_gans.evaluation.features import ClassifierFeatures, DigitsFeatures
+from lightning_gans.evaluation.metrics.functional import mode_coverage
+from lightning_gans.evaluation.sources import ArraySource, DatasetSource
 
 CONFIG = str(Path(__file__).parents[2] / "configs" / "wgan.yaml")
 
@@ -89,7 +89,7 @@ def test_a_checkpoint_is_sampled(capsys):
     error = refused(capsys, *command[:-1], "70", "--baseline", "report.json")
     assert "protocols differ in fake: 60 against 70" in error
     loaded = WGAN.load_from_checkpoint("run/checkpoints/last.ckpt")
-    assert loaded.round == 3
+    assert loaded.step == 3
 
 
 def test_a_data_set_brings_its_own_metrics():

@@ -6,11 +6,11 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch.utils.data import TensorDataset
 
-from lightning_gans import SettingError
+from lightning_gans import ConfigError
 from lightning_gans.data import Digits
-from lightning_gans.evaluation import HIGHER_IS_BETTER, Evaluator, Report, differences
-from lightning_gans.features import DigitsFeatures, Extractor, Features, IdentityFeatures
-from lightning_gans.metrics.functional import (
+from lightning_gans.evaluation.evaluator import HIGHER_IS_BETTER, Evaluator, Report, differences
+from lightning_gans.evaluation.features import DigitsFeatures, Extractor, Features, IdentityFeatures
+from lightning_gans.evaluation.metrics.functional import (
     density_coverage,
     frechet_distance,
     inception_score,
@@ -18,7 +18,7 @@ from lightning_gans.metrics.functional import (
     precision_recall,
     two_sample_accuracy,
 )
-from lightning_gans.sources import DatasetSource
+from lightning_gans.evaluation.sources import DatasetSource
 
 
 def noisy(level=60, n=300, seed=0):
@@ -180,10 +180,10 @@ def test_reports_compare_only_under_the_same_protocol(tmp_path):
     (tmp_path / "report.json").write_text(json.dumps(one.as_dict()))
     assert Report.from_file(tmp_path / "report.json") == one
     (tmp_path / "report.json").write_text("{}")
-    with pytest.raises(SettingError, match="cannot be read as a report"):
+    with pytest.raises(ConfigError, match="cannot be read as a report"):
         Report.from_file(tmp_path / "report.json")
 
 
 def test_too_few_samples_are_named():
-    with pytest.raises(SettingError):
+    with pytest.raises(ConfigError):
         Evaluator(DigitsFeatures(), cache=None).evaluate(fake(n=3), real())

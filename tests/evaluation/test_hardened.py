@@ -11,20 +11,20 @@ from PIL import Image
 from torch.utils.data import TensorDataset
 from torchmetrics import MetricCollection
 
-from lightning_gans import SettingError
+from lightning_gans import ConfigError
 from lightning_gans.data import Digits
-from lightning_gans.evaluation import Evaluator
-from lightning_gans.features import DigitsFeatures, IdentityFeatures
-from lightning_gans.losses.kernels import Kernel, LinearKernel
-from lightning_gans.metrics import FrechetDistance, PrecisionRecall
-from lightning_gans.metrics.functional import (
+from lightning_gans.evaluation.evaluator import Evaluator
+from lightning_gans.evaluation.features import DigitsFeatures, IdentityFeatures
+from lightning_gans.objectives.kernels import Kernel, LinearKernel
+from lightning_gans.evaluation.metrics import FrechetDistance, PrecisionRecall
+from lightning_gans.evaluation.metrics.functional import (
     RealSide,
     density_coverage,
     frechet_distance,
     maximum_mean_discrepancy,
     precision_recall,
 )
-from lightning_gans.sources import ArraySource, DatasetSource, FolderSource
+from lightning_gans.evaluation.sources import ArraySource, DatasetSource, FolderSource
 
 
 def points(n, dim=8, seed=0):
@@ -67,17 +67,17 @@ def test_sixteen_bits_hidden_files_and_links(tmp_path):
     (tmp_path / "linked" / "sub").symlink_to(tmp_path / "a")
     assert len(FolderSource(tmp_path / "a")) == len(FolderSource(tmp_path / "linked")) == 25
     Image.fromarray(np.full((8, 8), 40_000, np.uint16)).save(tmp_path / "a" / "deep.png")
-    with pytest.raises(SettingError, match=r"deep\.png.*convert it to 8 bits"):
+    with pytest.raises(ConfigError, match=r"deep\.png.*convert it to 8 bits"):
         FolderSource(tmp_path / "a")
 
 
 def test_arrays_that_could_be_read_in_two_ways_are_refused(tmp_path):
     for name, shape in (("both", (2, 3, 8, 3)), ("neither", (2, 2, 8, 8))):
         np.save(tmp_path / f"{name}.npy", np.zeros(shape, np.uint8))
-        with pytest.raises(SettingError, match=r"save it as \(N, H, W, C\)"):
+        with pytest.raises(ConfigError, match=r"save it as \(N, H, W, C\)"):
             ArraySource(tmp_path / f"{name}.npy")
     np.savez(tmp_path / "two.npz", np.zeros((2, 8, 8), np.uint8), np.zeros((2, 8, 8), np.uint8))
-    with pytest.raises(SettingError, match="holds 2 arrays"):
+    with pytest.raises(ConfigError, match="holds 2 arrays"):
         ArraySource(tmp_path / "two.npz")
 
 
@@ -174,7 +174,7 @@ def test_floors_are_those_of_a_generator_that_has_not_seen_these_images():
 def failing(rank, world, folder):
     dist.init_process_group("gloo", init_method=f"file://{folder}/init", rank=rank, world_size=world)
     noise = torch.full((30, 2), float("nan"))
-    with pytest.raises(SettingError):
+    with pytest.raises(ConfigError):
         Evaluator(IdentityFeatures(), cache=None).evaluate(
             DatasetSource(TensorDataset(noise)), DatasetSource(TensorDataset(points(40, 2)))
         )

@@ -4,10 +4,10 @@ import torch
 from PIL import Image
 from torch.utils.data import TensorDataset
 
-from lightning_gans import SettingError
+from lightning_gans import ConfigError
 from lightning_gans.data import Digits
 from lightning_gans.images import from_uint8
-from lightning_gans.sources import ArraySource, DatasetSource, FolderSource, SampledSource
+from lightning_gans.evaluation.sources import ArraySource, DatasetSource, FolderSource, GeneratedSource
 
 
 def pixels(n=6, channels=3, side=8, seed=0):
@@ -87,11 +87,11 @@ class Counter:
 
 
 def test_samples_by_index():
-    source = SampledSource(Counter(), 20)
+    source = GeneratedSource(Counter(), 20)
     assert source.images(3, 6)[:, 0, 0, 0].tolist() == [3, 4, 5]
     assert source.protocol()["count"] == 20
-    with pytest.raises(SettingError, match="num_samples=1"):
-        SampledSource(Counter(), 1)
+    with pytest.raises(ConfigError, match="num_samples=1"):
+        GeneratedSource(Counter(), 1)
 
 
 def test_unusable_sources_are_named(tmp_path):
@@ -113,5 +113,5 @@ def test_unusable_sources_are_named(tmp_path):
         (lambda: FolderSource(cut).images(0, 6), r"003\.png.*damaged"),
         (lambda: DatasetSource(TensorDataset(torch.zeros(0, 1, 8, 8))), "at least one image"),
     ):
-        with pytest.raises(SettingError, match=message):
+        with pytest.raises(ConfigError, match=message):
             build()

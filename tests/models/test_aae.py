@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from lightning_gans import AAE, Uniform
-from lightning_gans.callbacks.points import judges_points_of_the_plane
+from lightning_gans.figures.points import judges_points_of_the_plane
 from lightning_gans.networks import MLPDiscriminator, MLPEncoder, MLPGenerator
 from tests.games import SGD, points, same, state, train
 

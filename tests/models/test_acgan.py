@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lightning_gans import ACGAN, SettingError
+from lightning_gans import ACGAN, ConfigError
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
 from lightning_gans.tricks import R1
 from tests.games import labeled, moves, same
@@ -75,7 +75,7 @@ def test_penalties_look_at_the_source_alone():
 
 
 def test_too_few_outputs_are_named():
-    with pytest.raises(SettingError, match=r"discriminator='outputs \(1,\)'.*1 \+ 3"):
+    with pytest.raises(ConfigError, match=r"discriminator='outputs \(1,\)'.*1 \+ 3"):
         acgan(outputs=1).discriminator_loss(labeled(C, 8))
 
 

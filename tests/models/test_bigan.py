@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lightning_gans import ALI, BiGAN, SettingError, Uniform
+from lightning_gans import ALI, BiGAN, ConfigError, Uniform
 from lightning_gans.networks import MLPDiscriminator, MLPEncoder, MLPGenerator
 from tests.games import points, same, state, train
 
@@ -138,7 +138,7 @@ def test_ali_draws_the_latents_that_are_judged():
     assert torch.equal(images, x)
     torch.testing.assert_close(z, mean + log_variance.exp().sqrt() * noise)
     torch.testing.assert_close(model.encode(x), mean)
-    with pytest.raises(SettingError, match="3 outputs"):
+    with pytest.raises(ConfigError, match="3 outputs"):
         ALI(model.generator, MLPEncoder((2,), outputs=Z), model.discriminator).real(x)
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lightning_gans import ConditionalGAN, SettingError
+from lightning_gans import ConditionalGAN, ConfigError
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
 from tests.games import labeled, moves, same
 
@@ -67,5 +67,5 @@ def test_both_networks_are_told_of_classes():
 
 @pytest.mark.parametrize("num_classes", [None, 0])
 def test_data_without_classes_are_named(num_classes):
-    with pytest.raises(SettingError, match=f"num_classes={num_classes}"):
+    with pytest.raises(ConfigError, match=f"num_classes={num_classes}"):
         cgan(num_classes=num_classes)

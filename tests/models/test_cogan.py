@@ -59,7 +59,7 @@ def test_domains_begin_apart():
 
 
 def test_a_move_changes_only_what_its_player_owns():
-    for name, before, after in moves(cogan(), batch(), rounds=1):
+    for name, before, after in moves(cogan(), batch(), steps=1):
         assert same(before["generator"], after["generator"]) == (name == "discriminator")
         assert same(before["discriminator"], after["discriminator"]) == (name == "generator")
 

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from lightning_gans import ConditionalVAE, SettingError
+from lightning_gans import ConditionalVAE, ConfigError
 from lightning_gans.networks import MLPEncoder, MLPGenerator
 from tests.games import loader, points, train
 
@@ -58,7 +58,7 @@ def test_facts_tell_both_networks_of_classes():
 
 
 def test_labels_are_needed():
-    with pytest.raises(SettingError, match="needs labels"):
+    with pytest.raises(ConfigError, match="needs labels"):
         train(cvae(), 1, loader=loader)
-    with pytest.raises(SettingError, match="labels=None"):
+    with pytest.raises(ConfigError, match="labels=None"):
         cvae().reconstruct(points(4))

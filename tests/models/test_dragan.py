@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_gans import DRAGAN, GAN, SettingError
+from lightning_gans import DRAGAN, GAN, ConfigError
 from tests.games import gan, points, train
 
 
@@ -57,10 +57,10 @@ def test_the_penalty_drives_the_slope_to_one():
 
 
 def test_bad_settings_are_named():
-    with pytest.raises(SettingError, match="gp_weight=-1"):
+    with pytest.raises(ConfigError, match="gp_weight=-1"):
         gan(DRAGAN, gp_weight=-1)
-    with pytest.raises(SettingError, match="noise_scale=0"):
+    with pytest.raises(ConfigError, match="noise_scale=0"):
         gan(DRAGAN, noise_scale=0)
     critic = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
-    with pytest.raises(SettingError, match="BatchNorm1d at '1'"):
+    with pytest.raises(ConfigError, match="BatchNorm1d at '1'"):
         DRAGAN(nn.Linear(3, 2), critic, latent_dim=3)

@@ -12,12 +12,12 @@ import yaml
 from lightning.pytorch import Callback, Trainer
 
 from lightning_gans.cli import main
-from lightning_gans.core import compiling
-from tests.core.test_resume import assert_equal
+from lightning_gans.engine import compilation
+from tests.engine.test_resume import assert_equal
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 RECIPES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
-ROUNDS, STOP = 5, 2  # five: whoever moves in every fifth round only moves too
+STEPS, STOP = 5, 2  # five: whoever moves in every fifth step only moves too
 QUICK = ("--trainer.logger", "false", "--data.batch_size", "16")
 OFF = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
 
@@ -31,7 +31,7 @@ def narrow(recipe):
 
 @cache
 def built(recipe, *settings):
-    """The model and the data that the command builds of a recipe, before their first round."""
+    """The model and the data that the command builds of a recipe, before their first step."""
     found = []
     with pytest.MonkeyPatch.context() as patch, suppress(SystemExit):  # how every command ends
         patch.setattr(sys, "argv", ["lightning_gans"])
@@ -41,15 +41,15 @@ def built(recipe, *settings):
     return found[0]
 
 
-def fit(recipe, rounds, *callbacks, settings=(), engine=None, ckpt_path=None, **kwargs):
-    """Play some rounds on a copy, with other settings of the command or, which is quicker, of the engine."""
+def fit(recipe, steps, *callbacks, settings=(), engine=None, ckpt_path=None, **kwargs):
+    """Play some steps on a copy, with other settings of the command or, which is quicker, of the engine."""
     model, data = (copy.deepcopy(each) for each in built(recipe, *settings))
     for name, value in (engine or {}).items():
         assert hasattr(model, name)
         setattr(model, name, value)
     torch.manual_seed(7)
     kwargs = {**OFF, "max_epochs": -1, "accelerator": "cpu", "log_every_n_steps": 2, **kwargs}
-    trainer = Trainer(max_steps=rounds, callbacks=list(callbacks), **kwargs)
+    trainer = Trainer(max_steps=steps, callbacks=list(callbacks), **kwargs)
     trainer.fit(model, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
     return model
 
@@ -73,20 +73,20 @@ class Saved(Callback):
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_stopped_run_goes_on_bit_for_bit(recipe, tmp_path):
     whole, parts = Saved(tmp_path / "stopped.ckpt"), Saved(tmp_path / "unused.ckpt")
-    fit(recipe, ROUNDS, whole)
-    fit(recipe, ROUNDS, parts, ckpt_path=whole.path)
+    fit(recipe, STEPS, whole)
+    fit(recipe, STEPS, parts, ckpt_path=whole.path)
     assert_equal(whole.end, parts.end, recipe)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_any_recipe_plays_points(recipe):
-    model = fit(recipe, ROUNDS, settings=("--config", "data/ring"))
+    model = fit(recipe, STEPS, settings=("--config", "data/ring"))
     assert model.sample(4).shape == (4, 2)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_lower_precision_learns_in_whole_weights(recipe):
-    model = fit(recipe, ROUNDS, precision="bf16-mixed")
+    model = fit(recipe, STEPS, precision="bf16-mixed")
     assert {p.dtype for p in model.parameters()} == {torch.float32}
     assert all(bool(value.isfinite().all()) for value in model.state_dict().values())
     for player, before in zip(model.players(), built(recipe)[0].players(), strict=True):
@@ -96,7 +96,7 @@ def test_lower_precision_learns_in_whole_weights(recipe):
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_chunks_of_a_batch(recipe):
-    model = fit(recipe, ROUNDS, engine={"accumulate": 2})
+    model = fit(recipe, STEPS, engine={"accumulate": 2})
     assert bool(model.sample(4).isfinite().all())
 
 
@@ -117,9 +117,9 @@ def traced(monkeypatch):
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_compiled_equals_uncompiled(recipe, traced):
-    plain = fit(recipe, ROUNDS)
+    plain = fit(recipe, STEPS)
     assert not traced
-    compiled = fit(recipe, ROUNDS, engine={"compiles": True})
+    compiled = fit(recipe, STEPS, engine={"compiles": True})
     assert len(traced) >= 2
     for name, weight in plain.state_dict().items():
         torch.testing.assert_close(compiled.state_dict()[name], weight, rtol=1e-4, atol=1e-5)

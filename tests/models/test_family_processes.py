@@ -9,7 +9,7 @@ import pytest
 import torch
 from lightning.pytorch import Callback
 
-from tests.models.test_family import RECIPES, ROUNDS, fit
+from tests.models.test_family import RECIPES, STEPS, fit
 
 SCRIPT = "from tests.models.test_family_processes import play; play()"
 
@@ -29,7 +29,7 @@ def play():
     """All recipes in turn, in one of two processes; says which it got through."""
     torch.set_num_threads(1)
     for recipe in RECIPES:
-        fit(recipe, ROUNDS, Agree(), strategy="ddp", devices=2)
+        fit(recipe, STEPS, Agree(), strategy="ddp", devices=2)
         print(f"played {recipe}", flush=True)
 
 

@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from lightning_gans import FGAN, GAN, MinimaxGAN, SaddlePointFGAN
-from lightning_gans.core import Prior
-from lightning_gans.losses.divergences import (
+from lightning_gans.engine import Prior
+from lightning_gans.objectives.divergences import (
     KL,
     Alpha,
     GANDivergence,

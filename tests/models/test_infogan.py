@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.distributions import Normal as NormalDistribution
 
-from lightning_gans import InfoGAN, SettingError, Uniform
+from lightning_gans import InfoGAN, ConfigError, Uniform
 from lightning_gans.callbacks.samples import interpolation
-from lightning_gans.core.randomness import Codes, indexed_draw
-from lightning_gans.losses import categorical_information, continuous_information
+from lightning_gans.engine.randomness import Codes, indexed_draw
+from lightning_gans.objectives import categorical_information, continuous_information
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
 from tests.games import points, state, train
 
@@ -172,7 +172,7 @@ def test_bad_settings_are_named():
         ({"continuous_weight": -0.1}, "weights="),
         ({"deviation": 0.0}, "deviation=0"),
     ):
-        with pytest.raises(SettingError, match=said):
+        with pytest.raises(ConfigError, match=said):
             InfoGAN(MLPGenerator(Z, (2,)), MLPDiscriminator((2,)), **{**SMALL, **bad})
-    with pytest.raises(SettingError, match="its codes ask for 6"):
+    with pytest.raises(ConfigError, match="its codes ask for 6"):
         InfoGAN(MLPGenerator(Z, (2,)), MLPDiscriminator((2,)), **SMALL).judge(points(4))

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lightning_gans import LSGAN, SettingError
+from lightning_gans import LSGAN, ConfigError
 from tests.games import gan, points
 
 
@@ -17,5 +17,5 @@ def test_losses_follow_the_equation():
 
 
 def test_equal_targets_are_refused():
-    with pytest.raises(SettingError, match="fake_target=1"):
+    with pytest.raises(ConfigError, match="fake_target=1"):
         gan(LSGAN, fake_target=1.0)

@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_gans import MMDGAN, SettingError
-from lightning_gans.losses.kernels import GaussianKernel, LinearKernel, MedianGaussianKernel, RationalQuadraticKernel
-from lightning_gans.metrics.functional.mmd import maximum_mean_discrepancy
+from lightning_gans import MMDGAN, ConfigError
+from lightning_gans.objectives.kernels import GaussianKernel, LinearKernel, MedianGaussianKernel, RationalQuadraticKernel
+from lightning_gans.evaluation.metrics.functional.mmd import maximum_mean_discrepancy
 from lightning_gans.networks import MLPDiscriminator
 from tests.games import networks, points, train
 
@@ -92,7 +92,7 @@ def test_the_command_line_tells_the_critic_of_16_features():
 
 
 def test_bad_settings_are_named():
-    with pytest.raises(SettingError, match="gp_weight=-1"):
+    with pytest.raises(ConfigError, match="gp_weight=-1"):
         mmd_gan(gp_weight=-1)
-    with pytest.raises(SettingError, match="BatchNorm1d at '1'"):
+    with pytest.raises(ConfigError, match="BatchNorm1d at '1'"):
         MMDGAN(nn.Linear(3, 2), nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4)), latent_dim=3)

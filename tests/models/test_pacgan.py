@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_gans import GAN, PacGAN, SettingError
+from lightning_gans import GAN, PacGAN, ConfigError
 from lightning_gans.cli.facts import told
 from lightning_gans.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator
 from lightning_gans.tricks import Trick
@@ -81,7 +81,7 @@ def test_the_discriminator_is_told_of_packs():
 
 
 def test_two_processes_pack_as_one_does(tmp_path):
-    from tests.core.test_processes import Agree
+    from tests.engine.test_processes import Agree
 
     one = pacgan(4, **PLAYERS)
     train(one, 6, data=points(320), batch_size=32, loader=dealt_loader)
@@ -94,9 +94,9 @@ def test_two_processes_pack_as_one_does(tmp_path):
 
 
 def test_bad_settings_are_named():
-    with pytest.raises(SettingError, match="pack=0"):
+    with pytest.raises(ConfigError, match="pack=0"):
         gan(PacGAN, pack=0)
     told = PacGAN.facts("discriminator", {"image_shape": (1, 8, 8)}, {"pack": 0})
     assert told["image_shape"] == (1, 8, 8)  # so that the discriminator can be built, and the pack be refused
-    with pytest.raises(SettingError, match=r"pack=3: a batch of 32 .* does not divide"):
+    with pytest.raises(ConfigError, match=r"pack=3: a batch of 32 .* does not divide"):
         train(pacgan(3), 1)

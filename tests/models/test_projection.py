@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_gans import ProjectionGAN, SettingError
+from lightning_gans import ProjectionGAN, ConfigError
 from lightning_gans.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -87,5 +87,5 @@ def test_defaults_are_the_paper_s():
 
 
 def test_a_discriminator_that_hides_its_features_is_named():
-    with pytest.raises(SettingError, match="discriminator='Linear': has no features"):
+    with pytest.raises(ConfigError, match="discriminator='Linear': has no features"):
         ProjectionGAN(MLPGenerator(3, (2,), classes=C), nn.Linear(2, 1), num_classes=C)

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lightning_gans import R3GAN, SettingError
+from lightning_gans import R3GAN, ConfigError
 from tests.games import gan, points
 
 
@@ -45,8 +45,8 @@ def test_only_differences_count_and_pairs_are_kept():
 
 
 def test_bad_settings_are_named():
-    with pytest.raises(SettingError, match="gamma=-1"):
+    with pytest.raises(ConfigError, match="gamma=-1"):
         gan(R3GAN, gamma=-1)
     critic = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
-    with pytest.raises(SettingError, match="BatchNorm1d at '1'"):
+    with pytest.raises(ConfigError, match="BatchNorm1d at '1'"):
         R3GAN(nn.Linear(3, 2), critic, latent_dim=3)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_gans import GAN, SNGAN, SettingError
+from lightning_gans import GAN, SNGAN, ConfigError
 from lightning_gans.networks import DCGANDiscriminator, SpectralNorm, spectrally_normalized
 from tests.games import gan, networks, points, same, state, train
 
@@ -71,5 +71,5 @@ def test_checkpoints_and_pickles_carry_the_singular_vectors(tmp_path):
     ("layer", "message"), [(nn.BatchNorm1d(4), "BatchNorm1d at '1'"), (nn.Bilinear(4, 4, 4), "Bilinear at '1'")]
 )
 def test_what_cannot_be_normalized_is_refused_in_one_line(layer, message):
-    with pytest.raises(SettingError, match=message):
+    with pytest.raises(ConfigError, match=message):
         SNGAN(nn.Linear(3, 2), nn.Sequential(nn.Linear(2, 4), layer, nn.Linear(4, 1)), latent_dim=3)

@@ -3,8 +3,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lightning_gans import MinimaxGAN, SettingError, UnrolledGAN
-from lightning_gans.core import InnerSGD
+from lightning_gans import MinimaxGAN, ConfigError, UnrolledGAN
+from lightning_gans.engine import InnerSGD
 from lightning_gans.networks import DCGANDiscriminator, DCGANGenerator
 from lightning_gans.tricks import R1, R2
 from tests.games import SGD, gan, points, same, state, train
@@ -144,12 +144,12 @@ def test_gradient_through_penalties_equals_differences_of_the_loss(trick):
     ],
 )
 def test_bad_settings_are_named(settings, message):
-    with pytest.raises(SettingError, match=message):
+    with pytest.raises(ConfigError, match=message):
         gan(UnrolledGAN, **settings)
 
 
 def test_an_optimizer_that_cannot_be_unrolled_is_refused():
     rms = {"class_path": "torch.optim.RMSprop", "init_args": {"lr": 1e-3}}
-    with pytest.raises(SettingError, match="discriminator_optimizer='RMSprop'"):
+    with pytest.raises(ConfigError, match="discriminator_optimizer='RMSprop'"):
         train(gan(UnrolledGAN, discriminator_optimizer=rms), 1)
     train(gan(UnrolledGAN, discriminator_optimizer=rms, generator_optimizer=SGD, inner_optimizer=InnerSGD(0.01)), 1)

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
-from lightning_gans import VAE, SettingError, Uniform
-from lightning_gans.core import Normal as NormalPrior
+from lightning_gans import VAE, ConfigError, Uniform
+from lightning_gans.engine import Normal as NormalPrior
 from lightning_gans.networks import MLPEncoder, MLPGenerator
 from tests.games import SGD, points, train
 
@@ -120,11 +120,11 @@ def test_noise_follows_the_encoders_variance():
     ],
 )
 def test_impossible_settings_are_named(settings, message):
-    with pytest.raises(SettingError, match=message):
+    with pytest.raises(ConfigError, match=message):
         vae(**settings)
 
 
 def test_an_encoder_without_variances_is_refused():
     model = VAE(MLPGenerator(3, (2,), (16,)), MLPEncoder((2,), (16,), outputs=3))
-    with pytest.raises(SettingError, match="encoder='3 outputs': give it 6"):
+    with pytest.raises(ConfigError, match="encoder='3 outputs': give it 6"):
         train(model, 1)

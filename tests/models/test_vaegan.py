@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.functional import logsigmoid
 
-from lightning_gans import VAEGAN, SettingError, Uniform
+from lightning_gans import VAEGAN, ConfigError, Uniform
 from lightning_gans.networks import MLPDiscriminator, MLPEncoder, MLPGenerator
 from tests.games import SGD, points, same, state, train
 
@@ -81,11 +81,11 @@ def test_gamma_of_0_leaves_a_gan_and_gamma_counts_likeness():
     [({"gamma": -1.0}, r"gamma=-1\.0"), ({"prior": Uniform()}, "prior='Uniform'")],
 )
 def test_impossible_settings_are_named(settings, message):
-    with pytest.raises(SettingError, match=message):
+    with pytest.raises(ConfigError, match=message):
         vaegan(**settings)
 
 
 def test_a_discriminator_without_features_is_refused():
     model = vaegan()
-    with pytest.raises(SettingError, match=r"discriminator='Linear': give it a method features"):
+    with pytest.raises(ConfigError, match=r"discriminator='Linear': give it a method features"):
         VAEGAN(model.generator, model.encoder, nn.Linear(2, 1))

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_gans import VEEGAN, SettingError
+from lightning_gans import VEEGAN, ConfigError
 from lightning_gans.networks import MLPDiscriminator, MLPEncoder, MLPGenerator
 from tests.games import points, state, train
 
@@ -73,5 +73,5 @@ def test_a_generator_that_drops_noise_pays_for_it(kept):
 
 
 def test_bad_settings_are_named():
-    with pytest.raises(SettingError, match="reconstruction_weight=-1"):
+    with pytest.raises(ConfigError, match="reconstruction_weight=-1"):
         game(reconstruction_weight=-1)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_gans import WGAN, SettingError
+from lightning_gans import WGAN, ConfigError
 from tests.games import gan, points, state, train
 
 
@@ -58,5 +58,5 @@ def test_a_linear_critic_estimates_the_distance_between_means():
 
 
 def test_clip_value_must_be_positive():
-    with pytest.raises(SettingError, match="clip_value=0"):
+    with pytest.raises(ConfigError, match="clip_value=0"):
         gan(WGAN, clip_value=0)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_gans import WGANGP, SettingError
+from lightning_gans import WGANGP, ConfigError
 from tests.games import gan, points, train
 
 
@@ -50,8 +50,8 @@ def test_a_critic_learns_the_distance_between_shifted_points():
 
 
 def test_bad_settings_are_named():
-    with pytest.raises(SettingError, match="gp_weight=-1"):
+    with pytest.raises(ConfigError, match="gp_weight=-1"):
         gan(WGANGP, gp_weight=-1)
     critic = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
-    with pytest.raises(SettingError, match=r"BatchNorm1d at '1'"):
+    with pytest.raises(ConfigError, match=r"BatchNorm1d at '1'"):
         WGANGP(nn.Linear(3, 2), critic, latent_dim=3)

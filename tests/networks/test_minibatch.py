@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_gans import GAN, WGANGP, SettingError
+from lightning_gans import GAN, WGANGP, ConfigError
 from lightning_gans.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -98,7 +98,7 @@ def test_gradient_penalties_refuse_them():
     for build in LAYERS:
         judge = MLPDiscriminator((2,), (8,), statistics=build)
         for refused in (lambda j: WGANGP(generator, j), lambda j: GAN(generator, j, tricks=[R1()])):
-            with pytest.raises(SettingError, match=r"Minibatch\w+ at .hidden\.2.*by itself"):
+            with pytest.raises(ConfigError, match=r"Minibatch\w+ at .hidden\.2.*by itself"):
                 refused(judge)
 
 
@@ -152,5 +152,5 @@ def test_pacgan_s_discriminator_of_points():
     ],
 )
 def test_impossible_settings_are_named(build, message):
-    with pytest.raises(SettingError, match=message):
+    with pytest.raises(ConfigError, match=message):
         build()

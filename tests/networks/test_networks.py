@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_gans import SettingError
+from lightning_gans import ConfigError
 from lightning_gans.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -37,7 +37,7 @@ def test_every_side_from_8_to_128():
 @pytest.mark.parametrize("shape", [None, (1, 7, 7), (1, 129, 129), (1, 8, 16), (8, 8), (0, 8, 8)])
 @pytest.mark.parametrize("network", [DCGANGenerator, DCGANDiscriminator])
 def test_dcgan_refuses_other_shapes(network, shape):
-    with pytest.raises(SettingError, match="image_shape"):
+    with pytest.raises(ConfigError, match="image_shape"):
         network(image_shape=shape)
 
 
@@ -80,7 +80,7 @@ def test_mlp_shapes(shape):
     ],
 )
 def test_impossible_sizes_are_named(build, message):
-    with pytest.raises(SettingError, match=message):
+    with pytest.raises(ConfigError, match=message):
         build()
 
 
@@ -109,11 +109,11 @@ def test_resnet_has_the_paper_s_blocks_on_32_pixels():
 
 def test_what_a_discriminator_is_shown_must_be_what_it_was_told_of():
     points, latents, labels = torch.zeros(2, 3), torch.zeros(2, 4), torch.zeros(2, dtype=torch.long)
-    with pytest.raises(SettingError, match=r"codes=5: .* latents of size 4"):
+    with pytest.raises(ConfigError, match=r"codes=5: .* latents of size 4"):
         MLPDiscriminator((3,), codes=5)(points, latents)
-    with pytest.raises(SettingError, match=r"codes=0: .* latents of size 4"):
+    with pytest.raises(ConfigError, match=r"codes=0: .* latents of size 4"):
         MLPDiscriminator((3,))(points, latents)
-    with pytest.raises(SettingError, match="classes=0"):
+    with pytest.raises(ConfigError, match="classes=0"):
         MLPDiscriminator((3,))(points, labels)
-    with pytest.raises(SettingError, match=r"images and latents.*MLPDiscriminator"):
+    with pytest.raises(ConfigError, match=r"images and latents.*MLPDiscriminator"):
         DCGANDiscriminator((1, 8, 8))(torch.zeros(2, 1, 8, 8), latents)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrizations
 
-from lightning_gans import SettingError
+from lightning_gans import ConfigError
 from lightning_gans.networks import DCGANDiscriminator, SpectralNorm, spectrally_normalized
 
 
@@ -69,7 +69,7 @@ def test_eval_mode_changes_nothing_and_copies_travel():
 
 
 def test_batch_norm_would_undo_it():
-    with pytest.raises(SettingError, match="batch_norm: false"):
+    with pytest.raises(ConfigError, match="batch_norm: false"):
         DCGANDiscriminator((1, 8, 8), 4, spectral_norm=True)
     critic = DCGANDiscriminator((1, 8, 8), 4, batch_norm=False, spectral_norm=True)
     assert sum(isinstance(m, SpectralNorm) for m in critic.modules()) == 4

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_gans import SettingError
+from lightning_gans import ConfigError
 from lightning_gans.networks import DCGANDiscriminator, MinibatchStdDev, MLPDiscriminator
 from lightning_gans.regularizers import gradient_penalty, r1_penalty, r2_penalty, require_sample_wise
 
@@ -88,10 +88,10 @@ def test_inputs_are_left_alone():
 
 def test_batch_norm_is_refused_by_name():
     require_sample_wise(DCGANDiscriminator((1, 8, 8), 4, batch_norm=False))
-    with pytest.raises(SettingError, match=r"BatchNorm2d at 'down.3'.*batch_norm: false"):
+    with pytest.raises(ConfigError, match=r"BatchNorm2d at 'down.3'.*batch_norm: false"):
         require_sample_wise(DCGANDiscriminator((1, 8, 8), 4))
 
 
 def test_a_layer_that_compares_samples_is_refused_by_name():
-    with pytest.raises(SettingError, match=r"MinibatchStdDev at .*leave that layer out"):
+    with pytest.raises(ConfigError, match=r"MinibatchStdDev at .*leave that layer out"):
         require_sample_wise(MLPDiscriminator((1, 8, 8), (4,), statistics=MinibatchStdDev))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_gans import GAN, MMDGAN, WGAN, SettingError
+from lightning_gans import GAN, MMDGAN, WGAN, ConfigError
 from lightning_gans.tricks import R1, R2
 from tests.games import gan, points, same, state, train
 
@@ -18,24 +18,24 @@ def squared_slopes(network, x):
 
 def gradients(model, batch):
     """Of what the discriminator descends, by name of the weight."""
-    model._randomness.seek(model.round, 0)
+    model._randomness.seek(model.step, 0)
     weights = dict(model.discriminator.named_parameters())
     found = torch.autograd.grad(model.charged_discriminator_loss(batch), list(weights.values()))
     return dict(zip(weights, found, strict=True))
 
 
-def hand_written(batch, *, real_weight=0.0, fake_weight=0.0, cls=GAN, round_=0):
+def hand_written(batch, *, real_weight=0.0, fake_weight=0.0, cls=GAN, step=0):
     """The same, of the plain loss and gamma / 2 times penalties written out."""
     model = gan(cls).double()
-    model.round = round_
-    model._randomness.seek(round_, 0)
+    model.step = step
+    model._randomness.seek(step, 0)
     fake = model.generator(model.latent(batch)).detach()
     weights = dict(model.discriminator.named_parameters())
     total = sum(
         weight / 2 * squared_slopes(model.discriminator, x).mean()
         for weight, x in ((real_weight, batch), (fake_weight, fake))
     )
-    model._randomness.seek(round_, 0)
+    model._randomness.seek(step, 0)
     found = torch.autograd.grad(model.discriminator_loss(batch) + total, list(weights.values()))
     return dict(zip(weights, found, strict=True))
 
@@ -56,10 +56,10 @@ def test_gradients_are_those_of_half_gamma_times_the_penalty(cls, tricks, real_w
 
 def test_lazily_it_counts_as_much_but_is_computed_seldom():
     x = points(8).double()
-    for round_ in range(9):
+    for step in range(9):
         model = gan(tricks=[R1(3.0, every=4)]).double()
-        model.round = round_
-        expected = hand_written(x, real_weight=0.0 if (round_ + 1) % 4 else 4 * 3.0, round_=round_)
+        model.step = step
+        expected = hand_written(x, real_weight=0.0 if (step + 1) % 4 else 4 * 3.0, step=step)
         for name, gradient in gradients(model, x).items():
             torch.testing.assert_close(gradient, expected[name], rtol=1e-4, atol=1e-7)
 
@@ -87,13 +87,13 @@ def test_penalties_are_logged_and_no_weight_is_no_penalty():
 @pytest.mark.parametrize("trick", [R1, R2])
 def test_what_does_not_fit_is_refused_in_one_line(trick):
     critic = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
-    with pytest.raises(SettingError, match="BatchNorm1d at '1'"):
+    with pytest.raises(ConfigError, match="BatchNorm1d at '1'"):
         GAN(nn.Linear(3, 2), critic, latent_dim=3, tricks=[trick()])
-    with pytest.raises(SettingError, match="MMDGAN has a penalty of its own"):
+    with pytest.raises(ConfigError, match="MMDGAN has a penalty of its own"):
         gan(MMDGAN, tricks=[trick()])
-    with pytest.raises(SettingError, match="gamma=-1"):
+    with pytest.raises(ConfigError, match="gamma=-1"):
         trick(gamma=-1)
-    with pytest.raises(SettingError, match="every=0"):
+    with pytest.raises(ConfigError, match="every=0"):
         trick(every=0)
 
 

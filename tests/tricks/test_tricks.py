@@ -5,10 +5,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lightning_gans import GAN, LSGAN, WGAN, WGANGP, ConditionalGAN, HingeGAN, MinimaxGAN, PacGAN, SettingError
-from lightning_gans.augmentations import Augmentation, Translation
+from lightning_gans import GAN, LSGAN, WGAN, WGANGP, ConditionalGAN, HingeGAN, MinimaxGAN, PacGAN, ConfigError
+from lightning_gans.augment import Augmentation, Translation
 from lightning_gans.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator
-from lightning_gans.tricks import R1, DiffAugment, InstanceNoise, OneSidedLabelSmoothing, TopK
+from lightning_gans.tricks import R1, DiffAugment, InstanceNoise, LabelSmoothing, TopK
 from tests.games import gan, networks, points, same, state, train
 
 IMAGES = torch.rand(64, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -20,7 +20,7 @@ def on_images(cls=GAN, **kwargs):
 
 
 def loss_of(model, name, x):
-    model._randomness.seek(model.round, 0)
+    model._randomness.seek(model.step, 0)
     return getattr(model, name)(x)
 
 
@@ -28,7 +28,7 @@ def loss_of(model, name, x):
 
 
 def test_smoothing_is_cross_entropy_with_soft_targets_for_real_samples():
-    model, x = gan(tricks=[OneSidedLabelSmoothing(0.8)]), points(32)
+    model, x = gan(tricks=[LabelSmoothing(0.8)]), points(32)
     loss = loss_of(model, "charged_discriminator_loss", x)
     model._randomness.seek(0, 0)
     (fake,) = model.fake(x)
@@ -39,35 +39,35 @@ def test_smoothing_is_cross_entropy_with_soft_targets_for_real_samples():
 
 
 def test_smoothing_leaves_the_generator_alone():
-    plain, smooth = gan(), gan(tricks=[OneSidedLabelSmoothing(0.8)])
+    plain, smooth = gan(), gan(tricks=[LabelSmoothing(0.8)])
     assert loss_of(plain, "generator_loss", points(32)) == loss_of(smooth, "generator_loss", points(32))
 
 
 @pytest.mark.parametrize("cls", [WGAN, WGANGP, LSGAN, HingeGAN])
 def test_smoothing_refuses_losses_that_are_no_cross_entropy(cls):
-    with pytest.raises(SettingError, match=f"tricks='OneSidedLabelSmoothing': needs .* {cls.__name__} is none"):
-        gan(cls, tricks=[OneSidedLabelSmoothing()])
+    with pytest.raises(ConfigError, match=f"tricks='LabelSmoothing': needs .* {cls.__name__} is none"):
+        gan(cls, tricks=[LabelSmoothing()])
 
 
 @pytest.mark.parametrize("cls", [GAN, MinimaxGAN])
 def test_smoothing_takes_cross_entropies(cls):
-    gan(cls, tricks=[OneSidedLabelSmoothing()])
+    gan(cls, tricks=[LabelSmoothing()])
 
 
 # Instance noise.
 
 
 def test_noise_is_added_to_both_sides_and_fades():
-    model, x = gan(tricks=[InstanceNoise(2.0, rounds=4)]), points(4096)
+    model, x = gan(tricks=[InstanceNoise(2.0, steps=4)]), points(4096)
     model.discriminator = nn.Identity()
     model._randomness.seek(0, 0)
-    for round_, sigma in ((0, 2.0), (1, 1.5), (3, 0.5)):
-        model.round = round_
+    for step, sigma in ((0, 2.0), (1, 1.5), (3, 0.5)):
+        model.step = step
         for judged in (model.real(x), model.fake(x)):
             noise = model.judge(*judged) - judged[0]
             assert float(noise.detach().std()) == pytest.approx(sigma, rel=0.03)
             assert abs(float(noise.detach().mean())) < 0.05 * sigma
-    model.round = 4
+    model.step = 4
     assert torch.equal(model.judge(x), x)
 
 
@@ -84,32 +84,32 @@ def test_noise_is_on_samples_not_on_labels():
 
 
 def test_top_k_averages_over_the_best():
-    model, x = gan(tricks=[TopK(share=0.25, rounds=8)]), points(64)
-    for round_, count in ((0, 64), (4, 32), (8, 16), (100, 16)):
-        model.round = round_
-        model._randomness.seek(round_, 0)
+    model, x = gan(tricks=[TopK(share=0.25, steps=8)]), points(64)
+    for step, count in ((0, 64), (4, 32), (8, 16), (100, 16)):
+        model.step = step
+        model._randomness.seek(step, 0)
         logits = model.discriminator(*model.fake(x))
         expected = F.softplus(-logits.flatten().sort(descending=True).values[:count]).mean()
         torch.testing.assert_close(loss_of(model, "generator_loss", x), expected)
 
 
 def test_top_k_leaves_the_discriminator_alone():
-    plain, chosen = gan(), gan(tricks=[TopK(share=0.25, rounds=1)])
-    plain.round = chosen.round = 9
+    plain, chosen = gan(), gan(tricks=[TopK(share=0.25, steps=1)])
+    plain.step = chosen.step = 9
     x = points(64)
     assert loss_of(plain, "discriminator_loss", x) == loss_of(chosen, "discriminator_loss", x)
 
 
 def test_top_k_ranks_samples_by_the_mean_of_their_logits_and_packs_as_one():
-    trick = TopK(share=0.5, rounds=1)
+    trick = TopK(share=0.5, steps=1)
     model = gan(tricks=[trick])
-    model.round = 1
+    model.step = 1
     logits = torch.tensor([[0.0, 9.0], [3.0, 3.0], [5.0, 5.0], [1.0, 1.0]])
     assert trick.heard(model, logits).tolist() == [[5.0, 5.0], [0.0, 9.0]]
     assert sorted(trick.heard(model, logits[:, 0]).tolist()) == [3.0, 5.0]
     generator, _ = networks()
     packs = PacGAN(generator, MLPDiscriminator((4,), (8,)), tricks=[trick])
-    packs.round = 1
+    packs.step = 1
     assert packs.judge_fake(packs.fake(points(64))).shape == (16, 1)
 
 
@@ -117,7 +117,7 @@ def test_top_k_refuses_losses_of_all_samples_together():
     class Together(GAN):
         sample_wise = False
 
-    with pytest.raises(SettingError, match=r"tricks='TopK': .* Together is no mean"):
+    with pytest.raises(ConfigError, match=r"tricks='TopK': .* Together is no mean"):
         gan(Together, tricks=[TopK()])
 
 
@@ -171,13 +171,13 @@ def test_packs_are_augmented_sample_by_sample():
 
 
 def test_points_are_refused():
-    with pytest.raises(SettingError, match="tricks='DiffAugment': changes images"):
+    with pytest.raises(ConfigError, match="tricks='DiffAugment': changes images"):
         train(gan(tricks=[DiffAugment()]), 1)
 
 
 # All of them.
 
-TRICKS = [OneSidedLabelSmoothing(), InstanceNoise(0.3, 8), TopK(rounds=4), DiffAugment(), R1(gamma=1.0)]
+TRICKS = [LabelSmoothing(), InstanceNoise(0.3, 8), TopK(steps=4), DiffAugment(), R1(gamma=1.0)]
 
 
 @pytest.mark.parametrize("cls", [WGANGP, HingeGAN])
@@ -208,14 +208,14 @@ def test_other_precisions(precision):
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: OneSidedLabelSmoothing(0.4), r"target=0\.4"),
+        (lambda: LabelSmoothing(0.4), r"target=0\.4"),
         (lambda: InstanceNoise(-1), "std=-1"),
-        (lambda: InstanceNoise(rounds=0), "rounds=0"),
+        (lambda: InstanceNoise(steps=0), "steps=0"),
         (lambda: TopK(share=0), "share=0"),
-        (lambda: TopK(rounds=0), "rounds=0"),
+        (lambda: TopK(steps=0), "steps=0"),
         (lambda: Translation(-1), "ratio=-1"),
     ],
 )
 def test_bad_settings_are_named(build, message):
-    with pytest.raises(SettingError, match=message):
+    with pytest.raises(ConfigError, match=message):
         build()

@@ -1,0 +1,112 @@
+"""Exponential moving averages of weights, as samples, metrics and grids use them."""
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from lightning_gans.errors import ConfigError
+
+
+class EMA(nn.Module):
+    """Exponential moving average of some modules: w_ema <- d * w_ema + (1 - d) * w after each move.
+
+    After n earlier moves d is the smaller of ``decay`` and n / (n + 9): the first move is copied, since what the
+    networks were before they learned anything is no part of the average, and a young average looks back over a tenth of
+    its life instead of remembering its beginnings (the ramp of TensorFlow's ``ExponentialMovingAverage``). Batch norm's
+    running statistics belong to the weights that produced them, so averaged weights need their own: ``calibrate``
+    re-estimates them, and is due after every update.
+
+    Args:
+        modules: What to average, by name; copied, never changed.
+        decay: Largest weight of the past per move of the owner, in [0, 1).
+
+    Raises:
+        ConfigError: ``decay`` outside [0, 1).
+    """
+
+    moves: Tensor
+
+    def __init__(self, modules: dict[str, nn.Module], decay: float) -> None:
+        super().__init__()
+        if not 0 <= decay < 1:
+            raise ConfigError("ema_decay", decay, "must lie in [0, 1); 0 turns averaging off")
+        self.decay = decay
+        self._sources = dict(modules)  # in a dict, so that the sources do not become our submodules
+        copies = {name: copy.deepcopy(module).requires_grad_(False) for name, module in modules.items()}
+        self.averages = nn.ModuleDict(copies)
+        self.register_buffer("moves", torch.tensor(0))
+        self._moves = 0  # the same where reading it does not wait for the device
+        self.calibrated = False
+        self.register_load_state_dict_post_hook(_take_over)  # type: ignore[no-untyped-call] # torch leaves it untyped
+
+    def __getitem__(self, name: str) -> nn.Module:
+        """The averaged copy of a module."""
+        return self.averages[name]
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take one step towards the current weights; torch's ``AveragedModel`` would wait for the device twice."""
+        decay = min(self.decay, self._moves / (self._moves + 9))
+        for name, source in self._sources.items():
+            average = self.averages[name]
+            averaged: list[Tensor] = list(average.parameters())
+            current: list[Tensor] = list(source.parameters())
+            torch._foreach_lerp_(averaged, current, 1 - decay)
+            if buffers := list(average.buffers()):
+                torch._foreach_copy_(buffers, list(source.buffers()))
+        self._moves += 1
+        self.moves += 1
+        self.calibrated = False
+
+
+def _take_over(average: nn.Module, _: object) -> None:
+    """After loading: go on from where that average was."""
+    assert isinstance(average, EMA)
+    average._moves, average.calibrated = int(average.moves), False
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Eval mode for a while; every submodule gets back the mode that it had."""
+    modes = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+
+
+def has_batch_statistics(module: nn.Module) -> bool:
+    """Whether a module keeps running statistics of its batches (batch norm)."""
+    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats for m in module.modules())
+
+
+@torch.no_grad()
+def calibrate(module: nn.Module, forward: Callable[[int], object], batches: Iterable[int]) -> None:
+    """Re-estimate batch norm's running statistics under a module's present weights, as equal-weight averages.
+
+    Inherited or averaged statistics are not enough: they belong to other weights. Only batch norm is in training mode
+    meanwhile: dropout stays off, the weights stay as they are.
+
+    Args:
+        module: The module whose batch norm layers are re-estimated.
+        forward: Runs batch i through the module.
+        batches: The batch numbers.
+    """
+    layers = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
+    momenta = [layer.momentum for layer in layers]
+    with evaluating(module):
+        for layer in layers:
+            layer.reset_running_stats()
+            layer.momentum = None  # torch's sign for a cumulative average
+            layer.train()
+        try:
+            for index in batches:
+                forward(index)
+        finally:
+            for layer, momentum in zip(layers, momenta, strict=True):
+                layer.momentum = momentum

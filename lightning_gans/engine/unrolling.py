@@ -1,0 +1,187 @@
+"""Optimizer steps that can be differentiated: what a network would be after k more moves, as a function of its inputs.
+
+Torch's own optimizers change weights in place and forget how. Here a step is a pure function of weights and gradients,
+so that what comes of k steps has an exact gradient, second derivatives included.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.optim import SGD, Adam, Optimizer
+
+from lightning_gans.errors import ConfigError
+
+Rule = Callable[[Tensor, Tensor], Tensor]
+"""From a weight and its gradient to the weight one step on; may remember the steps before."""
+
+
+class InnerOptimizer(ABC):
+    """How a network that is unrolled would move; an object, so that a recipe can name it."""
+
+    @abstractmethod
+    def rules(self, own: Optimizer, parameters: Sequence[nn.Parameter]) -> list[Rule]:
+        """The rule of each parameter, at the first of the steps.
+
+        Args:
+            own: The optimizer that really moves the network; read, never changed.
+            parameters: Those of its parameters that are unrolled.
+        """
+
+
+class InnerSGD(InnerOptimizer):
+    """Plain gradient descent, w - lr g: the equations of Metz et al. 2017, arXiv:1611.02163, section 2.2.
+
+    Args:
+        lr: Learning rate.
+
+    Raises:
+        ConfigError: It is not positive.
+    """
+
+    def __init__(self, lr: float) -> None:
+        if lr <= 0:
+            raise ConfigError("inner_optimizer.lr", lr, "must be positive")
+        self.lr = lr
+
+    def rules(self, own: Optimizer, parameters: Sequence[nn.Parameter]) -> list[Rule]:
+        """The same rule for all, without a memory."""
+        return [lambda weight, grad: weight - self.lr * grad for _ in parameters]
+
+
+class OwnOptimizer(InnerOptimizer):
+    """The network's own optimizer, Adam or SGD, from where it stands: its present rates, moments and step counts.
+
+    As in the code that the authors published of Metz et al. 2017, arXiv:1611.02163.
+    """
+
+    def rules(self, own: Optimizer, parameters: Sequence[nn.Parameter]) -> list[Rule]:
+        """Adam's or SGD's rule for each parameter.
+
+        Raises:
+            ConfigError: The optimizer is another, or has settings that cannot be unrolled.
+        """
+        kind = _RULES.get(type(own))
+        groups = {id(p): group for group in own.param_groups for p in group["params"]}
+        odd = [name for name in _ODD if any(group.get(name) for group in own.param_groups)]
+        if kind is None or odd:
+            hint = "only Adam and SGD can be unrolled; let it be one of them, or give an inner_optimizer"
+            raise ConfigError("discriminator_optimizer", " ".join([type(own).__name__, *odd]), hint)
+        return [kind(groups[id(p)], own.state.get(p, {})) for p in parameters]
+
+
+class _SGD:
+    """v <- mu v + (1 - dampening) g,  w <- w - lr v; plain, or with Nesterov's look ahead."""
+
+    def __init__(self, group: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+        self.group = group
+        self.velocity: Tensor | None = state.get("momentum_buffer")
+
+    def __call__(self, weight: Tensor, grad: Tensor) -> Tensor:
+        group, momentum = self.group, self.group["momentum"]
+        step = _decayed(weight, grad, group)
+        if momentum:
+            kept = step if self.velocity is None else momentum * self.velocity + (1 - group["dampening"]) * step
+            self.velocity = kept
+            step = step + momentum * kept if group["nesterov"] else kept
+        moved: Tensor = weight - group["lr"] * step
+        return moved
+
+
+class _Adam:
+    """m <- b1 m + (1 - b1) g,  v <- b2 v + (1 - b2) g^2,  w <- w - lr m_hat / (sqrt(v_hat) + eps)."""
+
+    def __init__(self, group: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+        self.group, self.steps = group, state.get("step", 0)
+        self.mean: Tensor | None = state.get("exp_avg")
+        self.square: Tensor | None = state.get("exp_avg_sq")
+
+    def __call__(self, weight: Tensor, grad: Tensor) -> Tensor:
+        group, (beta1, beta2) = self.group, self.group["betas"]
+        grad = _decayed(weight, grad, group)
+        mean = torch.zeros_like(weight) if self.mean is None else self.mean
+        square = torch.zeros_like(weight) if self.square is None else self.square
+        steps = torch.as_tensor(self.steps, dtype=weight.dtype, device=weight.device) + 1
+        mean = torch.lerp(mean, grad, 1 - beta1)
+        square = torch.addcmul(beta2 * square, grad, grad, value=1 - beta2)
+        self.steps, self.mean, self.square = steps, mean, square
+        # The root of 0 has no derivative: a weight that never had a gradient stays where it is.
+        root = (square.clamp_min(torch.finfo(square.dtype).tiny) / (1 - beta2**steps)).sqrt()
+        moved: Tensor = weight - mean / (root + group["eps"]) * (group["lr"] / (1 - beta1**steps))
+        return moved
+
+
+def _decayed(weight: Tensor, grad: Tensor, group: Mapping[str, Any]) -> Tensor:
+    """The gradient with that of the weight decay."""
+    return grad + group["weight_decay"] * weight if group["weight_decay"] else grad
+
+
+_RULES: dict[type[Optimizer], Callable[[Mapping[str, Any], Mapping[str, Any]], Rule]] = {SGD: _SGD, Adam: _Adam}
+_ODD = ("amsgrad", "maximize", "decoupled_weight_decay")
+
+
+def unroll(
+    module: nn.Module, loss: Callable[[], Tensor], steps: int, own: Optimizer, inner: InnerOptimizer
+) -> dict[str, Tensor]:
+    """Weights and buffers of a module after k steps on a loss, as differentiable functions of what the loss used.
+
+    The module itself, its buffers and its optimizer stay bit for bit as they are.
+
+    Args:
+        module: The network.
+        loss: What it descends; every call of the module in it sees the weights of the present step.
+        steps: k; 0 for the weights as they are.
+        own: The optimizer that really moves the module; what it does not hold stays fixed.
+        inner: How the module would move.
+
+    Returns:
+        Tensors by their names in the module, for ``under``.
+    """
+    moved = {id(p) for group in own.param_groups for p in group["params"]}
+    parameters = {name: p for name, p in module.named_parameters() if id(p) in moved}
+    # Copies: buffers change in place, and the parameters of who stands still are frozen.
+    state = {name: p.detach() for name, p in module.named_parameters()}
+    state |= {name: buffer.clone() for name, buffer in module.named_buffers()}
+    weights = [p.detach().clone().requires_grad_() for p in parameters.values()]
+    rules = inner.rules(own, list(parameters.values()))
+    for _ in range(steps):
+        value = under(module, state | dict(zip(parameters, weights, strict=True)), loss)
+        grads = torch.autograd.grad(value, weights, create_graph=True, allow_unused=True)
+        weights = _stepped(rules, weights, grads)
+    return state | dict(zip(parameters, weights, strict=True))
+
+
+def under(module: nn.Module, state: Mapping[str, Tensor], function: Callable[[], Tensor]) -> Tensor:
+    """What a function returns while a module has other weights and buffers.
+
+    Args:
+        module: The module, which the function calls wherever it likes.
+        state: Its weights and buffers, by name.
+        function: The function.
+
+    Example:
+        >>> layer = nn.Linear(1, 1, bias=False)
+        >>> under(layer, {"weight": torch.tensor([[3.0]])}, lambda: layer(torch.ones(1, 1))).item()
+        3.0
+    """
+    value: Tensor = functional_call(_Around(module, function), {f"module.{name}": t for name, t in state.items()}, ())
+    return value
+
+
+class _Around(nn.Module):
+    """A function with the module whose weights are replaced while it runs."""
+
+    def __init__(self, module: nn.Module, function: Callable[[], Tensor]) -> None:
+        super().__init__()
+        self.module, self.function = module, function
+
+    def forward(self) -> Tensor:
+        return self.function()
+
+
+def _stepped(rules: Iterable[Rule], weights: Sequence[Tensor], grads: Sequence[Tensor | None]) -> list[Tensor]:
+    """One step; an optimizer skips what has no gradient."""
+    return [w if g is None else rule(w, g) for rule, w, g in zip(rules, weights, grads, strict=True)]

@@ -1,0 +1,31 @@
+"""Feature extractors: uint8 images in, features for distances and logits for classes out.
+
+One contract, ``Extractor``. Small classifiers come with the package (``DigitsFeatures``,
+``MNISTFeatures``) or are made for a user's own data by ``lightning_gans.evaluation.features.train`` and read by
+``ClassifierFeatures``; points are their own features (``IdentityFeatures``); any module of the user's is
+wrapped by ``ModuleFeatures``; ``InceptionFeatures`` are the ones that papers use.
+"""
+
+from lightning_gans.evaluation.features.classifier import Classifier, load_classifier, save_classifier
+from lightning_gans.evaluation.features.extractor import Extractor, Features
+from lightning_gans.evaluation.features.foundation import CLIPFeatures, DINOv2Features
+from lightning_gans.evaluation.features.generic import IdentityFeatures, ModuleFeatures, StackedFeatures
+from lightning_gans.evaluation.features.inception import InceptionFeatures
+from lightning_gans.evaluation.features.pretrained import ClassifierFeatures, DigitsFeatures, MNISTFeatures
+
+__all__ = [
+    "CLIPFeatures",
+    "Classifier",
+    "ClassifierFeatures",
+    "DINOv2Features",
+    "DigitsFeatures",
+    "Extractor",
+    "Features",
+    "IdentityFeatures",
+    "InceptionFeatures",
+    "MNISTFeatures",
+    "ModuleFeatures",
+    "StackedFeatures",
+    "load_classifier",
+    "save_classifier",
+]

@@ -1,0 +1,200 @@
+"""The contract of every feature extractor: uint8 images in, features and class logits out."""
+
+import hashlib
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import torch
+from torch import Tensor, nn
+
+from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.features.precision import full_precision
+
+INCEPTION = "inception"  # the extractor that papers mean when they name none
+
+
+class Features(NamedTuple):
+    """What an extractor says about N images.
+
+    Attributes:
+        features: ``(N, D)`` floats; distances, densities and moments are taken here.
+        logits: ``(N, K)`` class logits, or None where the extractor knows no classes.
+    """
+
+    features: Tensor
+    logits: Tensor | None = None
+
+
+class Extractor(nn.Module, ABC):
+    """Maps uint8 images to features; a fixed function, whatever the program around it does.
+
+    It is always in eval mode, records no gradients, draws no random numbers and computes in full float32:
+    ``train()``, ``half()``, autocast and TF32 of a surrounding model do not reach it. One call per batch gives
+    features and logits together, so no image is ever run twice. Features of an image do not depend on the other
+    images of its batch, up to float32 rounding (about 1e-6 relative, since kernels sum in another order).
+
+    A subclass sets ``preprocessing`` and writes ``extract``; it calls ``freeze`` once its weights are there.
+
+    Args:
+        name: Used in metric names (``metrics/fid_<name>``): letters, digits, ``_`` and ``-``.
+        image_shape: ``(C, H, W)`` of the images it takes, or None for any.
+        num_classes: K, the number of logits, or None where there are none.
+
+    Raises:
+        ConfigError: The name has other characters.
+
+    Example:
+        >>> class MeanColor(Extractor):
+        ...     preprocessing = "uint8 to float in [0, 255], version 1"
+        ...
+        ...     def extract(self, images: Tensor) -> Features:
+        ...         return Features(images.float().mean(dim=(2, 3)))
+        >>> extractor = MeanColor("mean_color")
+        >>> extractor(torch.full((2, 3, 4, 4), 7, dtype=torch.uint8)).features
+        tensor([[7., 7., 7.],
+                [7., 7., 7.]])
+        >>> extractor.metric_suffix, len(extractor.fingerprint)
+        ('_mean_color', 64)
+    """
+
+    preprocessing: str
+    """What happens to the pixels before the first layer, with a version; part of the fingerprint, shown in reports."""
+
+    structure: str = ""
+    """What else the function depends on, beyond class and weights; part of the fingerprint."""
+
+    if TYPE_CHECKING:  # torch leaves what a module returns untyped
+
+        def __call__(self, images: Tensor) -> Features:
+            """See ``forward``."""
+            ...
+
+    def __init__(
+        self, name: str, *, image_shape: tuple[int, int, int] | None = None, num_classes: int | None = None
+    ) -> None:
+        super().__init__()
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+            raise ConfigError("name", name, "becomes part of metric names; use letters, digits, '_' and '-' only")
+        self.name = name
+        self.image_shape = image_shape
+        self.num_classes = num_classes
+        self._hashed: tuple[object, str] | None = None
+
+    @abstractmethod
+    def extract(self, images: Tensor) -> Features:
+        """Compute features of checked images, on the extractor's device, under ``forward``'s guarantees.
+
+        Args:
+            images: ``(N, C, H, W)`` uint8 in [0, 255].
+
+        Returns:
+            ``(N, D)`` features and ``(N, K)`` logits or None.
+        """
+
+    def check(self, images: Tensor) -> None:
+        """Refuse what is not a batch of images that this extractor takes.
+
+        Args:
+            images: Any tensor.
+
+        Raises:
+            ConfigError: Not uint8, not 4-dimensional, or not of ``image_shape``.
+        """
+        given = describe(images)
+        if images.dtype != torch.uint8:
+            hint = "pass uint8 in [0, 255]; lightning_gans.images.to_uint8 converts floats in [-1, 1]"
+            raise ConfigError("images", given, f"features {self.name!r} take uint8 images; {hint}")
+        if images.ndim != 4:
+            raise ConfigError("images", given, f"features {self.name!r} take a batch (N, C, H, W)")
+        if self.image_shape is not None and tuple(images.shape[1:]) != tuple(self.image_shape):
+            wanted = ", ".join(str(size) for size in self.image_shape)
+            hint = "resize or convert the images, or choose features made for their shape"
+            raise ConfigError("images", given, f"features {self.name!r} take images of shape (N, {wanted}); {hint}")
+
+    def forward(self, images: Tensor) -> Features:
+        """Features and logits of a batch; images are moved to the extractor's device first.
+
+        Args:
+            images: ``(N, C, H, W)`` uint8 in [0, 255]. N may be 0 where the network's layers allow it.
+
+        Returns:
+            Features ``(N, D)`` and logits ``(N, K)`` or None, without gradient.
+
+        Raises:
+            ConfigError: The images have the wrong type, number of dimensions, channels or size.
+        """
+        self.check(images)
+        images = images.to(self.device(default=images.device))
+        with torch.no_grad(), full_precision(), torch.autocast(images.device.type, enabled=False):
+            return self.extract(images)
+
+    @property
+    def fingerprint(self) -> str:
+        """Sha256 (hex) over class, preprocessing and every weight: equal fingerprints compute equal features.
+
+        Cached; an in-place change of a weight is noticed through PyTorch's version counter of that tensor.
+        """
+        seen = [(key, value.data_ptr(), _version_of(value)) for key, value in self._weights()]
+        if self._hashed is None or self._hashed[0] != seen:
+            self._hashed = seen, self._hash()
+        return self._hashed[1]
+
+    @property
+    def metric_suffix(self) -> str:
+        """What follows a metric's name: ``"_digits"``, and nothing for Inception-v3, which papers mean by FID."""
+        return "" if self.name == INCEPTION else f"_{self.name}"
+
+    def device(self, default: torch.device) -> torch.device:
+        """The device of the weights, or ``default`` where there are none."""
+        return next((tensor.device for tensor in chain(self.parameters(), self.buffers())), default)
+
+    def freeze(self) -> Self:
+        """Switch off training behavior and gradients of all submodules; called at the end of ``__init__``."""
+        return self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """Stay in eval mode, even when a surrounding model switches to training."""
+        return super().train(False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Follow a surrounding model to another device, but keep float32 when it changes its precision."""
+
+        def keeping_dtype(tensor: Tensor) -> Tensor:
+            moved = fn(tensor)
+            return moved if moved.dtype == tensor.dtype else tensor.to(moved.device)
+
+        follow: Callable[..., Self] = super()._apply
+        return follow(keeping_dtype, recurse)
+
+    def _weights(self) -> list[tuple[str, Tensor]]:
+        """Parameters and buffers, also those that a state dict leaves out, by name."""
+        return sorted(chain(self.named_parameters(), self.named_buffers()), key=lambda item: item[0])
+
+    def _hash(self) -> str:
+        facts = (type(self).__qualname__, self.preprocessing, self.structure, self.num_classes)
+        digest = hashlib.sha256("\n".join(map(str, facts)).encode())
+        for key, value in self._weights():
+            digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_hashed": None}  # addresses of tensors mean nothing in a copy
+
+
+def _version_of(tensor: Tensor) -> int | None:
+    """How often a tensor was changed in place, as far as torch counts it (not for tensors of inference mode)."""
+    return None if tensor.is_inference() else tensor._version
+
+
+def describe(tensor: Tensor) -> str:
+    """Type and shape of a tensor, as error messages show it.
+
+    Example:
+        >>> describe(torch.zeros(4, 3, 8, 8))
+        'float32 (4, 3, 8, 8)'
+    """
+    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"

@@ -1,0 +1,116 @@
+"""Inception-v3 exactly as torch-fidelity computes it: the features that a paper's FID, KID and IS mean."""
+
+import hashlib
+import io
+import re
+from pathlib import Path
+from pickle import UnpicklingError
+from urllib.error import URLError
+from urllib.parse import urlparse
+
+import torch
+from torch import Tensor, nn
+
+from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.features.extractor import INCEPTION, Extractor, Features, describe
+
+LAYERS = (64, 192, 768, 2048)  # named by their width, from the shallowest to the last pooling
+_CLASSES = 1008  # of the network's 2015 training, not ImageNet's 1000
+
+
+class InceptionFeatures(Extractor):
+    """Inception-v3 of 2015 in torch-fidelity's port: network, resize and scaling are torch-fidelity's own code.
+
+    Features are the spatial means of ``layer``; logits are ``logits_unbiased`` (the last layer without its bias), from
+    which the Inception Score is computed (Salimans et al. 2016, arXiv:1606.03498; FID at layer 2048: Heusel et al.
+    2017, arXiv:1706.08500). Images of any size are resized to 299x299 by TensorFlow 1's bilinear interpolation;
+    grayscale is repeated to three channels, as PIL's conversion to RGB does.
+
+    The weights (95 MB) do not come with this package: a file given by path, else the one that torch-fidelity keeps in
+    torch's hub folder, else, only with ``download=True``, its download into that folder. The file is read with
+    ``weights_only=True``, and a sha256 prefix in its name (``...-6726825d.pth``) is checked.
+
+    Args:
+        weights: File with torch-fidelity's Inception-v3 weights, or None for the one in torch's hub folder.
+        layer: 64, 192, 768 or 2048; with 2048, as in papers, metric names carry no suffix.
+        logits: Without them the network is only run up to ``layer``.
+        download: Whether the file may be downloaded when the hub folder has none.
+
+    Raises:
+        ConfigError: There is no file and none may or can be downloaded; the file is damaged or another network's;
+            there is no such layer.
+    """
+
+    preprocessing = "torch-fidelity: TensorFlow 1 bilinear to 299x299, (x - 128) / 128; gray repeated; version 1"
+
+    def __init__(
+        self, weights: str | Path | None = None, *, layer: int = 2048, logits: bool = True, download: bool = False
+    ) -> None:
+        if layer not in LAYERS:
+            raise ConfigError("layer", layer, f"Inception-v3 has the layers {', '.join(map(str, LAYERS))}")
+        name = INCEPTION if layer == LAYERS[-1] else f"{INCEPTION}_{layer}"
+        super().__init__(name, num_classes=_CLASSES if logits else None)
+        self.preprocessing = f"{self.preprocessing}; layer {layer}"
+        path = _cached(download) if weights is None else Path(weights)
+        self.network = _network(path, [str(layer), "logits_unbiased"] if logits else [str(layer)])
+        self.freeze()
+
+    def check(self, images: Tensor) -> None:
+        """Refuse what is not a batch of uint8 images with one or three channels."""
+        super().check(images)
+        if images.shape[1] not in (1, 3):
+            raise ConfigError(
+                "images", describe(images), "Inception-v3 takes grayscale or RGB images (N, 1 or 3, H, W)"
+            )
+
+    def extract(self, images: Tensor) -> Features:
+        """``(N, 1 or 3, H, W)`` uint8 to features ``(N, layer)`` and logits ``(N, 1008)`` or None."""
+        return Features(*self.network(images.expand(-1, 3, -1, -1)))
+
+
+def _cached(download: bool) -> Path:
+    from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3 as URL
+
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(URL).path).name
+    if path.is_file():
+        return path
+    manual = f"fetch {URL} elsewhere and pass its path"
+    if not download:
+        hint = f"no Inception-v3 weights at {path}; choose download=True (95 MB), or {manual}"
+        raise ConfigError("weights", None, hint)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        torch.hub.download_url_to_file(URL, str(path), hash_prefix=_promised(path))
+    except (URLError, OSError, RuntimeError) as error:
+        raise ConfigError("download", True, f"the download failed ({error}); {manual}") from None
+    return path
+
+
+def _promised(path: Path) -> str:
+    """The sha256 prefix in a file's name, by torch hub's convention; empty where there is none."""
+    found = re.search(r"-([0-9a-f]{8,64})\.\w+$", path.name)
+    return found.group(1) if found else ""
+
+
+def _network(path: Path, layers: list[str]) -> nn.Module:
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    if not path.is_file():
+        raise ConfigError("weights", str(path), "no such file; pass torch-fidelity's Inception-v3 weights")
+    content = path.read_bytes()
+    actual = hashlib.sha256(content).hexdigest()
+    if not actual.startswith(_promised(path)):
+        hint = f"its sha256 is {actual[:16]}..., not what its name says; the file is damaged, fetch it again"
+        raise ConfigError("weights", str(path), hint)
+    try:
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        trusted = io.BytesIO()  # torch-fidelity unpickles whatever it is given: hand it only what was read safely
+        torch.save(state, trusted)
+        trusted.seek(0)
+        with torch.random.fork_rng(devices=[]):  # the initial weights are drawn, then overwritten
+            network: nn.Module = FeatureExtractorInceptionV3(INCEPTION, layers, feature_extractor_weights_path=trusted)
+    except (UnpicklingError, RuntimeError, TypeError, AttributeError, EOFError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        hint = f"not torch-fidelity's Inception-v3 weights ({reason}); see torch_fidelity's documentation"
+        raise ConfigError("weights", str(path), hint) from None
+    return network

@@ -1,0 +1,334 @@
+"""The seeded trainer behind the shipped classifiers, for any labelled images.
+
+``python -m lightning_gans.evaluation.features.train --data digits --output digits.safetensors`` reproduces the shipped file bit
+for bit on the machine type that made it (one thread; other processors step differently).
+"""
+
+import argparse
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.features.classifier import Classifier, save_classifier
+from lightning_gans.evaluation.features.extractor import describe
+from lightning_gans.images import from_uint8, to_uint8
+
+Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+
+
+class RandomAffine:
+    """Small random rotation, scaling and shift of every image; borders repeat.
+
+    Labels of digits, letters and most photographs survive it; there are no flips, which would make a 2 no digit.
+
+    Args:
+        degrees: Largest rotation either way.
+        scale: Largest relative change of size either way.
+        shift: Largest shift either way, as a part of the image's side.
+
+    Example:
+        >>> images = torch.rand(2, 1, 8, 8)
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> torch.allclose(RandomAffine(0, 0, 0)(images, generator), images, atol=1e-6)
+        True
+    """
+
+    def __init__(self, degrees: float = 10.0, scale: float = 0.1, shift: float = 0.08) -> None:
+        self.degrees = degrees
+        self.scale = scale
+        self.shift = shift
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Transform ``(N, C, H, W)`` float images, each by its own draw."""
+        angle, size, right, down = 2 * torch.rand(4, len(images), generator=generator) - 1  # (N,) each, in [-1, 1]
+        angle, size = angle * math.radians(self.degrees), 1 + size * self.scale
+        cosine, sine = size * angle.cos(), size * angle.sin()
+        rows = [cosine, -sine, 2 * self.shift * right, sine, cosine, 2 * self.shift * down]
+        matrix = torch.stack(rows, dim=1).view(-1, 2, 3)  # maps output to input positions
+        grid = nn.functional.affine_grid(matrix, list(images.shape), align_corners=False)
+        return nn.functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
+def train_classifier(
+    images: Tensor,
+    labels: Tensor,
+    *,
+    seed: int = 0,
+    epochs: int = 60,
+    batch_size: int = 64,
+    learning_rate: float = 2e-3,
+    weight_decay: float = 0.01,
+    augmentation: Augmentation | None = None,
+    width: int = 24,
+    num_features: int = 64,
+    device: torch.device | str = "cpu",
+    on_epoch: Callable[[int, float], None] = lambda epoch, loss: None,
+) -> Classifier:
+    """Train a ``Classifier`` with AdamW and a cosine learning rate after a short warm-up.
+
+    A function of its arguments: the global random generator is neither read nor moved. Bit-for-bit equal on one
+    thread (``torch.set_num_threads(1)``) of one kind of processor.
+
+    Args:
+        images: ``(N, C, H, W)`` uint8 in [0, 255], at least 4x4 pixels.
+        labels: ``(N,)`` integers from 0 to K - 1; K is the largest plus one.
+        seed: Draws initial weights, order and augmentation.
+        epochs: Passes over the images.
+        batch_size: Images a step; the rest of an epoch that does not fill a batch waits for the next order.
+        learning_rate: The peak.
+        weight_decay: AdamW's.
+        augmentation: Changes each batch of float images in [-1, 1]; ``RandomAffine`` by default.
+        width: Channels of the first convolution.
+        num_features: D, the length of the feature vectors.
+        device: Where to train; what is drawn is the same on all, what is summed is not to the last bit.
+        on_epoch: Called with the epoch (from 1) and its mean loss.
+
+    Returns:
+        The classifier in eval mode, on the CPU.
+
+    Raises:
+        ConfigError: Images and labels do not fit together, or there are too few.
+    """
+    _check(images, labels, batch_size)
+    augment = RandomAffine() if augmentation is None else augmentation
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        channels, height, pixels_wide = images.shape[1:]
+        shape, classes = (channels, height, pixels_wide), int(labels.max()) + 1
+        classifier = Classifier(shape, classes, width=width, num_features=num_features).to(device).train()
+    optimizer = torch.optim.AdamW(classifier.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    batches = len(images) // batch_size
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_cosine(epochs * batches))
+    for epoch in range(1, epochs + 1):
+        order = torch.randperm(len(images), generator=generator)[: batches * batch_size].view(batches, batch_size)
+        total = 0.0
+        for rows in order:
+            batch = augment(from_uint8(images[rows]), generator)
+            loss = nn.functional.cross_entropy(classifier(batch.to(device)).logits, labels[rows].to(device))
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            optimizer.step()
+            schedule.step()
+            total += loss.item()
+        on_epoch(epoch, total / batches)
+    return classifier.cpu().eval()
+
+
+def stratified_split(labels: Tensor, *, test_part: float = 0.2, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Split so that every class gives the same part of its images to the test side.
+
+    Args:
+        labels: ``(N,)`` class labels.
+        test_part: In (0, 1); each class's count is rounded to the nearest integer.
+        seed: Draws the split; the global random generator is left alone.
+
+    Returns:
+        Row numbers of the training and of the test images, both in increasing order.
+
+    Example:
+        >>> train, test = stratified_split(torch.tensor([0, 1] * 10), test_part=0.3, seed=0)
+        >>> len(train), len(test), int((test % 2).sum())
+        (14, 6, 3)
+    """
+    generator = torch.Generator().manual_seed(seed)
+    test = torch.zeros(len(labels), dtype=torch.bool)
+    for label in torch.unique(labels):
+        rows = torch.nonzero(labels == label).flatten()
+        test[rows[torch.randperm(len(rows), generator=generator)][: round(test_part * len(rows))]] = True
+    return torch.nonzero(~test).flatten(), torch.nonzero(test).flatten()
+
+
+def accuracy(classifier: nn.Module, images: Tensor, labels: Tensor, *, batch_size: int = 1000) -> float:
+    """Part of the images whose largest logit is their label's.
+
+    Args:
+        classifier: Maps floats in [-1, 1] to ``Features``; in eval mode.
+        images: ``(N, C, H, W)`` uint8.
+        labels: ``(N,)``.
+        batch_size: Images at a time.
+
+    Returns:
+        Between 0 and 1.
+    """
+    with torch.no_grad():
+        guesses = [classifier(from_uint8(chunk)).logits.argmax(dim=1) for chunk in torch.split(images, batch_size)]
+    return float((torch.cat(guesses) == labels).double().mean())
+
+
+class Labeled(NamedTuple):
+    """A labeled data set in memory, cut in two.
+
+    Attributes:
+        train_images: ``(N, C, H, W)`` uint8.
+        train_labels: ``(N,)`` int64.
+        test_images: ``(M, C, H, W)`` uint8.
+        test_labels: ``(M,)`` int64.
+    """
+
+    train_images: Tensor
+    train_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+
+
+def load_digits(root: Path | None = None) -> Labeled:
+    """scikit-learn's 1,797 digits, 8x8, one fifth of each class for the test; nothing is downloaded.
+
+    Args:
+        root: Not needed: the images are in the scikit-learn package.
+    """
+    from sklearn import datasets  # imported here: the features themselves do without it
+
+    digits = datasets.load_digits()
+    images = to_uint8(torch.from_numpy(digits.images).float().unsqueeze(1) / 8 - 1)  # levels 0..16 to [-1, 1]
+    labels = torch.from_numpy(digits.target).long()
+    train, test = stratified_split(labels)
+    return Labeled(images[train], labels[train], images[test], labels[test])
+
+
+def load_mnist(root: Path | None = None) -> Labeled:
+    """MNIST's 60,000 + 10,000 digits, 28x28, its own split.
+
+    Args:
+        root: Holds ``MNIST/raw`` with the unpacked idx files, as ``torchvision.datasets.MNIST`` reads them.
+
+    Raises:
+        ConfigError: They are not there.
+    """
+    from torchvision.datasets import MNIST
+
+    hint = "needs the folder that holds MNIST/raw, as torchvision.datasets.MNIST(folder, download=True) makes it"
+    if root is None:
+        raise ConfigError("root", None, hint)
+    try:
+        parts = [MNIST(root, train=train) for train in (True, False)]
+    except RuntimeError:
+        raise ConfigError("root", str(root), hint) from None
+    (train_images, train_labels), (test_images, test_labels) = (
+        (part.data.unsqueeze(1), part.targets) for part in parts
+    )
+    return Labeled(train_images, train_labels, test_images, test_labels)
+
+
+class Source(NamedTuple):
+    """A named data set and the settings of the trainer that suit it."""
+
+    load: Callable[[Path | None], Labeled]
+    description: str
+    epochs: int
+    batch_size: int
+
+
+SOURCES = {
+    "digits": Source(load_digits, "scikit-learn digits, 1797 images, 20% of each class held out (seed 0)", 60, 64),
+    "mnist": Source(load_mnist, "MNIST, 60000 training and 10000 test images", 8, 128),
+}
+
+
+def write_classifier(
+    data: Labeled,
+    output: Path,
+    *,
+    name: str,
+    description: str,
+    seed: int = 0,
+    epochs: int = 60,
+    batch_size: int = 64,
+    device: torch.device | str = "cpu",
+    on_epoch: Callable[[int, float], None] = lambda epoch, loss: None,
+) -> dict[str, Any]:
+    """Train on one part of the data, test on the other, write weights and facts to a file.
+
+    Args:
+        data: Images and labels.
+        output: The safetensors file, for ``ClassifierFeatures``.
+        name: Of the features in metrics.
+        description: Of the data, for the file's header.
+        seed: Of ``train_classifier``, as are the further settings.
+        epochs: Passes over the training images.
+        batch_size: Images a step.
+        device: Where to train.
+        on_epoch: Called with the epoch and its mean loss.
+
+    Returns:
+        The facts written: name, data, seed, epochs, batch size, test accuracy and the number of test images.
+
+    Raises:
+        ConfigError: The data do not fit together.
+    """
+    classifier = train_classifier(
+        data.train_images,
+        data.train_labels,
+        seed=seed,
+        epochs=epochs,
+        batch_size=batch_size,
+        device=device,
+        on_epoch=on_epoch,
+    )
+    right = accuracy(classifier, data.test_images, data.test_labels)
+    facts = {
+        "name": name,
+        "data": description,
+        "seed": seed,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "test_accuracy": round(right, 6),
+        "test_images": len(data.test_labels),
+    }
+    save_classifier(classifier, output, facts)
+    return facts
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train a classifier on a named data set, test it, write the file with its test accuracy inside."""
+    parser = argparse.ArgumentParser(prog="python -m lightning_gans.evaluation.features.train", description=main.__doc__)
+    parser.add_argument("--data", choices=sorted(SOURCES), required=True)
+    parser.add_argument("--root", type=Path, help="folder of the data, where it is not part of a package")
+    parser.add_argument("--output", type=Path, required=True, help="safetensors file to write")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, help="passes over the training images; the data set's own by default")
+    options = parser.parse_args(arguments)
+    source = SOURCES[options.data]
+    epochs = source.epochs if options.epochs is None else options.epochs
+    try:
+        data = source.load(options.root)
+    except ConfigError as error:
+        parser.error(str(error))  # one line on stderr, exit code 2
+    torch.set_num_threads(1)  # the order of float sums, hence the last bit of a weight, depends on the thread count
+    facts = write_classifier(
+        data,
+        options.output,
+        name=options.data,
+        description=source.description,
+        seed=options.seed,
+        epochs=epochs,
+        batch_size=source.batch_size,
+        on_epoch=lambda epoch, loss: print(f"epoch {epoch}/{epochs}  loss {loss:.4f}", flush=True),
+    )
+    print(f"test accuracy {facts['test_accuracy']:.4f} on {facts['test_images']} images; wrote {options.output}")
+
+
+def _check(images: Tensor, labels: Tensor, batch_size: int) -> None:
+    if images.dtype != torch.uint8 or images.ndim != 4:
+        raise ConfigError("images", describe(images), "training takes uint8 images (N, C, H, W)")
+    if labels.shape != images.shape[:1] or labels.dtype != torch.int64 or int(labels.min()) < 0:
+        hint = f"training takes one int64 label from 0 up for each of the {len(images)} images"
+        raise ConfigError("labels", describe(labels), hint)
+    if not 2 <= batch_size <= len(images):
+        hint = f"there are {len(images)} images, and batch normalization needs two or more at a time"
+        raise ConfigError("batch_size", batch_size, hint)
+
+
+def _warm_cosine(steps: int) -> Callable[[int], float]:
+    warm = max(1, steps // 20)
+    return lambda step: min((step + 1) / warm, (1 + math.cos(math.pi * step / steps)) / 2)
+
+
+if __name__ == "__main__":
+    main()

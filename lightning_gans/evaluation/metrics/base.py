@@ -1,0 +1,199 @@
+"""State of a metric on features: every sample once, in one order, however many processes collected them."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor, distributed
+from torchmetrics import Metric
+from torchmetrics.utilities.distributed import gather_all_tensors
+
+from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.metrics.functional.sides import RealSide, Side, as_fake
+
+State = list[Tensor] | Tensor
+Value = Tensor | dict[str, Tensor]
+
+
+def joined(state: State) -> Tensor | None:
+    """The rows collected so far as one tensor, ``None`` if there are none."""
+    parts = [state] if isinstance(state, Tensor) else state
+    return torch.cat(list(parts)) if parts else None
+
+
+def ordered(features: Tensor, index: Tensor) -> Tensor:
+    """Samples in the order of their index, those with an index seen before left out.
+
+    Args:
+        features: Shape (N, D).
+        index: Shape (N,): the index that the user gave, or ``-1 - position`` where none was given.
+
+    Returns:
+        Features, shape (N', D).
+    """
+    counted = index < 0  # never dropped: positions cannot repeat
+    key = torch.where(counted, -1 - index, index) * 2 + counted
+    key, order = key.sort(stable=True)
+    first = torch.ones_like(key, dtype=torch.bool)
+    first[1:] = (key[1:] != key[:-1]) | counted[order][1:]
+    return features[order[first]]
+
+
+class RowMetric(Metric):
+    """A metric whose state is rows (features or logits) with an index for each.
+
+    Rows are kept in float32 or float64, and the value is float64 whatever the type of the module: ``half()`` and
+    ``set_dtype`` move nothing but devices. ``forward`` only updates, since one batch has no value of its own.
+    """
+
+    is_differentiable = False
+    full_state_update = False
+    row_states: ClassVar[tuple[str, ...]]  # each has a companion `<name>_index`
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        for name in self.row_states:
+            self.add_state(name, default=[], dist_reduce_fx="cat")
+            self.add_state(f"{name}_index", default=[], dist_reduce_fx="cat")
+
+    def forward(self, *args: object, **kwargs: object) -> None:
+        """Update the state; there is no value of a single batch."""
+        self.update(*args, **kwargs)
+
+    def _append(self, name: str, rows: Tensor, index: Tensor | None) -> None:
+        if rows.ndim != 2:
+            raise ConfigError(name, tuple(rows.shape), "must be a matrix (samples, dimension); flatten each sample")
+        states: list[Tensor] = getattr(self, name)
+        if states and states[0].shape[1] != rows.shape[1]:
+            raise ConfigError(name, tuple(rows.shape), f"earlier batches have dimension {states[0].shape[1]}")
+        kept = rows.detach() if rows.dtype == torch.float64 else rows.detach().float()
+        states.append(kept.clone() if kept is rows or kept.data_ptr() == rows.data_ptr() else kept)
+        indices: list[Tensor] = getattr(self, f"{name}_index")
+        indices.append(self._index(index, rows, sum(map(len, indices))))
+
+    def _index(self, index: Tensor | None, rows: Tensor, seen: int) -> Tensor:
+        if index is None:  # as a sampler deals them: sample i goes to process i modulo the number of processes
+            several = distributed.is_available() and distributed.is_initialized()
+            rank = distributed.get_rank(self.process_group) if several else 0
+            world = distributed.get_world_size(self.process_group) if several else 1
+            position = torch.arange(seen, seen + len(rows), device=rows.device) * world + rank
+            return -1 - position
+        index = torch.as_tensor(index, device=rows.device).to(torch.int64)
+        if index.shape != rows.shape[:1] or bool((index < 0).any()):
+            raise ConfigError("index", tuple(index.shape), "must be one number of at least 0 for each row")
+        return index
+
+    def _rows(self, name: str) -> Tensor:
+        rows, index = joined(getattr(self, name)), joined(getattr(self, f"{name}_index"))
+        if rows is None or index is None or len(rows) == 0:
+            raise ConfigError(name, 0, "no samples yet: call update before compute")
+        return ordered(rows, index)
+
+    def _sync_dist(
+        self, dist_sync_fn: Callable[..., Any] = gather_all_tensors, process_group: object | None = None
+    ) -> None:
+        """Gather the rows of all processes, some of which may have none."""
+        for name in self.row_states:
+            self._agree(name, dist_sync_fn, process_group or self.process_group)
+        super()._sync_dist(dist_sync_fn, process_group)
+
+    def _agree(self, name: str, gather: Callable[..., Any], group: object | None) -> None:
+        """Give the rows of every process one dimension and one type, which a process without rows cannot know."""
+        rows, index = joined(getattr(self, name)), joined(getattr(self, f"{name}_index"))
+        facts = torch.tensor([0, 0] if rows is None else [rows.shape[1], int(rows.dtype == torch.float64)])
+        every = torch.stack(gather(facts.to(self.device), group=group)).cpu()
+        dims = sorted({int(dim) for dim in every[:, 0]} - {0})
+        if len(dims) > 1:
+            raise ConfigError(name, dims, "processes have features of different dimensions")
+        dtype = torch.float64 if int(every[:, 1].max()) else torch.float32
+        if rows is None or index is None:
+            rows = torch.zeros(0, dims[0] if dims else 1, device=self.device)
+            index = torch.zeros(0, dtype=torch.int64, device=self.device)
+        setattr(self, name, [rows.to(dtype)])
+        setattr(self, f"{name}_index", [index])
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> Self:
+        """Follow the module to another device, never to another type."""
+
+        def move(tensor: Tensor) -> Tensor:
+            return tensor.to(fn(tensor.new_empty(0)).device)
+
+        super()._apply(move, exclude_state)
+        return self
+
+
+class FeatureMetric(RowMetric):
+    """A metric of real against fake features.
+
+    Args:
+        reset_real_features: Whether ``reset`` forgets the real features. If not, what follows from them alone is worked
+            out once and kept too.
+        kwargs: Arguments of ``torchmetrics.Metric``; ``compute_on_cpu=True`` keeps the features in main memory.
+    """
+
+    row_states = ("real", "fake")
+    real: State
+    fake: State
+    real_index: State
+    fake_index: State
+
+    def __init__(self, reset_real_features: bool = True, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.reset_real_features = reset_real_features
+        # A MetricCollection lets metrics of equal states share them; these two kinds must not.
+        self.add_state("keeps_real", default=torch.tensor(int(not reset_real_features)), dist_reduce_fx="max")
+        self._known: RealSide | None = None
+
+    def update(self, features: Tensor, real: bool, index: Tensor | None = None) -> None:
+        """Add a batch of one side.
+
+        Args:
+            features: Features, shape (N, D); N may be 0.
+            real: Whether they are of real samples.
+            index: Index of each sample in its data set, shape (N,). Samples with one index count once, and the order of
+                samples is that of the indices. Without it all samples count, in the order in which a distributed
+                sampler without shuffling deals them.
+
+        Raises:
+            ConfigError: If shapes do not fit each other or earlier batches.
+        """
+        self._append("real" if real else "fake", features, index)
+
+    def reset(self) -> None:
+        """Forget the samples, the real ones only if ``reset_real_features``."""
+        if self.reset_real_features:
+            self._known = None
+            super().reset()
+            return
+        kept = {name: self._defaults.pop(name) for name in ("real", "real_index")}
+        super().reset()
+        self._defaults.update(kept)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_known": None}
+
+
+class ComparisonMetric(FeatureMetric):
+    """A metric whose value comes from both sides."""
+
+    def compute(self) -> Value:
+        """The value from all samples of all processes, float64 on the CPU."""
+        real = self._real_side()
+        fake = as_fake(self._rows("fake"), real)
+        value = self._value(real, fake)
+        real.release()
+        return value
+
+    @abstractmethod
+    def _value(self, real: RealSide, fake: Side) -> Value:
+        """The value from both sides."""
+
+    def _real_side(self) -> RealSide:
+        rows = self._rows("real")
+        known = self._known
+        if known is not None and known.features.dtype == rows.dtype and torch.equal(known.features, rows):
+            return known
+        side = RealSide.from_features(rows)
+        self._known = None if self.reset_real_features else side
+        return side

@@ -1,0 +1,41 @@
+"""Metrics as pure functions of features: float64 results on the CPU, bounded memory, no global random generator."""
+
+from lightning_gans.evaluation.metrics.functional.comparison import Comparison
+from lightning_gans.evaluation.metrics.functional.frechet import (
+    frechet_distance,
+    frechet_distance_from_moments,
+    frechet_distance_infinity,
+)
+from lightning_gans.evaluation.metrics.functional.inception import inception_score
+from lightning_gans.evaluation.metrics.functional.manifold import density_coverage, precision_recall
+from lightning_gans.evaluation.metrics.functional.mmd import (
+    maximum_mean_discrepancy,
+    maximum_mean_discrepancy_subsets,
+    mmd_permutation_test,
+)
+from lightning_gans.evaluation.metrics.functional.modes import class_coverage, mode_coverage, mode_spread
+from lightning_gans.evaluation.metrics.functional.sides import RealSide, Side
+from lightning_gans.evaluation.metrics.functional.two_sample import authenticity, nearest_real_distance, two_sample_accuracy
+from lightning_gans.evaluation.metrics.functional.vendi import vendi_score
+
+__all__ = [
+    "Comparison",
+    "RealSide",
+    "Side",
+    "authenticity",
+    "class_coverage",
+    "density_coverage",
+    "frechet_distance",
+    "frechet_distance_from_moments",
+    "frechet_distance_infinity",
+    "inception_score",
+    "maximum_mean_discrepancy",
+    "maximum_mean_discrepancy_subsets",
+    "mmd_permutation_test",
+    "mode_coverage",
+    "mode_spread",
+    "nearest_real_distance",
+    "precision_recall",
+    "two_sample_accuracy",
+    "vendi_score",
+]

@@ -1,0 +1,142 @@
+"""How much of a mixture, or of a set of classes, a generator covers."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.metrics.functional.checks import checked_features
+from lightning_gans.evaluation.metrics.functional.moments import chunks
+
+
+class ModeCoverageResult(NamedTuple):
+    """Captured modes, fraction of high quality, and divergences to uniform in nats (float64 scalars)."""
+
+    modes: Tensor
+    high_quality: Tensor
+    reverse_kl: Tensor
+    jsd: Tensor
+
+
+def mode_coverage(samples: Tensor, means: Tensor, std: float | Tensor, threshold: float = 3.0) -> ModeCoverageResult:
+    r"""Modes captured and samples of high quality on a mixture of isotropic Gaussians of equal weights.
+
+    A sample is of high quality within ``threshold`` standard deviations of its nearest mode; a mode is captured when
+    some sample of high quality is nearest to it (Srivastava et al. 2017, arXiv:1705.07761, section 5.1). With q the
+    histogram of the samples of high quality over the K modes and u = 1/K, reverse KL is ``sum q log(q / u)`` and the
+    Jensen-Shannon divergence ``KL(q || m) / 2 + KL(u || m) / 2``, m = (q + u) / 2 (Lin et al. 2018, arXiv:1712.04086).
+
+    A perfect generator in two dimensions scores a quality of 1 - exp(-9/2) = 98.889%. Never read the modes without
+    the quality: uniform noise captures nearly all of them.
+
+    Args:
+        samples: Fake samples, shape (N, d).
+        means: Centers of the modes, shape (K, d).
+        std: Standard deviation of every mode, or of each, shape (K,).
+        threshold: Standard deviations within which a sample is of high quality.
+
+    Returns:
+        Number of modes (0 to K), quality (0 to 1), reverse KL (0 to log K) and JSD (0 to log 2), float64 scalars on
+        the CPU. Both divergences are NaN when no sample is of high quality.
+
+    Raises:
+        ConfigError: If shapes do not fit, a value is not finite, or std or threshold is not above 0.
+
+    Example:
+        >>> means = torch.tensor([[0.0, 0.0], [10.0, 0.0]])
+        >>> result = mode_coverage(torch.tensor([[0.1, 0.0], [0.0, 0.2], [5.0, 5.0]]), means, std=0.1)
+        >>> [round(float(value), 4) for value in result]
+        [1.0, 0.6667, 0.6931, 0.2158]
+    """
+    nearest, squared = _nearest(samples, means, std, threshold)
+    return _covered(torch.bincount(nearest[squared <= threshold**2], minlength=len(means)), len(samples))
+
+
+def mode_spread(samples: Tensor, means: Tensor, std: float | Tensor, threshold: float = 3.0) -> Tensor:
+    r"""How wide samples lie around their modes, against the mixture's own: what quality and modes do not see.
+
+    The root mean square distance of the samples of high quality from their modes, in standard deviations of the mode,
+    over that of a perfect generator: 0 for one that repeats their centers, which scores a perfect quality. A generator
+    that has learned the modes' shape scores 1; so can another, such as a circle around each center.
+
+    Args:
+        samples: Fake samples, shape (N, d).
+        means: Centers of the modes, shape (K, d).
+        std: Standard deviation of every mode, or of each, shape (K,).
+        threshold: Standard deviations within which a sample is of high quality.
+
+    Returns:
+        A float64 scalar on the CPU; NaN when no sample is of high quality.
+
+    Raises:
+        ConfigError: As ``mode_coverage``.
+
+    Example:
+        >>> means = torch.tensor([[0.0, 0.0], [10.0, 0.0]])
+        >>> mode_spread(means, means, std=0.1), mode_spread(torch.randn(10_000, 2), means, std=1.0).round(decimals=1)
+        (tensor(0., dtype=torch.float64), tensor(1., dtype=torch.float64))
+    """
+    _, squared = _nearest(samples, means, std, threshold)
+    # E[|u|^2, |u| <= t] = d P(d / 2 + 1, t^2 / 2) / P(d / 2, t^2 / 2) of a standard normal u, P the regularized gamma.
+    half, bound = torch.tensor(samples.shape[1] / 2).double(), torch.tensor(threshold**2 / 2).double()
+    perfect = 2 * half * torch.special.gammainc(half + 1, bound) / torch.special.gammainc(half, bound)
+    spread: Tensor = (squared[squared <= threshold**2].mean() / perfect).sqrt()
+    return spread
+
+
+def _nearest(samples: Tensor, means: Tensor, std: float | Tensor, threshold: float) -> tuple[Tensor, Tensor]:
+    """The nearest mode of each sample, (N,), and its squared distance in that mode's standard deviations, (N,)."""
+    samples = checked_features("samples", samples)
+    means = checked_features("means", means).to(samples.device).double()
+    if means.shape[1] != samples.shape[1]:
+        raise ConfigError("means", tuple(means.shape), f"the samples have dimension {samples.shape[1]}")
+    widths = torch.as_tensor(std, dtype=torch.float64, device=samples.device).expand(len(means))
+    if not bool((widths > 0).all()) or not threshold > 0:
+        raise ConfigError("std", std, f"standard deviations and the threshold ({threshold}) must be above 0")
+    found = [
+        (samples[rows, None].double() - means).square().sum(2).min(1)  # of (n, K, d)
+        for rows in chunks(len(samples), means.numel())
+    ]
+    nearest = torch.cat([each.indices for each in found])
+    squared = torch.cat([each.values for each in found]) / widths[nearest].square()
+    return nearest.cpu(), squared.cpu()
+
+
+def class_coverage(labels: Tensor, num_classes: int) -> ModeCoverageResult:
+    """Classes that a generator covers, from the labels that a classifier gives to its samples.
+
+    For Stacked MNIST there are 1,000 classes (a digit for each channel) and by convention 26,000 samples (Srivastava et
+    al. 2017, arXiv:1705.07761, section 5.2). Every sample counts, so that ``high_quality`` is 1.
+
+    Args:
+        labels: Class of each fake sample, integers, shape (N,).
+        num_classes: Number of classes K, which real samples have in equal shares.
+
+    Returns:
+        As ``mode_coverage``.
+
+    Raises:
+        ConfigError: If there are no labels, or one is out of range.
+
+    Example:
+        >>> class_coverage(torch.tensor([0, 1, 1, 0]), num_classes=2)[0]
+        tensor(2., dtype=torch.float64)
+    """
+    if labels.ndim != 1 or len(labels) == 0:
+        raise ConfigError("labels", tuple(labels.shape), "labels are a vector with one class for each sample")
+    if int(labels.min()) < 0 or int(labels.max()) >= num_classes:
+        raise ConfigError("num_classes", num_classes, f"labels run from {int(labels.min())} to {int(labels.max())}")
+    return _covered(torch.bincount(labels.cpu().long(), minlength=num_classes), len(labels))
+
+
+def _covered(counts: Tensor, total: int) -> ModeCoverageResult:
+    """The figures from the number of good samples at each mode (K,)."""
+    good, modes = int(counts.sum()), len(counts)
+    q = counts.double() / (good or math.nan)
+    middle = (q + 1 / modes) / 2
+    reverse_kl = (torch.special.xlogy(q, q * modes)).sum()
+    jsd = (torch.special.xlogy(q, q / middle).sum() - (middle * modes).log().mean()) / 2
+    captured = (counts > 0).sum().double()
+    return ModeCoverageResult(captured, torch.tensor(good / total, dtype=torch.float64), reverse_kl, jsd)

@@ -1,0 +1,201 @@
+"""Inner products and distances of two sets of vectors, tile by tile, with a bound on their rounding error.
+
+The memory is that of one tile, whatever the number of samples. Tiles are float32 where that is safe and twice as
+fast; whoever compares a distance to another gets a margin within which the comparison must be made again, exactly.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from lightning_gans.evaluation.metrics.functional.moments import chunks
+
+TILE_SIZE = 1280  # larger tiles waste work on the diagonal, smaller ones wait for threads on a busy machine
+PAIRS = 2**15 - 1  # elements of pairs taken at a time: in the cache, and just below what torch splits among threads
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where the origin and the unit of length of a computation are.
+
+    Args:
+        center: The mean of the real features, float64, shape (D,).
+        scale: Factor that brings the real features to norm 1 or less; a power of two, so that scaling is exact.
+    """
+
+    center: Tensor
+    scale: float
+
+    @classmethod
+    def of(cls, features: Tensor, center: Tensor) -> "Frame":
+        """The frame of real features (N, D) with mean ``center`` (D,)."""
+        largest = max(float((features[rows].double() - center).norm(dim=1).max()) for rows in chunks(*features.shape))
+        exponent = torch.frexp(torch.tensor(largest, dtype=torch.float64)).exponent if largest > 0 else 0
+        return cls(center, 2.0 ** -int(exponent))
+
+    def move(self, features: Tensor, dtype: torch.dtype) -> Tensor:
+        """Features (n, D) in this frame."""
+        return ((features.double() - self.center) * self.scale).to(dtype)
+
+
+class Points:
+    """Vectors in a frame, ready for products.
+
+    Args:
+        features: Feature vectors, shape (N, D), float32 or float64.
+        frame: Origin and unit.
+        dtype: Type of the products.
+
+    Attributes:
+        squared: Squared norms in the frame, float64, shape (N,).
+        error: Bound on the rounding error of one vector in the frame, from subtracting the center.
+    """
+
+    def __init__(self, features: Tensor, frame: Frame, dtype: torch.dtype) -> None:
+        self.features, self.frame, self.dtype = features, frame, dtype
+        self.moved = torch.empty(features.shape, dtype=dtype, device=features.device)
+        self.squared = torch.empty(len(features), dtype=torch.float64, device=features.device)
+        for rows in chunks(*features.shape):
+            moved = frame.move(features[rows], torch.float64)
+            self.moved[rows] = moved
+            self.squared[rows] = moved.square().sum(1)
+        largest = max(abs(float(edge)) for edge in torch.aminmax(features)) * features.shape[1] ** 0.5 * frame.scale
+        self.error = torch.finfo(torch.float64).eps * largest
+
+    def block(self, rows: slice, dtype: torch.dtype) -> Tensor:
+        """Some rows in the frame, in a type that may be finer than that of the products."""
+        return self.moved[rows] if dtype == self.dtype else self.frame.move(self.features[rows], dtype)
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """The rows ``rows`` of one set against the rows ``cols`` of another.
+
+    Attributes:
+        left: The set that gives the rows.
+        right: The set that gives the columns.
+        rows: Which of ``left``.
+        cols: Which of ``right``.
+        inner: Inner products in the frame, shape (n, m).
+    """
+
+    left: Points
+    right: Points
+    rows: slice
+    cols: slice
+    inner: Tensor
+
+    @cached_property
+    def squared(self) -> Tensor:
+        """Squared distances in the frame, shape (n, m)."""
+        rows, cols = self.left.squared[self.rows], self.right.squared[self.cols]
+        squared = torch.add(rows.to(self.inner.dtype)[:, None], self.inner, alpha=-2)
+        squared += cols.to(self.inner.dtype)
+        return squared
+
+    @property
+    def on_diagonal(self) -> bool:
+        """Whether rows and columns are the same points."""
+        return self.left is self.right and self.rows == self.cols
+
+    def refined(self) -> "Tile":
+        """The same tile in float64."""
+        inner = self.left.block(self.rows, torch.float64) @ self.right.block(self.cols, torch.float64).T
+        return Tile(self.left, self.right, self.rows, self.cols, inner)
+
+
+class Visitor(Protocol):
+    """Takes what it needs from each tile."""
+
+    def visit(self, tile: Tile) -> None:
+        """Use one tile; in a sweep over one set, each tile above the diagonal stands for its mirror image too."""
+
+
+def work_dtype(device: torch.device, features_dtype: torch.dtype = torch.float32) -> torch.dtype:
+    """The type of the tiles when only distances are compared.
+
+    Float32 on a CPU, unless torch has been told to use fewer digits in products; float64 elsewhere, where TF32 may be
+    on. No setting of torch is touched.
+    """
+    if device.type != "cpu":
+        return torch.float64
+    fewer_digits = getattr(torch.backends.mkldnn, "matmul", None)
+    precision = getattr(fewer_digits, "fp32_precision", None) or torch.get_float32_matmul_precision()
+    return torch.float32 if precision in ("none", "ieee", "highest") else torch.float64
+
+
+def rounding(left: Points, right: Points, dtype: torch.dtype) -> tuple[float, float]:
+    r"""``(e, a)`` such that a squared distance of x and y errs by less than ``e (|x|^2 + |y|^2) + a`` in the frame.
+
+    An inner product of D terms errs by at most D u |x| |y| (Higham 2002, Accuracy and Stability of Numerical
+    Algorithms, eq. 3.5), u being half of eps; norms, sums and the subtraction of the center add the rest.
+    """
+    dim = left.features.shape[1]
+    unit, fine = (torch.finfo(kind).eps / 2 for kind in (dtype, torch.float64))
+    origin = 8 * (left.error + right.error)
+    return (dim + 32) * unit + 4 * dim * fine + origin, origin + 1e-30
+
+
+@torch.no_grad()
+def sweep(left: Points, right: Points, visitors: Sequence[Visitor], tile_size: int = TILE_SIZE) -> None:
+    """Show every tile of ``left`` against ``right`` to every visitor; of one set against itself, half of them.
+
+    Args:
+        left: Points that give the rows.
+        right: Points that give the columns; when they are ``left`` itself, tiles below the diagonal are left out.
+        visitors: Whom to show the tiles.
+        tile_size: Rows and columns of a tile.
+    """
+    with torch.autocast(left.features.device.type, enabled=False):
+        for row in range(0, len(left), tile_size):
+            rows = slice(row, min(row + tile_size, len(left)))
+            block = left.moved[rows]
+            for col in range(row if left is right else 0, len(right), tile_size):
+                cols = slice(col, min(col + tile_size, len(right)))
+                tile = Tile(left, right, rows, cols, block @ right.block(cols, left.dtype).T)
+                for visitor in visitors:
+                    visitor.visit(tile)
+
+
+def exact_squared(left: Tensor, right: Tensor) -> Tensor:
+    """Squared distances of rows, ``sum (x - y)^2`` in float64: a function of the two vectors alone, symmetric.
+
+    Args:
+        left: Features, shape (P, D).
+        right: Features, shape (P, D).
+
+    Returns:
+        Squared distances, shape (P,).
+
+    Example:
+        >>> exact_squared(torch.tensor([[1e6, 0.0]]), torch.tensor([[1e6 + 1, 2.0]]))
+        tensor([5.], dtype=torch.float64)
+    """
+    return left.double().sub_(right).square_().sum(1)
+
+
+def exact_pairs(left: Tensor, right: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
+    """``exact_squared`` of ``left[rows]`` and ``right[cols]``; both index tensors have shape (P,).
+
+    In bounded memory, which is used again for each piece: fresh memory would take longer than the arithmetic.
+    """
+    pieces = chunks(len(rows), left.shape[1], PAIRS)
+    squared = torch.empty(len(rows), dtype=torch.float64, device=left.device)
+    largest = pieces[0].stop if pieces else 0
+    taken = [side.new_empty(largest, side.shape[1]) for side in (left, right)]
+    x, y = (side.to(torch.float64, copy=True) for side in taken)
+    for piece in pieces:
+        count = piece.stop - piece.start
+        torch.index_select(left, 0, rows[piece], out=taken[0][:count])
+        torch.index_select(right, 0, cols[piece], out=taken[1][:count])
+        x[:count].copy_(taken[0][:count])
+        y[:count].copy_(taken[1][:count])
+        torch.sum(x[:count].sub_(y[:count]).square_(), 1, out=squared[piece])
+    return squared

@@ -1,0 +1,63 @@
+"""Numbers that change in the course of a run."""
+
+import math
+from dataclasses import dataclass
+
+from lightning_gans.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Where a run is, as losses, regularizers and augmentations see it.
+
+    Args:
+        step: Steps done before this one.
+        updates: Updates that the player who is about to be updated has had before.
+        progress: Share of the run, or of the present phase, that is done, in [0, 1].
+    """
+
+    step: int = 0
+    updates: int = 0
+    progress: float = 0.0
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """A number that goes from one value to another in the course of the run; a function of the step alone.
+
+    Args:
+        start: Value until ``begin``.
+        end: Value from ``until`` on.
+        begin: Share of the run, or of the player's phase, after which it begins to change.
+        until: Share after which it changes no more.
+        cosine: Whether it follows half a cosine instead of a straight line.
+
+    Raises:
+        ConfigError: ``begin`` and ``until`` are no shares in this order.
+
+    Example:
+        >>> [Ramp(1.0, 0.0, begin=0.5).at(progress) for progress in (0.0, 0.5, 0.75, 1.0)]
+        [1.0, 1.0, 0.5, 0.0]
+    """
+
+    start: float
+    end: float
+    begin: float = 0.0
+    until: float = 1.0
+    cosine: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.begin < self.until <= 1:
+            raise ConfigError("ramp.begin", self.begin, f"must lie in [0, until={self.until!r}), shares of the run")
+
+    def at(self, progress: float) -> float:
+        """The value at a share of the run."""
+        t = min(max((progress - self.begin) / (self.until - self.begin), 0.0), 1.0)
+        if self.cosine:
+            t = (1 - math.cos(math.pi * t)) / 2
+        return self.start + (self.end - self.start) * t
+
+
+def value_at(number: float | Ramp, clock: Clock) -> float:
+    """A number that may change, as it is now."""
+    return number.at(clock.progress) if isinstance(number, Ramp) else number

@@ -1,0 +1,227 @@
+"""What a game refuses, what it advises, and how a lost run goes back."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from lightning.pytorch.loggers import CSVLogger
+from torch import nn
+
+from lightning_gans import GAN, ConfigError
+from lightning_gans.callbacks import StepCheckpoint
+from lightning_gans.engine import NonFiniteLossError
+from lightning_gans.errors import LightningGANsWarning
+from tests.games import gan, networks, points, same, state, train
+
+
+def image_game(cls=GAN, **kwargs):
+    torch.manual_seed(0)
+    generator = nn.Sequential(nn.Linear(3, 16), nn.Unflatten(1, (1, 4, 4)))
+    discriminator = nn.Sequential(nn.Flatten(), nn.Linear(16, 1))
+    return cls(generator, discriminator, latent_dim=3, **kwargs)
+
+
+def images(n=64):
+    return torch.rand(n, 1, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def spoiled(value, n=64):
+    data = images(n)
+    data[-1, 0, 0, 0] = value  # in the last batch of the epoch: the second step
+    return data
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (200.0, r"batch='images from -0\.99\d* to 200': networks take \[-1\.0, 1\.0\]"),
+        (math.nan, "batch='values from -inf to inf': some are not finite"),
+        (-math.inf, "batch='values from -inf to 0.*not finite"),
+    ],
+)
+def test_images_out_of_range_are_named(value, message):
+    model = image_game(ema_decay=0)
+    before = state(model)
+    with pytest.raises(ConfigError, match=message):
+        train(model, 1, data=spoiled(value, 32))  # at once
+    assert same(state(model), before)
+    with pytest.raises(ConfigError, match=message):
+        train(image_game(), 4, data=spoiled(value), log_every_n_steps=4)  # or when logging is due
+    train(image_game(), 3, data=spoiled(200.0), log_every_n_steps=4)
+
+
+def test_the_range_is_the_class_to_say_and_points_have_none():
+    class Free(GAN):
+        image_range = None
+
+    train(image_game(Free), 2, data=spoiled(200.0, 32))
+    train(gan(), 2, data=points() * 100)
+    with pytest.raises(ConfigError, match="not finite"):
+        train(gan(), 2, data=points() * math.inf)
+
+
+def test_unscaled_images_are_mentioned():
+    with pytest.warns(LightningGANsWarning, match=r"the first images lie in \[0\.\d+, 1\]|the first images lie in"):
+        train(image_game(), 2, data=(images() + 1) / 2)
+
+
+class Detached(GAN):
+    def generator_loss(self, batch):
+        return self.judge(self.fake(batch)[0].detach()).mean() + 0 * next(self.discriminator.parameters()).sum()
+
+
+class Cut(GAN):
+    """The generator's loss depends on something else that learns."""
+
+    def players(self):
+        self.other = nn.Linear(1, 1)
+        critic, generator = super().players()
+        return [
+            critic,
+            replace(generator, loss=lambda batch: self.other(torch.ones(1, 1)).sum(), modules=[self.generator]),
+        ]
+
+
+def test_a_player_without_gradient_is_named():
+    with pytest.raises(
+        ConfigError, match="generator='no gradient': its loss does not depend on what the generator owns"
+    ):
+        train(gan(Cut), 1)
+    with pytest.raises(ConfigError, match="generator='no gradient'"):
+        train(gan(Detached), 1)
+
+
+class Spare(nn.Module):
+    latent_dim = 3
+
+    def __init__(self):
+        super().__init__()
+        self.used, self.unused = nn.Linear(3, 2), nn.Linear(3, 2)
+
+    def forward(self, z):
+        return self.used(z)
+
+
+def test_parameters_without_gradient_are_mentioned_once():
+    with pytest.warns(LightningGANsWarning, match=r"2 parameters never got a gradient \(generator.unused") as told:
+        train(GAN(Spare(), networks()[1]), 4, log_every_n_steps=1)
+    assert len([warning for warning in told if warning.category is LightningGANsWarning]) == 1
+
+
+class Saturated(GAN):
+    def generator_loss(self, batch):
+        return super().generator_loss(batch) * 0
+
+
+def test_a_gradient_of_zero_is_mentioned():
+    with pytest.warns(LightningGANsWarning, match="generator: its gradient is exactly zero"):
+        train(gan(Saturated), 2, log_every_n_steps=1)
+
+
+class Exploding(GAN):
+    def discriminator_loss(self, batch):
+        return super().discriminator_loss(batch) * (1e9 if self.step >= 7 else 1)
+
+
+def test_an_exploded_loss_stops():
+    with pytest.raises(NonFiniteLossError, match=r"loss/discriminator=\d+\.\d+: stopped after 10 steps"):
+        train(gan(Exploding), 20)
+    train(gan(Exploding, loss_limit=1e12), 10)
+
+
+class Fragile(GAN):
+    """Breaks in the steps that it is told."""
+
+    breaks = (12,)
+
+    def generator_loss(self, batch):
+        return super().generator_loss(batch) * (math.nan if self.step in self.breaks else 1)
+
+
+def lost_run(folder, breaks, restores, steps=30, **kwargs):
+    model = gan(Fragile, generator_clip=1.0, ema_decay=0.9)
+    model.breaks = breaks
+    keep = StepCheckpoint(dirpath=str(folder), every_n_steps=10, monitor=None, restores=restores)
+    train(model, steps, callbacks=[keep], enable_checkpointing=True, **kwargs)
+    return model, keep
+
+
+def test_a_lost_run_goes_back_and_on(tmp_path, capsys):
+    model, keep = lost_run(tmp_path, (12,), restores=1)
+    assert (
+        "loss/generator=nan in step 15: went back to the weights of step 10 (restore 1 of 1)"
+        in capsys.readouterr().err
+    )
+    assert model.step == 30
+    assert keep.restored == 1
+    assert all(bool(torch.isfinite(value).all()) for value in model.state_dict().values())
+    last = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert last["game"]["step"] == 30
+    assert [state["restored"] for key, state in last["callbacks"].items() if "StepCheckpoint" in key] == [1]
+
+
+def test_weights_and_optimizers_go_back(tmp_path):
+    class Watched(Fragile):
+        def training_step(self, batch, batch_idx):
+            super().training_step(batch, batch_idx)
+            self.states[self.step] = (
+                state(self),
+                [o.state_dict()["state"][0]["step"].item() for o in self.trainer.optimizers],
+            )
+
+    model = gan(Watched, ema_decay=0.9)
+    model.states = {}
+    keep = StepCheckpoint(dirpath=str(tmp_path), every_n_steps=10, monitor=None, restores=1)
+    train(model, 16, callbacks=[keep], enable_checkpointing=True)
+    assert same(model.states[10][0], model.states[15][0])
+    assert model.states[15][1] == [10, 10]
+    assert not same(model.states[15][0], model.states[16][0])
+
+
+@pytest.mark.parametrize(("breaks", "restores"), [((12,), 0), ((3,), 2), ((12, 22), 1)])
+def test_restores_are_bounded(breaks, restores, tmp_path):
+    with pytest.raises(NonFiniteLossError, match="loss/generator=nan"):  # none allowed, nothing saved yet, or used up
+        lost_run(tmp_path, breaks, restores)
+
+
+def test_a_loss_that_breaks_before_saving_is_not_saved(tmp_path):
+    model, _ = lost_run(tmp_path, (18,), restores=1, log_every_n_steps=1000)
+    assert model.step == 30
+    assert all(bool(torch.isfinite(value).all()) for value in model.state_dict().values())
+
+
+def test_processes_go_back_together(tmp_path):
+    lost_run(tmp_path, (12,), restores=1, strategy="ddp_fork", devices=2)
+    last = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert last["game"]["step"] == 30
+    assert all(bool(torch.isfinite(value).all()) for value in last["state_dict"].values())
+
+
+def test_settings_are_checked():
+    with pytest.raises(ConfigError, match=r"loss_limit=0"):
+        gan(loss_limit=0)
+    with pytest.raises(ConfigError, match=r"checkpoint\.restores=-1"):
+        StepCheckpoint(restores=-1)
+
+
+def test_only_rounds_that_are_logged_read_from_the_device(tmp_path, monkeypatch):
+    """Every way in which Python reads a number from a tensor waits for the device: none is taken in other steps."""
+    reads, model = [], gan(generator_clip=1.0, n_critic=2)
+
+    def counted(name):
+        original = getattr(torch.Tensor, name)
+
+        def method(self, *args):
+            reads.append((model.step, name))
+            return original(self, *args)
+
+        return method
+
+    for name in ("item", "tolist", "__bool__", "__float__", "__int__", "cpu", "numpy"):
+        monkeypatch.setattr(torch.Tensor, name, counted(name))
+    off = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1}}  # Adam counts its steps on the CPU
+    model.generator_optimizer = model.discriminator_optimizer = off
+    train(model, 20, data=points(20 * 32), log_every_n_steps=10, logger=CSVLogger(tmp_path))
+    assert reads
+    assert {step for step, _ in reads} <= {0, 9, 10, 19, 20}

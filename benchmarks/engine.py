@@ -69,7 +69,7 @@ class Synthetic(ImageData):
 def mlp_game(**kwargs: Any) -> GAN:
     """The small game: two hidden layers of 64 units for points in the plane."""
     torch.manual_seed(0)
-    networks = MLPGenerator(16, (2,), (64, 64), bounded=False), MLPDiscriminator((2,), (64, 64))
+    networks = MLPGenerator(16, (2,), (64, 64), tanh_output=False), MLPDiscriminator((2,), (64, 64))
     return GAN(*networks, **{"ema_decay": DECAY, **kwargs})
 
 
@@ -294,7 +294,7 @@ def two_processes() -> None:
         files = [Path(folder) / name for name in ("one", "two")]
         for file, spread in zip(files, ({}, {"strategy": "ddp_fork", "devices": 2}), strict=True):
             torch.manual_seed(0)
-            networks = MLPGenerator(16, (2,), (64, 64), bounded=False), MLPDiscriminator((2,), (64, 64))
+            networks = MLPGenerator(16, (2,), (64, 64), tanh_output=False), MLPDiscriminator((2,), (64, 64))
             game = WGANGP(*networks, n_critic=5, generator_optimizer=SGD, discriminator_optimizer=SGD)
             fit(game, Synthetic((2,), 64 * 50, 32 if spread else 64), 25, Weights(file), **spread)
         one, two = (torch.load(file) for file in files)

@@ -18,8 +18,8 @@ from lightning_gans.networks import MLPDiscriminator, MLPGenerator
 def main(steps=3000, frames=60, folder="runs/ring", output="ring.gif"):
     seed_everything(0)
     data = Ring2D(std=0.05, batch_size=256)
-    generator = MLPGenerator(8, data.image_shape, hidden=[128, 128], bounded=False)
-    discriminator = MLPDiscriminator(data.image_shape, hidden=[128, 128])
+    generator = MLPGenerator(8, data.image_shape, hidden_dims=[128, 128], tanh_output=False)
+    discriminator = MLPDiscriminator(data.image_shape, hidden_dims=[128, 128])
     model = GAN(generator, discriminator, ema_decay=0.99)
     pictures = SampleGrid(every_n_steps=max(1, steps // frames))
     trainer = Trainer(

@@ -25,7 +25,7 @@ def dealt_loader(data, batch_size):
 def networks(seed=0, dim=2, hidden=(16,)):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return MLPGenerator(3, (dim,), hidden, bounded=False), MLPDiscriminator((dim,), hidden)
+        return MLPGenerator(3, (dim,), hidden, tanh_output=False), MLPDiscriminator((dim,), hidden)
 
 
 def gan(cls=GAN, **kwargs):

@@ -214,7 +214,7 @@ def shortened(words):
         if {"--data", "data/image_folder"} & set(given):
             del extra["--metrics.num_samples"]  # without features there is nothing to measure
         if {"dcgan", "lsgan", "wgan"} & set(given) and "--ckpt_path" not in given:
-            extra |= {"--model.generator.width": "8", "--model.discriminator.width": "8"}
+            extra |= {"--model.generator.base_channels": "8", "--model.discriminator.base_channels": "8"}
         if "protocols/stacked_mnist" in given:
             extra["--metrics.every_n_steps"] = "0"  # features of 10,000 real images
     fewer = {

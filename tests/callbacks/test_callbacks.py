@@ -31,7 +31,7 @@ def loader(count=96):
 
 def model(**kwargs):
     torch.manual_seed(0)
-    return GAN(DCGANGenerator(4, (1, 8, 8), width=4), DCGANDiscriminator((1, 8, 8), width=4), **kwargs)
+    return GAN(DCGANGenerator(4, (1, 8, 8), base_channels=4), DCGANDiscriminator((1, 8, 8), base_channels=4), **kwargs)
 
 
 def trainer(steps, *callbacks, **kwargs):
@@ -187,8 +187,8 @@ def test_two_processes_agree_and_do_not_hang(tmp_path):
     one = trainer(0, one_judged)
     kept = GAN.load_from_checkpoint(
         tmp_path / "kept/last.ckpt",
-        generator=DCGANGenerator(4, (1, 8, 8), width=4),
-        discriminator=DCGANDiscriminator((1, 8, 8), width=4),
+        generator=DCGANGenerator(4, (1, 8, 8), base_channels=4),
+        discriminator=DCGANDiscriminator((1, 8, 8), base_channels=4),
     )
     (result,) = one.validate(kept, Digits(), verbose=False)
     assert float(many.callback_metrics[FID]) == pytest.approx(result[FID], rel=1e-4)

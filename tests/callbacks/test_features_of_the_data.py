@@ -122,7 +122,7 @@ def test_best_is_the_direction_in_which_a_metric_improves(tmp_path):
     ring = Ring2D(num_samples=200, batch_size=20)
     for monitor, mode in (("metrics/modes", "max"), ("metrics/jsd", "min")):
         keep = StepCheckpoint(monitor, dirpath=str(tmp_path / f"ring_{mode}"))
-        networks = MLPGenerator(4, (2,), (8,), bounded=False), MLPDiscriminator((2,), (8,))
+        networks = MLPGenerator(4, (2,), (8,), tanh_output=False), MLPDiscriminator((2,), (8,))
         trainer = Trainer(max_steps=1, accelerator="cpu", callbacks=[MetricsCallback(num_samples=32), keep], **OFF)
         trainer.fit(GAN(*networks), datamodule=ring)
         assert keep.mode == mode

@@ -203,7 +203,7 @@ def test_a_second_fit_looks_at_its_own_data(pictures):
 
 def test_no_field_for_judges_of_more_than_points(pictures):
     labeled = ConditionalGAN(
-        MLPGenerator(3, (2,), bounded=False, classes=2), MLPDiscriminator((2,), classes=2), num_classes=2
+        MLPGenerator(3, (2,), tanh_output=False, num_classes=2), MLPDiscriminator((2,), num_classes=2), num_classes=2
     )
     data = torch.utils.data.TensorDataset(cloud(), torch.zeros(512, dtype=torch.long))
     train(labeled, 2, loader=lambda *_: DataLoader(data, batch_size=32), callbacks=[pictures])
@@ -320,7 +320,7 @@ def test_what_else_a_model_can_do_is_drawn_beside_the_samples(monkeypatch, tmp_p
     logged = {}
     monkeypatch.setattr(samples, "log_picture", lambda trainer, name, picture: logged.update({name: picture.size}))
     data = torch.utils.data.TensorDataset(torch.rand(32, 1, 8, 8) * 2 - 1, torch.arange(32) % 3)
-    networks = MLPGenerator(3, (1, 8, 8), classes=3), MLPDiscriminator((1, 8, 8), classes=3)
+    networks = MLPGenerator(3, (1, 8, 8), num_classes=3), MLPDiscriminator((1, 8, 8), num_classes=3)
     game, callback = ConditionalGAN(*networks, num_classes=3), SampleGrid(num=16)
     train(game, 2, loader=lambda *_: DataLoader(data, batch_size=16), callbacks=[callback], default_root_dir=tmp_path)
     assert {path.name for path in tmp_path.rglob("*.png")} == {"round_000000002.png", "classes_000000002.png"}

@@ -12,8 +12,8 @@ from lightning_gans.cli import main
 CONFIG = Path(__file__).parents[2] / "configs/wgan.yaml"
 TINY = [
     *("--config", str(CONFIG)),
-    *("--model.init_args.generator.init_args.width", "4"),
-    *("--model.init_args.discriminator.init_args.width", "4"),
+    *("--model.init_args.generator.init_args.base_channels", "4"),
+    *("--model.init_args.discriminator.init_args.base_channels", "4"),
     *("--metrics.num_samples", "64"),
     *("--samples.num", "4"),
 ]

@@ -49,11 +49,11 @@ def refused(done, *expected):
         (["--trainre.x", "3"], ["trainre.x", "did you mean trainer?"]),
         (["--trainer.max_steps", "abc"], ["trainer.max_steps", "int", "'abc'"]),
         ([MODEL + "n_critic", "abc"], ["model.n_critic", "int", "'abc'"]),
-        ([GENERATOR + "width", "abc"], ["model.generator.width", "int", "'abc'"]),
+        ([GENERATOR + "base_channels", "abc"], ["model.generator.base_channels", "int", "'abc'"]),
         (["--data.batch_size", "abc"], ["data.batch_size", "int", "'abc'"]),
         ([MODEL + "generator_optimizer.init_args.lr", "abc"], ["model.generator_optimizer.lr", "float", "'abc'"]),
         (["--trainer.precision", "8"], ["trainer.precision", "'8'", "bf16-mixed"]),
-        ([GENERATOR + "width", "0"], ["width=0", "must be positive"]),
+        ([GENERATOR + "base_channels", "0"], ["base_channels=0", "must be positive"]),
         ([GENERATOR + "image_shape", "[1,8,9]"], ["image_shape=(1, 8, 9)", "from 8 to 128"]),
         ([MODEL + "n_critic", "0"], ["n_critic=0"]),
         ([MODEL + "clip_value", "0"], ["clip_value=0", "must be positive"]),
@@ -181,7 +181,7 @@ def test_a_full_disk_leaves_the_earlier_checkpoint(command, tmp_path):
 def test_out_of_memory_on_a_gpu(command):
     torch.cuda.set_per_process_memory_fraction(1e-5)
     try:
-        done = command("fit", *TINY, *QUIET, "--trainer.accelerator", "gpu", GENERATOR + "width", "4096")
+        done = command("fit", *TINY, *QUIET, "--trainer.accelerator", "gpu", GENERATOR + "base_channels", "4096")
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     refused(done, "out of memory", "ried to allocate", "batch_size")

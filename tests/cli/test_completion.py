@@ -38,7 +38,7 @@ def test_bash(script):
     assert {"fit", "sample", "configs"} <= set(completed(""))
     assert completed("fit", "--config", "wg") == ["wgan", "wgan_gp"]
     assert completed("fit", "--model.clip_v") == ["--model.clip_value"]
-    assert completed("fit", "--model.generator.wid") == ["--model.generator.width"]
+    assert completed("fit", "--model.generator.base_c") == ["--model.generator.base_channels"]
     assert completed("fit", "--data.batch") == ["--data.batch_size"]
     assert completed("fit", "--trainer.max_st") == ["--trainer.max_steps"]
     assert completed("fit", "--model", "LS") == ["LSGAN"]

@@ -41,13 +41,13 @@ SHAPE, RING = {"image_shape": [1, 8, 8]}, {"image_shape": [2]}
     [
         ("GAN", "MLP", "Digits", None, SHAPE, SHAPE),
         ("GAN", "DCGAN", "Digits", None, SHAPE, SHAPE),
-        ("ConditionalGAN", "MLP", "Digits", 10, SHAPE | {"classes": 10}, SHAPE | {"classes": 10}),
-        ("ConditionalGAN", "DCGAN", "Digits", 10, SHAPE | {"classes": 10}, SHAPE | {"classes": 10}),
-        ("ConditionalGAN", "MLP", "Ring2D", 8, RING | {"classes": 8}, RING | {"classes": 8}),
-        ("ACGAN", "DCGAN", "Digits", 10, SHAPE | {"classes": 10}, SHAPE | {"classes": 0, "outputs": 11}),
-        ("ACGAN", "MLP", "Ring2D", 8, RING | {"classes": 8}, RING | {"classes": 0, "outputs": 9}),
-        ("ProjectionGAN", "MLP", "Ring2D", 8, RING | {"classes": 8}, RING | {"classes": 0}),
-        ("CoGAN", "Coupled", "DigitNegatives", 2, SHAPE | {"classes": 2}, SHAPE | {"classes": 2}),
+        ("ConditionalGAN", "MLP", "Digits", 10, SHAPE | {"num_classes": 10}, SHAPE | {"num_classes": 10}),
+        ("ConditionalGAN", "DCGAN", "Digits", 10, SHAPE | {"num_classes": 10}, SHAPE | {"num_classes": 10}),
+        ("ConditionalGAN", "MLP", "Ring2D", 8, RING | {"num_classes": 8}, RING | {"num_classes": 8}),
+        ("ACGAN", "DCGAN", "Digits", 10, SHAPE | {"num_classes": 10}, SHAPE | {"num_classes": 0, "out_features": 11}),
+        ("ACGAN", "MLP", "Ring2D", 8, RING | {"num_classes": 8}, RING | {"num_classes": 0, "out_features": 9}),
+        ("ProjectionGAN", "MLP", "Ring2D", 8, RING | {"num_classes": 8}, RING | {"num_classes": 0}),
+        ("CoGAN", "Coupled", "DigitNegatives", 2, SHAPE | {"num_classes": 2}, SHAPE | {"num_classes": 2}),
     ],
 )
 def test_each_model_tells_its_networks(model, kind, data, classes, generator, discriminator):
@@ -57,16 +57,16 @@ def test_each_model_tells_its_networks(model, kind, data, classes, generator, di
 
 
 def test_what_is_given_wins():
-    mine = {"image_shape": [3, 16, 16], "classes": 4}
-    settings, generator, discriminator = told("ACGAN", generator=mine, discriminator={"outputs": 7}, num_classes=4)
+    mine = {"image_shape": [3, 16, 16], "num_classes": 4}
+    settings, generator, discriminator = told("ACGAN", generator=mine, discriminator={"out_features": 7}, num_classes=4)
     assert settings["num_classes"] == 4
     assert generator == mine
-    assert discriminator["outputs"] == 7
+    assert discriminator["out_features"] == 7
 
 
 def test_what_equals_the_default_counts_as_unset():
-    _, _, discriminator = told("ACGAN", discriminator={"outputs": 1, "image_shape": None})
-    assert discriminator == SHAPE | {"classes": 0, "outputs": 11}
+    _, _, discriminator = told("ACGAN", discriminator={"out_features": 1, "image_shape": None})
+    assert discriminator == SHAPE | {"num_classes": 0, "out_features": 11}
 
 
 def test_latents_are_as_long_as_the_generator_says():

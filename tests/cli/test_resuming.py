@@ -165,7 +165,7 @@ def test_last_is_the_newest_of_this_model_and_a_damaged_one_names_the_next(ten, 
     [
         (["--config", "lsgan", "--ckpt_path", "last", "--trainer.default_root_dir", "."], ["is of a WGAN"]),
         (["--ckpt_path", "last"], ["of which model?", "--config"]),
-        (["--model.generator.width", "8"], ["do not fit WGAN", "generator.", "has another size"]),
+        (["--model.generator.base_channels", "8"], ["do not fit WGAN", "generator.", "has another size"]),
         (["--model.discriminator.batch_norm", "false"], ["do not fit WGAN", "only one of them has discriminator."]),
     ],
     ids=["last of another", "last of any", "other sizes", "other parts"],

@@ -31,7 +31,7 @@ def points(tmp_path_factory):
 @pytest.fixture(scope="module")
 def conditional(tmp_path_factory):
     networks = ("generator", "discriminator")
-    widths = [part for name in networks for part in (f"--model.{name}.init_args.width", "4")]
+    widths = [part for name in networks for part in (f"--model.{name}.init_args.base_channels", "4")]
     return trained(tmp_path_factory, "--config", "cgan", *widths)
 
 

@@ -75,7 +75,7 @@ def test_metrics_of_points_are_logged_with_the_modes(tmp_path, monkeypatch):
     monkeypatch.setenv("LIGHTNING_GANS_CACHE", str(tmp_path))
     callback = MetricsCallback(num_samples=1000)
     trainer = Trainer(accelerator="cpu", callbacks=[callback], logger=False, enable_checkpointing=False)
-    model = Perfect(MLPGenerator(2, (2,), (4,), bounded=False), MLPDiscriminator((2,), (4,)))
+    model = Perfect(MLPGenerator(2, (2,), (4,), tanh_output=False), MLPDiscriminator((2,), (4,)))
     (found,) = trainer.validate(model, Ring2D(), verbose=False)
     assert found["metrics/modes"] == 8
     assert found["metrics/high_quality"] == pytest.approx(1 - 2.718281828**-4.5, abs=0.012)

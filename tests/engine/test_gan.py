@@ -199,13 +199,13 @@ def test_no_samples_are_none_to_ask_for():
 
 @pytest.mark.parametrize("kind", [GAN, ConditionalGAN, VAE, AAE])
 def test_images_that_are_no_floats_are_refused_in_one_line(kind):
-    generator = MLPGenerator(4, (1, 8, 8), (8,), classes=2 if kind is ConditionalGAN else 0)
+    generator = MLPGenerator(4, (1, 8, 8), (8,), num_classes=2 if kind is ConditionalGAN else 0)
     settings = {
         GAN: {"discriminator": MLPDiscriminator((1, 8, 8), (8,))},
-        ConditionalGAN: {"discriminator": MLPDiscriminator((1, 8, 8), (8,), classes=2), "num_classes": 2},
-        VAE: {"encoder": MLPEncoder((1, 8, 8), (8,), outputs=8)},
+        ConditionalGAN: {"discriminator": MLPDiscriminator((1, 8, 8), (8,), num_classes=2), "num_classes": 2},
+        VAE: {"encoder": MLPEncoder((1, 8, 8), (8,), out_features=8)},
         AAE: {
-            "encoder": MLPEncoder((1, 8, 8), (8,), outputs=4),
+            "encoder": MLPEncoder((1, 8, 8), (8,), out_features=4),
             "discriminator": MLPDiscriminator((4,), (8,)),
         },
     }[kind]

@@ -15,9 +15,9 @@ def networks(shape=(2,), outputs=Z):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return {
-            "generator": MLPGenerator(Z, shape, (16,), bounded=len(shape) > 1),
-            "encoder": MLPEncoder(shape, (16,), outputs=outputs),
-            "discriminator": MLPDiscriminator(shape, (16,), codes=Z),
+            "generator": MLPGenerator(Z, shape, (16,), tanh_output=len(shape) > 1),
+            "encoder": MLPEncoder(shape, (16,), out_features=outputs),
+            "discriminator": MLPDiscriminator(shape, (16,), latent_dim=Z),
         }
 
 
@@ -44,7 +44,7 @@ def test_a_distribution_is_encoded_as_its_mean():
 
     model = Ranged(**networks(outputs=2 * Z))
     assert torch.equal(model.encode(points(4)), model.encoder(points(4))[:, :Z])
-    assert Ranged.facts("encoder", {"latent_dim": Z}, {})["outputs"] == 2 * Z
+    assert Ranged.facts("encoder", {"latent_dim": Z}, {})["out_features"] == 2 * Z
 
 
 @pytest.mark.parametrize("outputs", [Z - 1, Z + 1, 3 * Z])

@@ -139,7 +139,10 @@ def test_images_are_rebuilt_only_where_their_classes_can_be_compared_and_never_a
 
 
 def test_an_autoencoder_that_needs_labels_is_measured_on_unlabeled_images_too():
-    networks = MLPGenerator(3, (1, 8, 8), (4,), classes=10), MLPEncoder((1, 8, 8), (4,), outputs=6, classes=10)
+    networks = (
+        MLPGenerator(3, (1, 8, 8), (4,), num_classes=10),
+        MLPEncoder((1, 8, 8), (4,), out_features=6, num_classes=10),
+    )
     values = figures(ConditionalVAE(*networks, num_classes=10), Batches(None))
     assert "class_accuracy_digits" in values
     assert "reconstruction_accuracy_digits" not in values
@@ -148,7 +151,9 @@ def test_an_autoencoder_that_needs_labels_is_measured_on_unlabeled_images_too():
 def test_the_callback_measures_what_the_model_was_asked_for(tmp_path):
     torch.manual_seed(0)
     model = ConditionalGAN(
-        DCGANGenerator(8, (1, 8, 8), 4, classes=10), DCGANDiscriminator((1, 8, 8), 4, classes=10), num_classes=10
+        DCGANGenerator(8, (1, 8, 8), 4, num_classes=10),
+        DCGANDiscriminator((1, 8, 8), 4, num_classes=10),
+        num_classes=10,
     )
     callback = MetricsCallback(num_samples=100, batch_size=64, seed=3)
     quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
@@ -163,7 +168,7 @@ def test_the_callback_measures_what_the_model_was_asked_for(tmp_path):
 def test_the_command_reports_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LIGHTNING_GANS_CACHE", str(tmp_path / "cache"))
-    small = ["--model.generator.init_args.width", "4", "--model.discriminator.init_args.width", "4"]
+    small = ["--model.generator.init_args.base_channels", "4", "--model.discriminator.init_args.base_channels", "4"]
     quick = ["--trainer.max_steps", "2", "--trainer.logger", "false", "--trainer.default_root_dir", "run"]
     main(["fit", "--config", "cgan", *small, *quick, "--metrics.num_samples", "50"])
     checkpoint = "run/checkpoints/last.ckpt"

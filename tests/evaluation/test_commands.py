@@ -76,7 +76,7 @@ def test_a_named_data_set_brings_its_features_and_real_images():
 
 
 def test_a_checkpoint_is_sampled(capsys):
-    small = ["--model.generator.init_args.width", "4", "--model.discriminator.init_args.width", "4"]
+    small = ["--model.generator.init_args.base_channels", "4", "--model.discriminator.init_args.base_channels", "4"]
     quick = ["--trainer.max_steps", "3", "--trainer.logger", "false", "--trainer.default_root_dir", "run"]
     main(["fit", "--config", CONFIG, *small, *quick, "--metrics.num_samples", "50"])
     command = ["evaluate", "--real", "Digits", "--checkpoint", "run/checkpoints/last.ckpt", "--num_samples", "60"]

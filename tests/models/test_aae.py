@@ -13,7 +13,7 @@ OWNED = {"autoencoder": {"encoder", "generator"}, "discriminator": {"discriminat
 
 def aae(latent_dim=3, **kwargs):
     torch.manual_seed(0)
-    generator, encoder = MLPGenerator(latent_dim, (2,), (16,), bounded=False), MLPEncoder((2,), (16,), latent_dim)
+    generator, encoder = MLPGenerator(latent_dim, (2,), (16,), tanh_output=False), MLPEncoder((2,), (16,), latent_dim)
     return AAE(generator, encoder, MLPDiscriminator((latent_dim,), (16,)), **kwargs)
 
 
@@ -68,6 +68,6 @@ def test_a_discriminator_of_latents_is_not_drawn_over_points():
 def test_facts():
     known = {"image_shape": (1, 8, 8), "num_classes": 10, "latent_dim": 5}
     assert AAE.facts("discriminator", known, {})["image_shape"] == (5,)
-    assert AAE.facts("encoder", known, {}) == {**known, "outputs": 5}
+    assert AAE.facts("encoder", known, {}) == {**known, "out_features": 5}
     assert AAE.facts("generator", known, {}) == known
     assert AAE.facts("discriminator", known | {"latent_dim": None}, {})["image_shape"] is None

@@ -13,8 +13,8 @@ C = 3
 def acgan(outputs=1 + C, **kwargs):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        generator = MLPGenerator(3, (2,), (16,), bounded=False, classes=C)
-        return ACGAN(generator, MLPDiscriminator((2,), (16,), outputs=outputs), num_classes=C, **kwargs)
+        generator = MLPGenerator(3, (2,), (16,), tanh_output=False, num_classes=C)
+        return ACGAN(generator, MLPDiscriminator((2,), (16,), out_features=outputs), num_classes=C, **kwargs)
 
 
 def test_losses_follow_the_equations():
@@ -81,6 +81,6 @@ def test_too_few_outputs_are_named():
 
 def test_facts():
     told = {"image_shape": (1, 8, 8), "num_classes": 10, "latent_dim": 5}
-    assert ACGAN.facts("generator", told, {})["classes"] == 10
+    assert ACGAN.facts("generator", told, {})["num_classes"] == 10
     found = ACGAN.facts("discriminator", told, {})
-    assert (found["classes"], found["outputs"]) == (0, 11)
+    assert (found["num_classes"], found["out_features"]) == (0, 11)

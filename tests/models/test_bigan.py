@@ -15,9 +15,9 @@ Z = 3
 def game(cls=BiGAN, **kwargs):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        generator = MLPGenerator(Z, (2,), (16,), bounded=False)
-        encoder = MLPEncoder((2,), (16,), outputs=Z * cls.outputs_per_latent)
-        return cls(generator, encoder, MLPDiscriminator((2,), (16,), codes=Z), **kwargs)
+        generator = MLPGenerator(Z, (2,), (16,), tanh_output=False)
+        encoder = MLPEncoder((2,), (16,), out_features=Z * cls.outputs_per_latent)
+        return cls(generator, encoder, MLPDiscriminator((2,), (16,), latent_dim=Z), **kwargs)
 
 
 class Affine(nn.Module):
@@ -139,14 +139,14 @@ def test_ali_draws_the_latents_that_are_judged():
     torch.testing.assert_close(z, mean + log_variance.exp().sqrt() * noise)
     torch.testing.assert_close(model.encode(x), mean)
     with pytest.raises(ConfigError, match="3 outputs"):
-        ALI(model.generator, MLPEncoder((2,), outputs=Z), model.discriminator).real(x)
+        ALI(model.generator, MLPEncoder((2,), out_features=Z), model.discriminator).real(x)
 
 
 def test_networks_are_told_the_size_of_the_latents():
     known = {"image_shape": (1, 8, 8), "num_classes": 10, "latent_dim": 5}
-    assert BiGAN.facts("discriminator", known, {})["codes"] == 5
-    assert BiGAN.facts("encoder", known, {})["outputs"] == 5
-    assert ALI.facts("encoder", known, {})["outputs"] == 10
+    assert BiGAN.facts("discriminator", known, {})["latent_dim"] == 5
+    assert BiGAN.facts("encoder", known, {})["out_features"] == 5
+    assert ALI.facts("encoder", known, {})["out_features"] == 10
     for role in ("generator", "discriminator"):
-        assert "outputs" not in BiGAN.facts(role, known, {})
+        assert "out_features" not in BiGAN.facts(role, known, {})
     assert game(prior=Uniform()).sample(4).shape == (4, 2)

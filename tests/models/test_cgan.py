@@ -12,8 +12,8 @@ C = 3
 def cgan(**kwargs):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        generator = MLPGenerator(3, (2,), (16,), bounded=False, classes=C)
-        return ConditionalGAN(generator, MLPDiscriminator((2,), (16,), classes=C), **{"num_classes": C, **kwargs})
+        generator = MLPGenerator(3, (2,), (16,), tanh_output=False, num_classes=C)
+        return ConditionalGAN(generator, MLPDiscriminator((2,), (16,), num_classes=C), **{"num_classes": C, **kwargs})
 
 
 def test_losses_follow_the_equation():
@@ -62,7 +62,7 @@ def test_a_class_that_is_asked_for_keeps_the_latents():
 
 def test_both_networks_are_told_of_classes():
     told = {"image_shape": (1, 8, 8), "num_classes": 10, "latent_dim": 5}
-    assert [ConditionalGAN.facts(role, told, {})["classes"] for role in ("generator", "discriminator")] == [10, 10]
+    assert [ConditionalGAN.facts(role, told, {})["num_classes"] for role in ("generator", "discriminator")] == [10, 10]
 
 
 @pytest.mark.parametrize("num_classes", [None, 0])

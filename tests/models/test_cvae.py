@@ -10,8 +10,8 @@ from tests.games import loader, points, train
 
 def cvae(**kwargs):
     torch.manual_seed(0)
-    generator = MLPGenerator(3, (2,), (16,), bounded=False, classes=4)
-    return ConditionalVAE(generator, MLPEncoder((2,), (16,), 6, classes=4), num_classes=4, **kwargs)
+    generator = MLPGenerator(3, (2,), (16,), tanh_output=False, num_classes=4)
+    return ConditionalVAE(generator, MLPEncoder((2,), (16,), 6, num_classes=4), num_classes=4, **kwargs)
 
 
 def batch(n=8):
@@ -53,8 +53,8 @@ def loader_of(x, y):
 def test_facts_tell_both_networks_of_classes():
     known = {"image_shape": (1, 8, 8), "num_classes": 10, "latent_dim": 5}
     encoder = ConditionalVAE.facts("encoder", known, {})
-    assert (encoder["classes"], encoder["outputs"]) == (10, 10)
-    assert ConditionalVAE.facts("generator", known, {})["classes"] == 10
+    assert (encoder["num_classes"], encoder["out_features"]) == (10, 10)
+    assert ConditionalVAE.facts("generator", known, {})["num_classes"] == 10
 
 
 def test_labels_are_needed():

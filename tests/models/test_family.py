@@ -25,8 +25,9 @@ OFF = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "e
 def narrow(recipe):
     """Settings for networks of few channels where a recipe says how wide they are."""
     model = yaml.safe_load((CONFIGS / f"{recipe}.yaml").read_text())["model"]["init_args"]
-    wide = [role for role, node in model.items() if isinstance(node, dict) and "width" in node.get("init_args", {})]
-    return [word for role in wide for word in (f"--model.{role}.width", "8")]
+    nodes = {role: node for role, node in model.items() if isinstance(node, dict)}
+    wide = [role for role, node in nodes.items() if "base_channels" in node.get("init_args", {})]
+    return [word for role in wide for word in (f"--model.{role}.base_channels", "8")]
 
 
 @cache

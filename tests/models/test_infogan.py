@@ -21,8 +21,8 @@ def game(shape=(2,), **kwargs):
     outputs = 1 + sum(settings["categories"]) + given * settings["continuous"]
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        generator = MLPGenerator(Z, shape, (16,), bounded=len(shape) > 1)
-        return InfoGAN(generator, MLPDiscriminator(shape, (16,), outputs=outputs), **settings)
+        generator = MLPGenerator(Z, shape, (16,), tanh_output=len(shape) > 1)
+        return InfoGAN(generator, MLPDiscriminator(shape, (16,), out_features=outputs), **settings)
 
 
 def draw(prior, n=5000):
@@ -158,9 +158,9 @@ def test_traversal_changes_one_code_at_a_time(categories, continuous, rows, colu
 def test_networks_are_told_how_many_outputs():
     known = {"image_shape": (1, 8, 8), "num_classes": 10, "latent_dim": 74}
     settings = {"categories": [10], "continuous": 2, "deviation": 1.0}
-    assert InfoGAN.facts("discriminator", known, settings)["outputs"] == 1 + 10 + 2
-    assert InfoGAN.facts("discriminator", known, settings | {"deviation": None})["outputs"] == 1 + 10 + 4
-    assert "outputs" not in InfoGAN.facts("generator", known, settings)
+    assert InfoGAN.facts("discriminator", known, settings)["out_features"] == 1 + 10 + 2
+    assert InfoGAN.facts("discriminator", known, settings | {"deviation": None})["out_features"] == 1 + 10 + 4
+    assert "out_features" not in InfoGAN.facts("generator", known, settings)
 
 
 def test_bad_settings_are_named():

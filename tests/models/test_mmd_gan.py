@@ -12,7 +12,7 @@ from tests.games import networks, points, train
 def mmd_gan(**kwargs):
     generator, _ = networks()
     torch.manual_seed(0)
-    return MMDGAN(generator, MLPDiscriminator((2,), (16,), outputs=4), **kwargs)
+    return MMDGAN(generator, MLPDiscriminator((2,), (16,), out_features=4), **kwargs)
 
 
 @pytest.mark.parametrize("kernel", [None, GaussianKernel([0.5, 2.0]), MedianGaussianKernel()], ids=str)
@@ -87,7 +87,7 @@ def test_what_is_logged_is_the_witness():
 
 def test_the_command_line_tells_the_critic_of_16_features():
     facts = {"image_shape": (2,), "num_classes": None, "latent_dim": 3}
-    assert MMDGAN.facts("discriminator", facts, {})["outputs"] == 16
+    assert MMDGAN.facts("discriminator", facts, {})["out_features"] == 16
     assert MMDGAN.facts("generator", facts, {}) == facts
 
 

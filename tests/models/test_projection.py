@@ -18,7 +18,7 @@ C = 3
 def projection(**kwargs):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        generator = MLPGenerator(3, (2,), (16,), bounded=False, classes=C)
+        generator = MLPGenerator(3, (2,), (16,), tanh_output=False, num_classes=C)
         return ProjectionGAN(generator, MLPDiscriminator((2,), (16,)), num_classes=C, **kwargs)
 
 
@@ -56,7 +56,7 @@ def test_losses_follow_the_equations():
     ids=["mlp", "dcgan", "resnet"],
 )
 def test_every_discriminator_shows_its_features(body):
-    model = converged(ProjectionGAN(DCGANGenerator(4, (1, 8, 8), 4, classes=C), body(), num_classes=C))
+    model = converged(ProjectionGAN(DCGANGenerator(4, (1, 8, 8), 4, num_classes=C), body(), num_classes=C))
     x, y = torch.rand(5, 1, 8, 8), torch.tensor([0, 1, 2, 0, 1])
     torch.testing.assert_close(model.judge(x, y)[:, 0], logits(model, x, y))
     assert not torch.equal(model.judge(x, y), model.judge(x, (y + 1) % C))
@@ -76,8 +76,8 @@ def test_the_embedding_is_the_discriminators():
 
 def test_the_network_knows_no_labels():
     told = {"image_shape": (1, 8, 8), "num_classes": 10, "latent_dim": 5}
-    assert ProjectionGAN.facts("generator", told, {})["classes"] == 10
-    assert ProjectionGAN.facts("discriminator", told, {})["classes"] == 0
+    assert ProjectionGAN.facts("generator", told, {})["num_classes"] == 10
+    assert ProjectionGAN.facts("discriminator", told, {})["num_classes"] == 0
 
 
 def test_defaults_are_the_paper_s():
@@ -88,4 +88,4 @@ def test_defaults_are_the_paper_s():
 
 def test_a_discriminator_that_hides_its_features_is_named():
     with pytest.raises(ConfigError, match="discriminator='Linear': has no features"):
-        ProjectionGAN(MLPGenerator(3, (2,), classes=C), nn.Linear(2, 1), num_classes=C)
+        ProjectionGAN(MLPGenerator(3, (2,), num_classes=C), nn.Linear(2, 1), num_classes=C)

@@ -14,7 +14,7 @@ from tests.games import SGD, points, train
 
 def vae(**kwargs):
     torch.manual_seed(0)
-    return VAE(MLPGenerator(3, (2,), (16,), bounded=False), MLPEncoder((2,), (16,), outputs=6), **kwargs)
+    return VAE(MLPGenerator(3, (2,), (16,), tanh_output=False), MLPEncoder((2,), (16,), out_features=6), **kwargs)
 
 
 class LinearEncoder(nn.Module):
@@ -125,6 +125,6 @@ def test_impossible_settings_are_named(settings, message):
 
 
 def test_an_encoder_without_variances_is_refused():
-    model = VAE(MLPGenerator(3, (2,), (16,)), MLPEncoder((2,), (16,), outputs=3))
+    model = VAE(MLPGenerator(3, (2,), (16,)), MLPEncoder((2,), (16,), out_features=3))
     with pytest.raises(ConfigError, match="encoder='3 outputs': give it 6"):
         train(model, 1)

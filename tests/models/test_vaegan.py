@@ -14,7 +14,7 @@ PLAYERS = ("encoder", "generator", "discriminator")
 
 def vaegan(**kwargs):
     torch.manual_seed(0)
-    generator, encoder = MLPGenerator(3, (2,), (16,), bounded=False), MLPEncoder((2,), (16,), outputs=6)
+    generator, encoder = MLPGenerator(3, (2,), (16,), tanh_output=False), MLPEncoder((2,), (16,), out_features=6)
     return VAEGAN(generator, encoder, MLPDiscriminator((2,), (16,)), **kwargs)
 
 

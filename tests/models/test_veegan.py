@@ -12,8 +12,8 @@ Z = 3
 def game(**kwargs):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        generator, encoder = MLPGenerator(Z, (2,), (16,), bounded=False), MLPEncoder((2,), (16,), outputs=Z)
-        return VEEGAN(generator, encoder, MLPDiscriminator((2,), (16,), codes=Z), **kwargs)
+        generator, encoder = MLPGenerator(Z, (2,), (16,), tanh_output=False), MLPEncoder((2,), (16,), out_features=Z)
+        return VEEGAN(generator, encoder, MLPDiscriminator((2,), (16,), latent_dim=Z), **kwargs)
 
 
 def test_losses_follow_algorithm_1():

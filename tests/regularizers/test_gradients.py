@@ -94,4 +94,4 @@ def test_batch_norm_is_refused_by_name():
 
 def test_a_layer_that_compares_samples_is_refused_by_name():
     with pytest.raises(ConfigError, match=r"MinibatchStdDev at .*leave that layer out"):
-        require_sample_wise(MLPDiscriminator((1, 8, 8), (4,), statistics=MinibatchStdDev))
+        require_sample_wise(MLPDiscriminator((1, 8, 8), (4,), minibatch_layer=MinibatchStdDev))

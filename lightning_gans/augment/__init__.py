@@ -1,10 +1,10 @@
-"""Changes of images that random numbers select; those of ``diffaugment`` can be differentiated."""
+"""Changes of images that random numbers select, all of them differentiable in the images."""
 
-from lightning_gans.augment.base import Augmentation
-from lightning_gans.augment.diffaugment import (
+from lightning_gans.augment.transform import Transform
+from lightning_gans.augment.transforms import (
     Color,
     Cutout,
-    Translation,
+    RandomTranslation,
     brightness,
     contrast,
     cutout,
@@ -13,10 +13,10 @@ from lightning_gans.augment.diffaugment import (
 )
 
 __all__ = [
-    "Augmentation",
     "Color",
     "Cutout",
-    "Translation",
+    "RandomTranslation",
+    "Transform",
     "brightness",
     "contrast",
     "cutout",

@@ -5,10 +5,10 @@ from abc import ABC, abstractmethod
 from torch import Tensor
 
 
-class Augmentation(ABC):
+class Transform(ABC):
     """A change of images that a few uniform random numbers an image select."""
 
-    draws: int
+    num_uniforms: int
     """How many of them."""
 
     @abstractmethod
@@ -17,5 +17,5 @@ class Augmentation(ABC):
 
         Args:
             images: (N, C, H, W).
-            uniform: (N, draws) in [0, 1).
+            uniform: (N, num_uniforms) in [0, 1).
         """

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lightning_gans.augment.base import Augmentation
+from lightning_gans.augment.transform import Transform
 from lightning_gans.errors import ConfigError
 
 
@@ -108,10 +108,10 @@ def _cut(uniform: Tensor, side: int, ratio: float) -> Tensor:
     return (place >= first) & (place < first + length)
 
 
-class Color(Augmentation):
+class Color(Transform):
     """Brightness, then saturation, then contrast."""
 
-    draws = 3
+    num_uniforms = 3
 
     def __call__(self, images: Tensor, uniform: Tensor) -> Tensor:
         """Change the colors of images (N, C, H, W) by numbers (N, 3)."""
@@ -119,7 +119,7 @@ class Color(Augmentation):
         return contrast(saturation(images, uniform[:, 1]), uniform[:, 2])
 
 
-class Translation(Augmentation):
+class RandomTranslation(Transform):
     """Moves by up to a share of the side.
 
     Args:
@@ -129,7 +129,7 @@ class Translation(Augmentation):
         ConfigError: It is out of [0, 1].
     """
 
-    draws = 2
+    num_uniforms = 2
 
     def __init__(self, ratio: float = 0.125) -> None:
         self.ratio = _share("ratio", ratio)
@@ -139,7 +139,7 @@ class Translation(Augmentation):
         return translation(images, uniform, self.ratio)
 
 
-class Cutout(Augmentation):
+class Cutout(Transform):
     """Cuts out a square.
 
     Args:
@@ -149,7 +149,7 @@ class Cutout(Augmentation):
         ConfigError: It is out of [0, 1].
     """
 
-    draws = 2
+    num_uniforms = 2
 
     def __init__(self, ratio: float = 0.5) -> None:
         self.ratio = _share("ratio", ratio)

@@ -2,17 +2,17 @@ import pytest
 import torch
 
 from lightning_gans import ConfigError
-from lightning_gans.augment import Color, Cutout, Translation, cutout, translation
+from lightning_gans.augment import Color, Cutout, RandomTranslation, cutout, translation
 
-ALL = [Color(), Translation(), Cutout()]
+ALL = [Color(), RandomTranslation(), Cutout()]
 
 
 def images(n=64, channels=3, height=8, width=12):
     return torch.randn(n, channels, height, width, generator=torch.Generator().manual_seed(0))
 
 
-def uniforms(n, draws):
-    return torch.rand(n, draws, generator=torch.Generator().manual_seed(1))
+def uniforms(n, count):
+    return torch.rand(n, count, generator=torch.Generator().manual_seed(1))
 
 
 def test_color_follows_the_paper_s_formula():
@@ -56,24 +56,24 @@ def test_cutout_cuts_one_square(ratio):
     assert largest == min(high, 8)
 
 
-@pytest.mark.parametrize("augmentation", ALL, ids=lambda each: type(each).__name__)
-def test_derivatives_of_first_and_second_order(augmentation):
-    x, u = images(2, 2, 4, 4).double().requires_grad_(), uniforms(2, augmentation.draws).double()
+@pytest.mark.parametrize("transform", ALL, ids=lambda each: type(each).__name__)
+def test_derivatives_of_first_and_second_order(transform):
+    x, u = images(2, 2, 4, 4).double().requires_grad_(), uniforms(2, transform.num_uniforms).double()
 
     def bent(x):
-        return augmentation(x.tanh(), u).square()
+        return transform(x.tanh(), u).square()
 
     assert torch.autograd.gradcheck(bent, (x,))
     assert torch.autograd.gradgradcheck(bent, (x,))
 
 
-@pytest.mark.parametrize("augmentation", ALL, ids=lambda each: type(each).__name__)
-def test_each_image_depends_on_its_own_numbers_alone(augmentation):
-    x, u = images(6), uniforms(6, augmentation.draws)
-    torch.testing.assert_close(augmentation(x[2:4], u[2:4]), augmentation(x, u)[2:4])
+@pytest.mark.parametrize("transform", ALL, ids=lambda each: type(each).__name__)
+def test_each_image_depends_on_its_own_numbers_alone(transform):
+    x, u = images(6), uniforms(6, transform.num_uniforms)
+    torch.testing.assert_close(transform(x[2:4], u[2:4]), transform(x, u)[2:4])
 
 
 def test_settings_are_checked():
-    for kind in (Translation, Cutout):
+    for kind in (RandomTranslation, Cutout):
         with pytest.raises(ConfigError, match=r"ratio=1\.5"):
             kind(1.5)

@@ -1,6 +1,7 @@
 """Pictures of points: generated ones beside real ones, over what the discriminator says of the plane."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +14,10 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
-from lightning_gans.batch import images_of
-from lightning_gans.engine import GAN
-from lightning_gans.engine.ema import evaluating
+from lightning_gans.batch import Batch, Sample
+from lightning_gans.engine.ema import eval_mode
 
 _RESOLUTION = 96  # of the field along each axis
 _ARROWS = 200
@@ -26,7 +26,7 @@ _REAL, _FAKE, _MODE, _ARROW, _QUIET = "#17375e", "#c8321e", "#111111", "#3a3a3a"
 
 
 @dataclass(frozen=True)
-class View:
+class PlotWindow:
     """The square of the plane that all pictures of a run show.
 
     Args:
@@ -38,8 +38,8 @@ class View:
     half: float
 
     @classmethod
-    def of(cls, points: Tensor) -> "View":
-        """The view of finite points (N, 2), with a margin for what the generator makes around them."""
+    def of(cls, points: Tensor) -> "PlotWindow":
+        """The window of finite points (N, 2), with a margin for what the generator makes around them."""
         low, high = (points.double().quantile(q, dim=0) for q in (0.005, 0.995))
         x, y = ((low + high) / 2).tolist()
         return cls((x, y), max(0.7 * float((high - low).max()), 1e-6))
@@ -64,71 +64,71 @@ class View:
 
 
 @dataclass(frozen=True)
-class Field:
+class LogitField:
     """What the discriminator says of the plane.
 
     Args:
         logits: On a lattice (R, R), the lowest row first.
         level: Halfway between its means on real and on generated points: the boundary of the original game (0) and of
             least squares (1/2), and of critics, whose zero means nothing.
-        pull: Direction of growing logits at the first generated points (M, 2).
+        generator_direction: Direction of growing logits at the first generated points (M, 2).
     """
 
     logits: Tensor
     level: float
-    pull: Tensor
+    generator_direction: Tensor
 
 
-def judges_points_of_the_plane(model: GAN, batch: Any) -> bool:
-    """Whether the discriminator judges points (N, 2) of the data and nothing else: no labels, latents or packs.
+def discriminates_2d_points(scored: Sample, batch: Batch) -> bool:
+    """Whether a discriminator scores points (N, 2) of the data and nothing else: no labels, latents or packs.
 
     Args:
-        model: The model.
-        batch: One that it is trained on.
+        scored: What the model makes of the real part of a batch.
+        batch: The batch.
     """
-    with _undisturbed(model), torch.no_grad():
-        judged = model.real(batch)
-    return len(judged) == 1 and judged[0].shape[1:] == (2,) and torch.equal(judged[0], images_of(batch))
+    image, inputs = scored.image, scored.tensors()
+    return image is not None and len(inputs) == 1 and image.shape[1:] == (2,) and torch.equal(image, batch.images)
 
 
-def field_of(model: GAN, real: Tensor, fake: Tensor, view: View) -> Field | None:
-    """Ask the discriminator, in eval mode, through ``judge``; weights, gradients and random numbers stay as they are.
+def logit_field(score: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, window: PlotWindow) -> LogitField | None:
+    """Ask a discriminator about the plane; ``undisturbed`` keeps weights, modes and random numbers as they are.
 
-    Where the generator's loss pulls a point is minus its gradient there. That is the gradient of the logit up to a
-    positive factor for all losses that fall as the logit grows: minimax, non-saturating, hinge, Wasserstein, and least
-    squares up to its target.
+    A step on the generator's loss moves a point against that loss's gradient. This is the gradient of the logit up to
+    a positive factor for all losses that fall as the logit grows: minimax, non-saturating, hinge, Wasserstein, and
+    least squares up to its target.
 
     Args:
-        model: The model.
+        score: From points (N, 2), float64 or as ``fake``, to logits (N, ...).
         real: Real points (N, 2).
         fake: Generated points (M, 2).
-        view: What part of the plane to ask about.
+        window: What part of the plane to ask about.
 
     Returns:
         The field, or None where logits are not finite.
     """
-
-    def placed(points: Tensor) -> Tensor:
-        return points.detach().to(model.device).type(model.dtype)
-
-    with _undisturbed(model):
-        with torch.no_grad():
-            logits = _scalars(model.judge(placed(view.lattice(_RESOLUTION))))
-            real_logits, fake_logits = (_scalars(model.judge(placed(points))) for points in (real, fake))
-        with torch.enable_grad():
-            moved = placed(fake[:_ARROWS]).clone().requires_grad_()
-            (pull,) = torch.autograd.grad(_scalars(model.judge(moved)).sum(), moved)
+    real, fake = real.detach(), fake.detach()
+    with torch.no_grad():
+        logits = _scalars(score(window.lattice(_RESOLUTION)))
+        real_logits, fake_logits = _scalars(score(real)), _scalars(score(fake))
+    with torch.enable_grad():
+        moved = fake[:_ARROWS].clone().requires_grad_()
+        (direction,) = torch.autograd.grad(_scalars(score(moved)).sum(), moved)
     level = float(real_logits.mean() + fake_logits.mean()) / 2
-    if not (logits.isfinite().all() and pull.isfinite().all() and level == level):
+    if not (logits.isfinite().all() and direction.isfinite().all() and math.isfinite(level)):
         return None
-    return Field(logits.reshape(_RESOLUTION, _RESOLUTION).cpu(), level, pull.cpu())
+    return LogitField(logits.reshape(_RESOLUTION, _RESOLUTION).cpu(), level, direction.cpu())
 
 
 @contextmanager
-def _undisturbed(model: GAN) -> Iterator[None]:
-    """Eval mode, uncompiled, and torch's own generators as if nothing had been drawn."""
-    devices = [model.device] if model.device.type == "cuda" else []
-    with torch.random.fork_rng(devices), evaluating(model), torch.compiler.set_stance("force_eager"):
+def undisturbed(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """Eval mode, uncompiled, and torch's own generators as if nothing had been drawn.
+
+    Args:
+        model: What is going to be asked.
+        device: Where it is.
+    """
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices), eval_mode(model), torch.compiler.set_stance("force_eager"):
         yield
 
 
@@ -137,60 +137,64 @@ def _scalars(logits: Tensor) -> Tensor:
     return logits.reshape(len(logits), -1).mean(1)
 
 
-def draw_points(
-    fake: Tensor, real: Tensor | None, view: View, title: str, modes: Tensor | None = None, field: Field | None = None
+def plot_points(
+    fake: Tensor,
+    real: Tensor | None,
+    window: PlotWindow,
+    title: str,
+    modes: Tensor | None = None,
+    field: LogitField | None = None,
 ) -> Image.Image:
     """Draw points of the plane; of points in more dimensions, their first two coordinates.
 
     Args:
         fake: Generated points (M, d), d >= 2.
         real: Real points (N, d), or None.
-        view: What part of the plane to show.
+        window: What part of the plane to show.
         title: What stands above.
         modes: Centers of the data's modes (K, 2), or None.
         field: What the discriminator says, or None.
     """
     figure, axes = _figure()
     if field is not None:
-        _draw_field(figure, axes, field, fake, view)
+        _draw_field(figure, axes, field, fake, window)
     if real is not None:
         axes.scatter(*_plane(real), s=7, color=_REAL, alpha=0.45, linewidths=0, label="real", zorder=3)
     axes.scatter(*_plane(fake), s=11, color=_FAKE, alpha=0.75, linewidths=0, label="generated", zorder=5)
     if modes is not None:
         place: dict[str, Any] = {"s": 130, "facecolors": "none", "edgecolors": _MODE, "linewidths": 1.0, "zorder": 4}
         axes.scatter(*_plane(modes), label="mode", **place)
-    left, right, bottom, top = view.extent
+    left, right, bottom, top = window.extent
     axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
-    outside = view.outside(fake[:, :2])
+    outside = window.outside(fake[:, :2])
     notes = [f"{outside:,} of {len(fake):,} generated points lie outside"] if outside else []
     if fake.shape[1] > 2:
         notes.append(f"coordinates 1 and 2 of {fake.shape[1]}")
     return _finished(figure, axes, title, "; ".join(notes))
 
 
-def draw_histogram(fake: Tensor, real: Tensor | None, view: tuple[float, float], title: str) -> Image.Image:
+def plot_histogram(fake: Tensor, real: Tensor | None, ends: tuple[float, float], title: str) -> Image.Image:
     """Draw numbers: histograms of the generated and of the real ones.
 
     Args:
         fake: Generated numbers (M, 1).
         real: Real numbers (N, 1), or None.
-        view: Ends of the axis.
+        ends: Of the axis.
         title: What stands above.
     """
     figure, axes = _figure()
-    settings: dict[str, Any] = {"bins": 60, "range": view, "density": True, "histtype": "stepfilled", "alpha": 0.5}
+    settings: dict[str, Any] = {"bins": 60, "range": ends, "density": True, "histtype": "stepfilled", "alpha": 0.5}
     for values, color, label in ((real, _REAL, "real"), (fake, _FAKE, "generated")):
-        if values is not None and len(shown := _shown(values[:, 0], view)):
-            axes.hist(shown.numpy(), color=color, label=label, **settings)
-    axes.set(xlim=view)
-    outside = len(fake) - len(_shown(fake[:, 0], view))
-    return _finished(
-        figure, axes, title, f"{outside:,} of {len(fake):,} generated numbers lie outside" if outside else ""
-    )
+        if values is not None and len(inside := _inside(values[:, 0], ends)):
+            axes.hist(inside.numpy(), color=color, label=label, **settings)
+    axes.set(xlim=ends)
+    outside = len(fake) - len(_inside(fake[:, 0], ends))
+    note = f"{outside:,} of {len(fake):,} generated numbers lie outside" if outside else ""
+    return _finished(figure, axes, title, note)
 
 
-def _shown(values: Tensor, view: tuple[float, float]) -> Tensor:
-    return values[(values >= view[0]) & (values <= view[1])].double().cpu()
+def _inside(values: Tensor, ends: tuple[float, float]) -> Tensor:
+    return values[(values >= ends[0]) & (values <= ends[1])].double().cpu()
 
 
 def _plane(points: Tensor) -> tuple[Any, Any]:
@@ -205,8 +209,8 @@ def _figure() -> tuple[Figure, Axes]:
     return figure, figure.add_axes((0.075, 0.105, 0.825, 0.825))
 
 
-def _draw_field(figure: Figure, axes: Axes, field: Field, fake: Tensor, view: View) -> None:
-    """Blue where the discriminator says real, red where it says fake, a line between; arrows where samples are pulled.
+def _draw_field(figure: Figure, axes: Axes, field: LogitField, fake: Tensor, window: PlotWindow) -> None:
+    """Blue where D says real, red where it says fake, a line between; arrows where a step of G moves samples.
 
     The longest arrows are a sixteenth of the side; steeper slopes are drawn no longer.
     """
@@ -214,18 +218,18 @@ def _draw_field(figure: Figure, axes: Axes, field: Field, fake: Tensor, view: Vi
     half = max(float((logits - field.level).abs().quantile(0.98)), 1e-12)
     norm = Normalize(field.level - half, field.level + half)
     drawn = axes.imshow(
-        logits.numpy(), extent=view.extent, origin="lower", interpolation="bilinear", cmap=_FIELD, norm=norm
+        logits.numpy(), extent=window.extent, origin="lower", interpolation="bilinear", cmap=_FIELD, norm=norm
     )
     if logits.min() < field.level < logits.max():
         line: dict[str, Any] = {"colors": _ARROW, "linewidths": 0.9, "linestyles": "dashed"}
-        axes.contour(logits.numpy(), levels=[field.level], extent=view.extent, zorder=2, **line)
-    length = field.pull.double().norm(dim=1, keepdim=True)
+        axes.contour(logits.numpy(), levels=[field.level], extent=window.extent, zorder=2, **line)
+    length = field.generator_direction.double().norm(dim=1, keepdim=True)
     scale = length.quantile(0.9).clamp(min=1e-12)
-    arrows = field.pull / length.clamp(min=1e-12) * (length / scale).clamp(max=1) * view.half / 8
+    arrows = field.generator_direction / length.clamp(min=1e-12) * (length / scale).clamp(max=1) * window.half / 8
     style: dict[str, Any] = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.002, "color": _ARROW}
     axes.quiver(*_plane(fake[: len(arrows)]), *_plane(arrows), alpha=0.75, zorder=4.5, **style)
     axes.plot([], [], color=_ARROW, linewidth=0.9, linestyle="--", label="D's boundary")
-    axes.plot([], [], color=_ARROW, linewidth=0, marker=r"$\rightarrow$", markersize=12, label="pull on G")
+    axes.plot([], [], color=_ARROW, linewidth=0, marker=r"$\rightarrow$", markersize=12, label="direction for G")
     side = figure.add_axes((0.915, 0.105, 0.014, 0.825))
     bar = figure.colorbar(drawn, cax=side, ticks=[field.level - half, field.level, field.level + half])
     bar.outline.set_visible(False)

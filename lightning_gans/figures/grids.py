@@ -1,0 +1,134 @@
+"""Figures of images: samples beside real ones, an interpolation, translations beside their sources and targets."""
+
+from typing import NamedTuple
+
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+from torch.nn import functional as F
+from torchvision.utils import make_grid
+
+from lightning_gans.engine.latent import LatentModel
+from lightning_gans.engine.rng import fold_in
+from lightning_gans.images import to_uint8
+
+_MIN_SIDE = 32  # smaller images are enlarged by a whole factor, so that a grid of them can be seen
+_GAP, _CAPTION = 16, 20  # pixels
+
+
+class _Panel(NamedTuple):
+    """A picture with its caption and the place of its upper left corner."""
+
+    caption: str
+    picture: Image.Image
+    x: int
+    y: int
+
+
+def interpolation(model: LatentModel, steps: int, seed: int = 0) -> Tensor:
+    """Images along a path between two latents: a generator that has learned turns one into the other smoothly.
+
+    Where the path runs is for the latents' distribution to say: see ``Prior.interpolate``.
+
+    Args:
+        model: The model.
+        steps: Number of images, both ends included.
+        seed: Selects the two ends.
+
+    Returns:
+        Images (steps, C, H, W).
+    """
+    seed = fold_in(seed, 2)
+    z, *given = model.generator_inputs(model.sample_condition(0, 2, seed), 0, 2, seed, model.prior)
+    t = torch.linspace(0, 1, steps, device=z.device, dtype=z.dtype)[:, None]  # (steps, 1)
+    given = [part[:1].expand(steps, *part.shape[1:]) for part in given]  # all as the first end
+    with torch.no_grad():
+        images: Tensor = model(model.prior.interpolate(z[0], z[1], t), *given)
+    return images
+
+
+def sample_figure(fake: Tensor, row: Tensor | None, real: Tensor | None) -> Image.Image:
+    """Arrange samples, their interpolation below and real images to the right.
+
+    Args:
+        fake: Samples (N, C, H, W) in [-1, 1].
+        row: Interpolated samples (M, C, H, W), or None.
+        real: Real images (K, C, H, W), or None.
+    """
+    width = grid_columns(len(fake))
+    above = grid_picture(fake, width)
+    panels = [_Panel("generated", above, 0, 0)]
+    if row is not None:
+        panels.append(_Panel("between two latents", grid_picture(row, width), 0, above.height + _CAPTION))
+    if real is not None:
+        panels.append(_Panel("real", grid_picture(real, width), above.width + _GAP, 0))
+    return _arranged(panels)
+
+
+def translation_figure(source: Tensor, generated: Tensor, target: Tensor | None) -> Image.Image:
+    """Arrange each source, what was made of it and what should have come out in a row.
+
+    Args:
+        source: Images (N, C, h, w) in [-1, 1]; those of another size are drawn as large as the others.
+        generated: Translated images (N, C, H, W).
+        target: The true ones (N, C, H, W), or None where there are no pairs.
+    """
+    columns = {"input": _resized(source, generated.shape[-2:]), "generated": generated}
+    panels: list[_Panel] = []
+    for caption, images in (columns if target is None else columns | {"target": target}).items():
+        picture = grid_picture(images, 1)
+        panels.append(_Panel(caption, picture, sum(panel.picture.width + _GAP for panel in panels), 0))
+    return _arranged(panels)
+
+
+def image_grid(images: Tensor, width: int) -> Tensor:
+    """Images as one RGB picture, small ones enlarged; of channels other than 1 or 3 the first.
+
+    Args:
+        images: (N, C, H, W) in [-1, 1].
+        width: How many stand in a row.
+
+    Returns:
+        (3, height, width), uint8.
+    """
+    drawn = images if images.shape[1] in (1, 3) else images[:, :1]
+    factor = max(1, -(-_MIN_SIDE // drawn.shape[-1]))
+    enlarged = drawn.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+    picture: Tensor = make_grid(to_uint8(enlarged), nrow=width, padding=2, pad_value=255)
+    return picture
+
+
+def grid_picture(images: Tensor, width: int) -> Image.Image:
+    """``image_grid`` as a picture.
+
+    Args:
+        images: (N, C, H, W) in [-1, 1].
+        width: How many stand in a row.
+    """
+    return Image.fromarray(image_grid(images, width).permute(1, 2, 0).cpu().numpy())
+
+
+def grid_columns(num: int) -> int:
+    """Columns of the squarest grid.
+
+    Example:
+        >>> grid_columns(64), grid_columns(10)
+        (8, 4)
+    """
+    return int(-(-(num**0.5) // 1))
+
+
+def _arranged(panels: list[_Panel]) -> Image.Image:
+    """Pictures on white, each under its caption."""
+    right = max(panel.x + panel.picture.width for panel in panels)
+    bottom = max(panel.y + panel.picture.height for panel in panels)
+    canvas = Image.new("RGB", (right, bottom + _CAPTION), "white")
+    for caption, picture, x, y in panels:
+        canvas.paste(picture, (x, y + _CAPTION))
+        ImageDraw.Draw(canvas).text((x + 2, y + 3), caption, "#6b6b6b", ImageFont.load_default(12))
+    return canvas
+
+
+def _resized(images: Tensor, size: torch.Size) -> Tensor:
+    """Images (N, C, h, w) with pixels as large as it takes to fill ``size``: nothing is smoothed."""
+    return images if images.shape[-2:] == size else F.interpolate(images.float(), size, mode="nearest")

@@ -1,6 +1,6 @@
 """Datamodules."""
 
-from lightning_gans.data.base import ImageData
+from lightning_gans.data.base import ImageDataModule
 from lightning_gans.data.classics import CIFAR10, MNIST, FashionMNIST
 from lightning_gans.data.coupled import DigitEdges, DigitNegatives
 from lightning_gans.data.datasets import ImageDataset
@@ -18,7 +18,7 @@ __all__ = [
     "FashionMNIST",
     "GaussianMixture2D",
     "Grid2D",
-    "ImageData",
+    "ImageDataModule",
     "ImageDataset",
     "ImageFolder",
     "Ring2D",

@@ -8,11 +8,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lightning_gans.augment import Augmentation
-from lightning_gans.engine.randomness import mix
+from lightning_gans.augment.transform import Transform
+from lightning_gans.engine.rng import fold_in
 
 
-class RandomFlip(Augmentation):
+class RandomFlip(Transform):
     """Every other image mirrored left to right.
 
     Example:
@@ -20,14 +20,14 @@ class RandomFlip(Augmentation):
         tensor([2, 1, 1, 2])
     """
 
-    draws = 1
+    num_uniforms = 1
 
     def __call__(self, images: Tensor, uniform: Tensor) -> Tensor:
         """Mirror the images whose number lies below one half."""
         return torch.where(uniform[:, 0, None, None, None] < 0.5, images.flip(-1), images)
 
 
-class RandomCrop(Augmentation):
+class RandomCrop(Transform):
     """A square window at a random place of every image.
 
     Args:
@@ -38,7 +38,7 @@ class RandomCrop(Augmentation):
         tensor([2])
     """
 
-    draws = 2
+    num_uniforms = 2
 
     def __init__(self, side: int) -> None:
         self.side = side
@@ -53,7 +53,7 @@ class RandomCrop(Augmentation):
         return images[each, :, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)
 
 
-def uniforms(seed: int, stream: int, rows: Sequence[int], draws: int) -> Tensor:
+def augmentation_noise(seed: int, stream: int, rows: Sequence[int], num_uniforms: int) -> Tensor:
     """Uniform random numbers in [0, 1) for rows of an endless table: those of a row depend on (seed, stream, row).
 
     SplitMix64 (Steele et al. 2014, doi:10.1145/2660193.2660195, figure 19) of the place in the table: a generator
@@ -63,18 +63,19 @@ def uniforms(seed: int, stream: int, rows: Sequence[int], draws: int) -> Tensor:
         seed: Selects the table.
         stream: Likewise.
         rows: Numbers of the rows (N,).
-        draws: Width of the table.
+        num_uniforms: Width of the table.
 
     Returns:
-        float64 (N, draws).
+        float64 (N, num_uniforms).
 
     Example:
-        >>> table = uniforms(0, 0, range(1000), 3)
-        >>> torch.equal(uniforms(0, 0, [7, 5], 3), table[[7, 5]])
+        >>> table = augmentation_noise(0, 0, range(1000), 3)
+        >>> torch.equal(augmentation_noise(0, 0, [7, 5], 3), table[[7, 5]])
         True
     """
-    place = np.asarray(rows, dtype=np.uint64)[:, None] * np.uint64(draws) + np.arange(1, draws + 1, dtype=np.uint64)
-    state: npt.NDArray[Any] = np.uint64(mix(seed, stream)) + place * np.uint64(0x9E3779B97F4A7C15)
+    columns = np.arange(1, num_uniforms + 1, dtype=np.uint64)
+    place = np.asarray(rows, dtype=np.uint64)[:, None] * np.uint64(num_uniforms) + columns
+    state: npt.NDArray[Any] = np.uint64(fold_in(seed, stream)) + place * np.uint64(0x9E3779B97F4A7C15)
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     state = state ^ (state >> np.uint64(31))

@@ -1,4 +1,4 @@
-"""What every datamodule of this package shares: whole batches, a seeded order, facts before ``setup()``."""
+"""What every datamodule of this package shares: whole batches, a seeded order, shapes before ``setup()``."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -8,15 +8,19 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 from torchmetrics import Metric
 
-from lightning_gans.data.augmentation import Augmentation
-from lightning_gans.data.datasets import BatchedDataset, Served
-from lightning_gans.data.loading import OrderedLoader, ResumableLoader, SeededOrder
+from lightning_gans.augment.transform import Transform
+from lightning_gans.data.datasets import AugmentedDataset, BatchedDataset
+from lightning_gans.data.loading import SeededDistributedSampler, SequentialLoader, StatefulDataLoader
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.features import Extractor
+from lightning_gans.evaluation.features import FeatureExtractor
 
 
-class ImageData(LightningDataModule):
-    """A data set of images or points; knows ``image_shape`` and ``num_classes`` before it has read anything.
+class ImageDataModule(LightningDataModule):
+    """A data set of images or points; knows its shapes and ``num_classes`` before it has read anything.
+
+    A subclass says these and writes ``load_train``; ``load_test`` and ``reference_dataset`` are the training images
+    unless it says otherwise. Batches are ``(images,)`` or ``(images, labels)``; where images are made from others,
+    dicts with ``"image"``, ``"source"`` and perhaps ``"label"``.
 
     A run that goes on from a checkpoint sees the batches that it would have seen without the stop, bit for bit.
 
@@ -33,6 +37,8 @@ class ImageData(LightningDataModule):
     """(C, H, W) of an image, or (d,) of a point."""
     num_classes: int | None
     """Number of classes; None where batches have no labels."""
+    source_shape: tuple[int, ...] | None = None
+    """(c, h, w) of what an image is made from; None where nothing is given."""
 
     def __init__(self, batch_size: int = 64, num_workers: int = 0, seed: int = 0) -> None:
         super().__init__()
@@ -42,23 +48,23 @@ class ImageData(LightningDataModule):
             raise ConfigError("num_workers", num_workers, "must be 0 or more")
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self._train: BatchedDataset | None = None
-        self._held_out: BatchedDataset | None = None
+        self._test: BatchedDataset | None = None
 
     # What a data set says.
 
     @abstractmethod
-    def load(self) -> BatchedDataset:
+    def load_train(self) -> BatchedDataset:
         """Read the images that the generator shall learn, all of them."""
 
-    def load_held_out(self) -> BatchedDataset:
+    def load_test(self) -> BatchedDataset:
         """Read the images of the validation and test loaders: the reference, where the data have no test part."""
-        return self.reference()
+        return self.reference_dataset
 
-    def augmentations(self) -> Sequence[Augmentation]:
+    def augmentations(self) -> Sequence[Transform]:
         """Random changes of the training images, applied in this order."""
         return ()
 
-    def features(self) -> Extractor | None:
+    def features(self) -> FeatureExtractor | None:
         """The extractor that suits these images and works offline, if there is one."""
         return None
 
@@ -71,35 +77,36 @@ class ImageData(LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Read the images, once."""
         if self._train is None:
-            train = self.load()
+            train = self.load_train()
             if self.batch_size > len(train):
                 hint = f"the data set has {len(train)} images; choose a smaller batch"
                 raise ConfigError("batch_size", self.batch_size, hint)
             self._train = train
 
     @property
-    def train_set(self) -> BatchedDataset:
+    def train_dataset(self) -> BatchedDataset:
         """The images that the generator learns, not augmented."""
         self.setup()
         assert self._train is not None
         return self._train
 
     @property
-    def held_out_set(self) -> BatchedDataset:
+    def test_dataset(self) -> BatchedDataset:
         """The images of the validation and test loaders."""
-        if self._held_out is None:
-            self._held_out = self.load_held_out()
-        return self._held_out
+        if self._test is None:
+            self._test = self.load_test()
+        return self._test
 
-    def reference(self) -> BatchedDataset:
+    @property
+    def reference_dataset(self) -> BatchedDataset:
         """The real images that samples are measured against: the training images, as papers do, not augmented."""
-        return self.train_set
+        return self.train_dataset
 
     def fingerprint(self) -> str:
-        """A hash of the reference images and labels: part of every protocol and cache key."""
-        return self.reference().fingerprint()
+        """A hash of the reference images and labels: part of every report and cache key."""
+        return self.reference_dataset.fingerprint()
 
-    def train_dataloader(self) -> ResumableLoader:
+    def train_dataloader(self) -> StatefulDataLoader:
         """Shuffled batches of equal size; the last, smaller one of an epoch is left out.
 
         The order is a function of (seed, epoch), and the processes deal it out row by row: together they see the
@@ -110,26 +117,26 @@ class ImageData(LightningDataModule):
         """
         trainer = self.trainer
         world, rank = (trainer.world_size, trainer.global_rank) if trainer is not None else (1, 0)
-        served = Served(self.train_set, self.augmentations(), self.seed)
-        if self.batch_size * world > len(served):
-            hint = f"{world} processes need a batch each, and there are {len(served)} images; choose a smaller batch"
+        dataset = AugmentedDataset(self.train_dataset, self.augmentations(), self.seed)
+        if self.batch_size * world > len(dataset):
+            hint = f"{world} processes need a batch each, and there are {len(dataset)} images; choose a smaller batch"
             raise ConfigError("batch_size", self.batch_size, hint)
-        order = SeededOrder(served, self.batch_size, world, rank, self.seed)
-        loader = ResumableLoader(served, sampler=order, drop_last=True, **self._settings())
+        sampler = SeededDistributedSampler(dataset, self.batch_size, world, rank, self.seed)
+        loader = StatefulDataLoader(dataset, sampler=sampler, drop_last=True, **self._settings())
         if trainer is not None:
             progress = trainer.fit_loop.epoch_loop.batch_progress
             loader.processed = lambda: int(progress.total.processed)  # type: ignore[attr-defined] # Lightning types the base class
         return loader
 
     def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
-        """The held-out images in order; none inside ``fit``, where steps decide when the generator is judged."""
+        """The test images in order; none inside ``fit``, where steps decide when the generator is measured."""
         if self.trainer is not None and self.trainer.state.fn == "fit":
             return []
-        return OrderedLoader(Served(self.held_out_set), **self._settings())
+        return SequentialLoader(AugmentedDataset(self.test_dataset), **self._settings())
 
     def test_dataloader(self) -> DataLoader[Any]:
-        """The held-out images in order."""
-        return OrderedLoader(Served(self.held_out_set), **self._settings())
+        """The test images in order."""
+        return SequentialLoader(AugmentedDataset(self.test_dataset), **self._settings())
 
     def _settings(self) -> dict[str, Any]:
         return {

@@ -12,22 +12,20 @@ import torch
 import torchvision
 from torch import Tensor
 
-from lightning_gans.data.augmentation import Augmentation, RandomFlip
-from lightning_gans.data.base import ImageData
+from lightning_gans.augment.transform import Transform
+from lightning_gans.data.augmentation import RandomFlip
+from lightning_gans.data.base import ImageDataModule
 from lightning_gans.data.datasets import BatchedDataset, ImageDataset
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import MNISTFeatures
 
 
-class Downloadable(ImageData):
+class Downloadable(ImageDataModule):
     """A data set in torchvision's layout below a folder, which is only written to when a download is asked for.
 
     Args:
         root: The folder.
         download: Whether files that are missing there may be downloaded.
-        batch_size: Images per batch and process.
-        num_workers: Worker processes that load batches.
-        seed: Seed of the shuffled order and of augmentation.
     """
 
     num_classes = 10
@@ -41,14 +39,14 @@ class Downloadable(ImageData):
         seed: int = 0,
     ) -> None:
         super().__init__(batch_size, num_workers, seed)
-        self.root, self.download = root, download
+        self.root, self.may_download = root, download
 
     @abstractmethod
-    def fetch(self) -> None:
+    def download(self) -> None:
         """Download what is missing, with torchvision."""
 
     @abstractmethod
-    def read(self, train: bool) -> BatchedDataset:
+    def parse(self, train: bool) -> BatchedDataset:
         """Read the training or the test images."""
 
     def prepare_data(self) -> None:
@@ -57,25 +55,25 @@ class Downloadable(ImageData):
         Raises:
             ConfigError: The download failed.
         """
-        if not self.download:
+        if not self.may_download:
             return
         try:
-            self.fetch()
+            self.download()
         except (OSError, RuntimeError) as error:  # URLError is an OSError; a wrong checksum is a RuntimeError
             hint = f"the download to {self.root} failed ({error}); fetch the files elsewhere and give their folder"
             raise ConfigError("download", True, hint) from error
 
-    def load(self) -> BatchedDataset:
+    def load_train(self) -> BatchedDataset:
         """The training images."""
         if self.trainer is None:
             self.prepare_data()  # otherwise Lightning has done so
-        return self.read(train=True)
+        return self.parse(train=True)
 
-    def load_held_out(self) -> BatchedDataset:
+    def load_test(self) -> BatchedDataset:
         """The test images."""
-        return self.read(train=False)
+        return self.parse(train=False)
 
-    def missing(self, what: str, reason: str = "is not there") -> ConfigError:
+    def _missing_error(self, what: str, reason: str = "is not there") -> ConfigError:
         """The error that says where files were looked for and how to get them."""
         hint = f"{what} {reason}; give the folder that holds it, or download with --data.init_args.download true"
         return ConfigError("root", self.root, hint)
@@ -86,13 +84,6 @@ class MNIST(Downloadable):
 
     Reads ``<root>/MNIST/raw/*-ubyte`` or, without unpacking anything, ``*-ubyte.gz``. Not augmented.
 
-    Args:
-        root: Folder with the files in torchvision's layout.
-        download: Whether missing files may be downloaded there.
-        batch_size: Images per batch and process.
-        num_workers: Worker processes that load batches.
-        seed: Seed of the shuffled order.
-
     Raises:
         ConfigError: The files are missing or damaged.
     """
@@ -100,17 +91,18 @@ class MNIST(Downloadable):
     image_shape = (1, 28, 28)
     folder = "MNIST"
 
-    def fetch(self) -> None:
+    def download(self) -> None:
         """Download with torchvision."""
         torchvision.datasets.MNIST(self.root, download=True)
 
-    def read(self, train: bool) -> ImageDataset:
+    def parse(self, train: bool) -> ImageDataset:
         """Read images and labels of a part."""
         part = "train" if train else "t10k"
         images = self._idx(f"{part}-images-idx3-ubyte", 3)
         labels = self._idx(f"{part}-labels-idx1-ubyte", 1)
         if tuple(images.shape[1:]) != self.image_shape[1:] or len(images) != len(labels):
-            raise self.missing(f"{self.folder}/raw/{part}-*", f"holds {tuple(images.shape)} and {tuple(labels.shape)}")
+            found = f"holds {tuple(images.shape)} and {tuple(labels.shape)}"
+            raise self._missing_error(f"{self.folder}/raw/{part}-*", found)
         return ImageDataset(images[:, None], labels.long())
 
     def features(self) -> MNISTFeatures | None:
@@ -121,12 +113,12 @@ class MNIST(Downloadable):
         path = Path(self.root, self.folder, "raw", name)
         packed = path.with_name(f"{name}.gz")
         if not path.is_file() and not packed.is_file():
-            raise self.missing(f"{self.folder}/raw/{name}[.gz]")
+            raise self._missing_error(f"{self.folder}/raw/{name}[.gz]")
         try:
             content = path.read_bytes() if path.is_file() else gzip.decompress(packed.read_bytes())
             return read_idx(content, ndim)
         except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise self.missing(f"{self.folder}/raw/{name}", f"is damaged ({error}): remove it") from error
+            raise self._missing_error(f"{self.folder}/raw/{name}", f"is damaged ({error}): remove it") from error
 
 
 class FashionMNIST(MNIST):
@@ -134,21 +126,11 @@ class FashionMNIST(MNIST):
 
     Reads ``<root>/FashionMNIST/raw``. No features are shipped for it; ``lightning_gans train-features --data
     FashionMNIST --output fashion.safetensors`` makes some in minutes. Not augmented.
-
-    Args:
-        root: Folder with the files in torchvision's layout.
-        download: Whether missing files may be downloaded there.
-        batch_size: Images per batch and process.
-        num_workers: Worker processes that load batches.
-        seed: Seed of the shuffled order.
-
-    Raises:
-        ConfigError: The files are missing or damaged.
     """
 
     folder = "FashionMNIST"
 
-    def fetch(self) -> None:
+    def download(self) -> None:
         """Download with torchvision."""
         torchvision.datasets.FashionMNIST(self.root, download=True)
 
@@ -164,12 +146,8 @@ class CIFAR10(Downloadable):
     shipped. Not augmented unless ``flip`` is given.
 
     Args:
-        root: Folder with the files in torchvision's layout.
-        download: Whether missing files may be downloaded there (170 MB).
+        download: Whether missing files may be downloaded (170 MB).
         flip: Whether every other training image is mirrored.
-        batch_size: Images per batch and process.
-        num_workers: Worker processes that load batches.
-        seed: Seed of the shuffled order and of augmentation.
 
     Raises:
         ConfigError: The files are missing or damaged.
@@ -189,21 +167,21 @@ class CIFAR10(Downloadable):
         super().__init__(root, download, batch_size, num_workers, seed)
         self.flip = flip
 
-    def fetch(self) -> None:
+    def download(self) -> None:
         """Download with torchvision."""
         torchvision.datasets.CIFAR10(self.root, download=True)
 
-    def read(self, train: bool) -> ImageDataset:
+    def parse(self, train: bool) -> ImageDataset:
         """Read images and labels of a part."""
         try:
             part: Any = torchvision.datasets.CIFAR10(self.root, train=train)
         except RuntimeError as error:  # torchvision compares checksums
             folder = torchvision.datasets.CIFAR10.base_folder
-            raise self.missing(folder, "is missing, incomplete or damaged") from error
+            raise self._missing_error(folder, "is missing, incomplete or damaged") from error
         images = torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous()
         return ImageDataset(images, torch.tensor(part.targets))
 
-    def augmentations(self) -> Sequence[Augmentation]:
+    def augmentations(self) -> Sequence[Transform]:
         """The flip, if asked for."""
         return [RandomFlip()] if self.flip else []
 

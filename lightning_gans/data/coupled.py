@@ -7,14 +7,14 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import Metric
 
-from lightning_gans.data.base import ImageData
+from lightning_gans.data.base import ImageDataModule
 from lightning_gans.data.datasets import ImageDataset
 from lightning_gans.data.digits import Digits
 from lightning_gans.evaluation.features import DigitsFeatures
 from lightning_gans.evaluation.metrics import PairAgreement
 
 
-class CoupledDigits(ImageData):
+class CoupledDigits(ImageDataModule):
     """One half of the digits as they are, the other half translated; labels are the domains, 0 and 1.
 
     No digit is in both domains, so a model sees no pair. FID and its companions compare with both domains together,
@@ -30,9 +30,9 @@ class CoupledDigits(ImageData):
     def translate(images: Tensor) -> Tensor:
         """The second domain's counterparts of digits (N, 1, 8, 8), uint8."""
 
-    def load(self) -> ImageDataset:
+    def load_train(self) -> ImageDataset:
         """The digits in their order, every second one translated."""
-        images = Digits().load().images
+        images = Digits().load_train().images
         domains = torch.arange(len(images)) % 2
         return ImageDataset(torch.where(domains[:, None, None, None] == 0, images, self.translate(images)), domains)
 
@@ -47,11 +47,6 @@ class CoupledDigits(ImageData):
 
 class DigitNegatives(CoupledDigits):
     """Digits and negatives of others: black on white. As in Liu and Tuzel 2016, arXiv:1606.07536, section 4.1, task B.
-
-    Args:
-        batch_size: Images per batch and process, of both domains together.
-        num_workers: Worker processes that load batches.
-        seed: Seed of the shuffled order.
 
     Example:
         >>> images, domains = next(iter(DigitNegatives(batch_size=64).train_dataloader()))
@@ -72,13 +67,8 @@ class DigitNegatives(CoupledDigits):
 class DigitEdges(CoupledDigits):
     """Digits and outlines of others. As in Liu and Tuzel 2016, arXiv:1606.07536, section 4.1, task A.
 
-    Args:
-        batch_size: Images per batch and process, of both domains together.
-        num_workers: Worker processes that load batches.
-        seed: Seed of the shuffled order.
-
     Example:
-        >>> len(DigitEdges().reference())
+        >>> len(DigitEdges().reference_dataset)
         1797
     """
 

@@ -1,4 +1,4 @@
-"""Data sets that hand out whole batches: images in memory, points in memory, images in files."""
+"""Data sets that hand out whole batches: images, pairs and points in memory, images in files."""
 
 import hashlib
 from abc import abstractmethod
@@ -9,28 +9,37 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from lightning_gans.data.augmentation import Augmentation, uniforms
+from lightning_gans.augment.transform import Transform
+from lightning_gans.data.augmentation import augmentation_noise
 from lightning_gans.data.files import read_image
 from lightning_gans.errors import ConfigError
 from lightning_gans.images import from_uint8
 
+Items = tuple[Tensor, ...] | dict[str, Tensor]
+"""A batch or an item: (images,), (images, labels), or a dict with ``"image"``, ``"source"`` and perhaps ``"label"``."""
 
-class BatchedDataset(Dataset[tuple[Tensor, ...]]):
+_PICTURES = ("image", "source")  # the parts of a dict that are augmented
+
+
+class BatchedDataset(Dataset[Items]):
     """Items by number, and whole batches at once, which is several times as fast as collating single items."""
 
     @abstractmethod
     def __len__(self) -> int: ...
 
     @abstractmethod
-    def __getitems__(self, indices: Sequence[int]) -> tuple[Tensor, ...]:
-        """A whole batch: floats (B, ...), and int64 labels (B,) where there are any."""
+    def __getitems__(self, indices: Sequence[int]) -> Items:
+        """A whole batch: float images (B, ...); sources (B, ...), int64 labels (B,) where there are any."""
 
     @abstractmethod
     def fingerprint(self) -> str:
         """A hash of everything in it."""
 
-    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
-        return tuple(part[0] for part in self.__getitems__([index]))
+    def __getitem__(self, index: int) -> Items:
+        batch = self.__getitems__([index])
+        if isinstance(batch, dict):
+            return {name: part[0] for name, part in batch.items()}
+        return tuple(part[0] for part in batch)
 
 
 class ImageDataset(BatchedDataset):
@@ -53,7 +62,7 @@ class ImageDataset(BatchedDataset):
         images = from_uint8(self.images[chosen])
         return (images,) if self.labels is None else (images, self.labels[chosen])
 
-    def centered(self, side: int) -> "ImageDataset":
+    def center_crop(self, side: int) -> "ImageDataset":
         """The middle of every image."""
         top, left = ((size - side) // 2 for size in self.images.shape[2:])
         return ImageDataset(self.images[:, :, top : top + side, left : left + side], self.labels)
@@ -61,6 +70,38 @@ class ImageDataset(BatchedDataset):
     def fingerprint(self) -> str:
         """A hash of shape, pixels and labels."""
         return _hash_of(self.images, self.labels)
+
+
+class PairDataset(BatchedDataset):
+    """uint8 images, what each is to be made from, and their labels in memory; items are dicts.
+
+    Args:
+        images: uint8 images (N, C, H, W): what should come out.
+        sources: uint8 images (N, c, h, w): what is given.
+        labels: Class labels (N,), int64; None where there are no classes.
+
+    Example:
+        >>> ones = torch.ones(2, 1, 4, 4, dtype=torch.uint8)
+        >>> {name: tuple(part.shape) for name, part in PairDataset(ones, ones, None).__getitems__([0, 1]).items()}
+        {'image': (2, 1, 4, 4), 'source': (2, 1, 4, 4)}
+    """
+
+    def __init__(self, images: Tensor, sources: Tensor, labels: Tensor | None) -> None:
+        self.images, self.sources, self.labels = images, sources, labels
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
+        """``"image"`` (B, C, H, W) and ``"source"`` (B, c, h, w) in [-1, 1], and ``"label"`` (B,)."""
+        chosen = torch.as_tensor(indices)
+        batch = {"image": from_uint8(self.images[chosen]), "source": from_uint8(self.sources[chosen])}
+        return batch if self.labels is None else batch | {"label": self.labels[chosen]}
+
+    def fingerprint(self) -> str:
+        """A hash of shapes, pixels and labels."""
+        parts = _hash_of(self.images, self.labels) + _hash_of(self.sources, None)
+        return hashlib.sha256(parts.encode()).hexdigest()
 
 
 class PointDataset(BatchedDataset):
@@ -115,9 +156,9 @@ class FileDataset(BatchedDataset):
         """
         pixels = torch.stack([read_image(self.files[index], self.channels, self.side) for index in indices])
         part = ImageDataset(pixels, None if self.labels is None else self.labels[torch.as_tensor(indices)])
-        return (part if self.crop is None else part.centered(self.crop)).__getitems__(range(len(indices)))
+        return (part if self.crop is None else part.center_crop(self.crop)).__getitems__(range(len(indices)))
 
-    def centered(self, side: int) -> "FileDataset":
+    def center_crop(self, side: int) -> "FileDataset":
         """The middle of every image."""
         return FileDataset(self.files, self.labels, self.channels, self.side, side)
 
@@ -131,34 +172,41 @@ class FileDataset(BatchedDataset):
         return digest.hexdigest()
 
 
-class Served(Dataset[tuple[Tensor, ...] | ConfigError]):
+class AugmentedDataset(Dataset[Items | ConfigError]):
     """What a loader hands out: row ``epoch * N + i`` is item i as it looks in that epoch.
 
-    So augmentation is a function of (seed, epoch, index), on any number of workers and processes. What is the user's
-    to mend travels as a value, since torch turns exceptions of workers into text.
+    So augmentation is a function of (seed, epoch, index), on any number of workers and processes; the image and the
+    source of a pair are changed alike. What is the user's to mend travels as a value, since torch turns exceptions of
+    workers into text.
 
     Args:
         dataset: The items.
-        augmentations: Applied in this order.
-        seed: Selects the random numbers of the augmentations.
+        transforms: Applied in this order.
+        seed: Selects their random numbers.
     """
 
-    def __init__(self, dataset: BatchedDataset, augmentations: Sequence[Augmentation] = (), seed: int = 0) -> None:
-        self.dataset, self.augmentations, self.seed = dataset, augmentations, seed
+    def __init__(self, dataset: BatchedDataset, transforms: Sequence[Transform] = (), seed: int = 0) -> None:
+        self.dataset, self.transforms, self.seed = dataset, transforms, seed
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitems__(self, rows: Sequence[int]) -> tuple[Tensor, ...] | ConfigError:
+    def __getitems__(self, rows: Sequence[int]) -> Items | ConfigError:
         """A whole batch, augmented."""
         try:
             count = len(self.dataset)
-            images, *labels = self.dataset.__getitems__([row % count for row in rows])
+            batch = self.dataset.__getitems__([row % count for row in rows])
         except ConfigError as error:
             return error
-        for index, augmentation in enumerate(self.augmentations):
-            images = augmentation(images, uniforms(self.seed, index, rows, augmentation.draws))
-        return images, *labels
+        if isinstance(batch, dict):
+            return {name: self._augment(part, rows) if name in _PICTURES else part for name, part in batch.items()}
+        images, *labels = batch
+        return self._augment(images, rows), *labels
+
+    def _augment(self, images: Tensor, rows: Sequence[int]) -> Tensor:
+        for index, transform in enumerate(self.transforms):
+            images = transform(images, augmentation_noise(self.seed, index, rows, transform.num_uniforms))
+        return images
 
 
 def _hash_of(values: Tensor, labels: Tensor | None) -> str:

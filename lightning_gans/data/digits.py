@@ -2,22 +2,17 @@
 
 import torch
 
-from lightning_gans.data.base import ImageData
+from lightning_gans.data.base import ImageDataModule
 from lightning_gans.data.datasets import ImageDataset
 from lightning_gans.evaluation.features import DigitsFeatures
 
 
-class Digits(ImageData):
+class Digits(ImageDataModule):
     """scikit-learn's handwritten digits: 1,797 images of 8 x 8 pixels in ten classes, inside the package.
 
     The test part of the UCI data set "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak 1998). Its 17
     gray levels 0..16 are spread over 0..255. All images are for training: the set is small, and a generator is
     measured against what it shall reproduce.
-
-    Args:
-        batch_size: Images per batch and process.
-        num_workers: Worker processes that load batches.
-        seed: Seed of the shuffled order.
 
     Example:
         >>> data = Digits(batch_size=64)
@@ -29,7 +24,7 @@ class Digits(ImageData):
     image_shape = (1, 8, 8)
     num_classes = 10
 
-    def load(self) -> ImageDataset:
+    def load_train(self) -> ImageDataset:
         """Read the images from scikit-learn."""
         from sklearn.datasets import load_digits
 

@@ -7,18 +7,19 @@ import torch
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
-from lightning_gans.data.augmentation import Augmentation, RandomCrop, RandomFlip
-from lightning_gans.data.base import ImageData
+from lightning_gans.augment.transform import Transform
+from lightning_gans.data.augmentation import RandomCrop, RandomFlip
+from lightning_gans.data.base import ImageDataModule
 from lightning_gans.data.datasets import FileDataset, ImageDataset
 from lightning_gans.data.files import MODES, read_images
-from lightning_gans.errors import LightningGANsWarning, ConfigError
+from lightning_gans.errors import ConfigError, LightningGANsWarning
 from lightning_gans.evaluation.sources import image_files
 
 _KEPT = 512 * 2**20  # bytes of decoded images that may stay in memory
 _NAMED = 3  # files that a message names
 
 
-class ImageFolder(ImageData):
+class ImageFolder(ImageDataModule):
     """All images below a folder, of any sizes and formats: shorter side resized to ``image_size``, middle cropped.
 
     Where every image lies in a folder of its class (``photos/cats/1.jpg``), these are the labels, in alphabetical
@@ -37,9 +38,6 @@ class ImageFolder(ImageData):
             a random place; the reference takes the middle.
         skip_unreadable: Whether damaged files are left out, with one line that counts them; all files are then
             decoded once beforehand. Otherwise the first one stops the run.
-        batch_size: Images per batch and process.
-        num_workers: Worker processes that load batches.
-        seed: Seed of the shuffled order and of augmentation.
 
     Attributes:
         classes: Names of the classes, in the order of their labels; empty where there are none.
@@ -74,7 +72,7 @@ class ImageFolder(ImageData):
         self.classes = classes_of(self.files, self.root)
         self.num_classes = len(self.classes) or None
 
-    def load(self) -> ImageDataset | FileDataset:
+    def load_train(self) -> ImageDataset | FileDataset:
         """Decode the images, or find out where they are.
 
         Raises:
@@ -100,13 +98,14 @@ class ImageFolder(ImageData):
         labels = self._labels(good)
         return ImageDataset(images[: len(good)], labels) if keep else FileDataset(good, labels, self.channels, side)
 
-    def reference(self) -> ImageDataset | FileDataset:
+    @property
+    def reference_dataset(self) -> ImageDataset | FileDataset:
         """The middle of every training image, not augmented."""
-        train = self.train_set
+        train = self.train_dataset
         assert isinstance(train, ImageDataset | FileDataset)
-        return train.centered(self.image_size) if self.crop_margin else train
+        return train.center_crop(self.image_size) if self.crop_margin else train
 
-    def augmentations(self) -> Sequence[Augmentation]:
+    def augmentations(self) -> Sequence[Transform]:
         """Window and flip, as far as they are asked for."""
         windows = [RandomCrop(self.image_size)] if self.crop_margin else []
         return [*windows, *([RandomFlip()] if self.flip else [])]

@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from lightning_gans.errors import ConfigError
 
 
-class SeededOrder(DistributedSampler[Any]):
+class SeededDistributedSampler(DistributedSampler[Any]):
     """Rows of an endless sequence of shuffled epochs: row ``epoch * N + i`` is item i in that epoch.
 
     The processes deal an epoch's order out row by row, so that together they see the batches that one process would
@@ -51,8 +51,8 @@ class SeededOrder(DistributedSampler[Any]):
         return [epoch * count + row for row in order]
 
 
-class ResumableLoader(DataLoader[Any]):
-    """Batches in a ``SeededOrder`` that follow what was trained on, not what was loaded.
+class StatefulDataLoader(DataLoader[Any]):
+    """Batches in the order of a ``SeededDistributedSampler`` that follow what was trained on, not what was loaded.
 
     Each pass begins behind the batches that the trainer has processed in all, whatever workers have loaded ahead and
     whatever Lightning takes for an epoch: it counts one too many where a run was stopped at its end, and a run that
@@ -65,34 +65,34 @@ class ResumableLoader(DataLoader[Any]):
 
     def state_dict(self) -> dict[str, int]:
         """Epoch of the order, and the rows of it that all processes together have consumed."""
-        if (order := self._order()) is None:
+        if (sampler := self._seeded_sampler()) is None:
             return {}
-        epoch, batch = divmod(self._position(), order.batches)
-        return {"epoch": epoch, "rows": batch * order.batch_size * order.num_replicas}
+        epoch, batch = divmod(self._position(), sampler.batches)
+        return {"epoch": epoch, "rows": batch * sampler.batch_size * sampler.num_replicas}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Go on there, with the next whole batch if their size has changed."""
-        order = self._order()
-        if order is None or not state_dict:
+        sampler = self._seeded_sampler()
+        if sampler is None or not state_dict:
             return
-        batch = -(-state_dict["rows"] // (order.batch_size * order.num_replicas))
-        self._ahead += state_dict["epoch"] * order.batches + min(batch, order.batches) - self._position()
+        batch = -(-state_dict["rows"] // (sampler.batch_size * sampler.num_replicas))
+        self._ahead += state_dict["epoch"] * sampler.batches + min(batch, sampler.batches) - self._position()
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override] # torch's class, which has the same one method
-        order = self._order()
-        if order is not None and self.processed is not None:
-            order.first = self._position()
+        sampler = self._seeded_sampler()
+        if sampler is not None and self.processed is not None:
+            sampler.first = self._position()
         return map(_or_raise, super().__iter__())
 
     def _position(self) -> int:
         return self._ahead + (self.processed() if self.processed is not None else 0)
 
-    def _order(self) -> SeededOrder | None:
+    def _seeded_sampler(self) -> SeededDistributedSampler | None:
         """None under ``overfit_batches``, for which Lightning takes the first batches in their own order."""
-        return self.sampler if isinstance(self.sampler, SeededOrder) else None
+        return self.sampler if isinstance(self.sampler, SeededDistributedSampler) else None
 
 
-class OrderedLoader(DataLoader[Any]):
+class SequentialLoader(DataLoader[Any]):
     """Batches of items in their own order."""
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override] # as above

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from lightning_gans.engine.randomness import mix
-from lightning_gans.data.base import ImageData
+from lightning_gans.data.base import ImageDataModule
 from lightning_gans.data.datasets import PointDataset
+from lightning_gans.engine.rng import fold_in
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import IdentityFeatures
 from lightning_gans.evaluation.metrics import ModeCoverage
@@ -17,7 +17,7 @@ from lightning_gans.evaluation.metrics import ModeCoverage
 _REFERENCE = 2_500  # points that samples are compared with, as many as PacGAN draws: neighbors take quadratic time
 
 
-class GaussianMixture2D(ImageData):
+class GaussianMixture2D(ImageDataModule):
     """Points of a mixture of isotropic Gaussians of equal weights; labels are the numbers of the modes.
 
     Points are not confined to [-1, 1]: the generator must not end in tanh. Besides the usual metrics it has
@@ -28,8 +28,6 @@ class GaussianMixture2D(ImageData):
         means: Centers of the modes (K, 2).
         std: Standard deviation of every mode, along each axis.
         num_samples: Number of points.
-        batch_size: Points per batch and process.
-        num_workers: Worker processes that load batches.
         seed: Seed of the points and of their order.
 
     Attributes:
@@ -70,16 +68,17 @@ class GaussianMixture2D(ImageData):
         self.std, self.num_samples = std, num_samples
         self.num_classes = len(self.means)
 
-    def load(self) -> PointDataset:
+    def load_train(self) -> PointDataset:
         """Draw the points: a mode for each, and a normal displacement."""
-        generator = torch.Generator().manual_seed(mix(self.seed, 0))
+        generator = torch.Generator().manual_seed(fold_in(self.seed, 0))
         labels = torch.randint(len(self.means), (self.num_samples,), generator=generator)
         noise = torch.randn(self.num_samples, 2, generator=generator, dtype=torch.float64)
         return PointDataset((self.means[labels] + self.std * noise).float(), labels)
 
-    def reference(self) -> PointDataset:
+    @property
+    def reference_dataset(self) -> PointDataset:
         """The first 2,500 of the training points."""
-        train = self.train_set
+        train = self.train_dataset
         assert isinstance(train, PointDataset)
         return PointDataset(train.points[:_REFERENCE], train.labels[:_REFERENCE])
 
@@ -106,11 +105,7 @@ class Ring2D(GaussianMixture2D):
     Args:
         modes: Number of modes.
         radius: Of the circle.
-        std: Standard deviation of every mode, along each axis.
-        num_samples: Number of points.
-        batch_size: Points per batch and process.
-        num_workers: Worker processes that load batches.
-        seed: Seed of the points and of their order.
+        std: As of ``GaussianMixture2D``.
 
     Example:
         >>> Ring2D(modes=4).means.round(decimals=6).abs().tolist()
@@ -144,11 +139,7 @@ class Grid2D(GaussianMixture2D):
     Args:
         side: Number of modes along each side.
         spacing: Distance of neighbors.
-        std: Standard deviation of every mode, along each axis.
-        num_samples: Number of points.
-        batch_size: Points per batch and process.
-        num_workers: Worker processes that load batches.
-        seed: Seed of the points and of their order.
+        std: As of ``GaussianMixture2D``.
 
     Example:
         >>> Grid2D(side=3).means[:, 0].unique().tolist()

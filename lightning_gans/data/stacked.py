@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from lightning_gans.engine.randomness import mix
 from lightning_gans.data.classics import MNIST, Downloadable
 from lightning_gans.data.datasets import BatchedDataset, ImageDataset
+from lightning_gans.engine.rng import fold_in
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import MNISTFeatures, StackedFeatures
 from lightning_gans.evaluation.metrics import ClassCoverage
@@ -53,10 +53,7 @@ class StackedMNIST(Downloadable):
 
     Args:
         root: Folder with MNIST's files in torchvision's layout.
-        download: Whether missing files may be downloaded there.
         num_samples: Number of triples.
-        batch_size: Images per batch and process.
-        num_workers: Worker processes that load batches.
         seed: Seed of the triples and of their order.
 
     Raises:
@@ -80,22 +77,23 @@ class StackedMNIST(Downloadable):
             raise ConfigError("num_samples", num_samples, "must be positive")
         self.num_samples = num_samples
 
-    def fetch(self) -> None:
+    def download(self) -> None:
         """Download MNIST with torchvision."""
-        MNIST(self.root, download=True).fetch()
+        MNIST(self.root, download=True).download()
 
-    def read(self, train: bool) -> StackedDataset:
+    def parse(self, train: bool) -> StackedDataset:
         """Read the digits and draw the triples; of the test part a sixth as many."""
-        digits = MNIST(self.root).read(train)
+        digits = MNIST(self.root).parse(train)
         assert digits.labels is not None
-        generator = torch.Generator().manual_seed(mix(self.seed, int(train)))
+        generator = torch.Generator().manual_seed(fold_in(self.seed, int(train)))
         count = self.num_samples if train else -(-self.num_samples // 6)
         triples = torch.randint(len(digits), (count, 3), generator=generator)
         return StackedDataset(digits.images, digits.labels, triples)
 
-    def reference(self) -> StackedDataset:
+    @property
+    def reference_dataset(self) -> StackedDataset:
         """The first 10,000 of the training images."""
-        train = self.train_set
+        train = self.train_dataset
         assert isinstance(train, StackedDataset)
         return StackedDataset(train.images, train.classes, train.triples[:_REFERENCE])
 

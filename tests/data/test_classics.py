@@ -27,11 +27,11 @@ def test_reads_files_as_they_lie_there(tmp_path, kind, packed):
     raw.chmod(stat.S_IRUSR | stat.S_IXUSR)
     data = kind(root=str(tmp_path), batch_size=8)
     assert (data.image_shape, data.num_classes) == ((1, 28, 28), 10)
-    assert (len(data.train_set), len(data.held_out_set), len(data.reference())) == (40, 10, 40)
+    assert (len(data.train_dataset), len(data.test_dataset), len(data.reference_dataset)) == (40, 10, 40)
     assert sorted(raw.iterdir()) == before
     theirs = torchvision.datasets.mnist.read_image_file
     if not packed:
-        assert torch.equal(data.train_set.images[:, 0], theirs(str(raw / "train-images-idx3-ubyte")))
+        assert torch.equal(data.train_dataset.images[:, 0], theirs(str(raw / "train-images-idx3-ubyte")))
     images, labels = next(iter(data.test_dataloader()))
     assert images.shape == (8, 1, 28, 28)
     assert labels.tolist() == list(range(8))
@@ -80,8 +80,8 @@ def cifar(tmp_path, monkeypatch):
 def test_cifar_is_read_in_the_right_layout(cifar):
     data = CIFAR10(root=str(cifar), batch_size=5)
     first = pickle.loads((cifar / "cifar-10-batches-py/data_batch_1").read_bytes())["data"][0]
-    assert torch.equal(data.train_set.images[0].flatten(), torch.from_numpy(first))
-    assert (data.image_shape, len(data.train_set), len(data.held_out_set)) == ((3, 32, 32), 25, 5)
+    assert torch.equal(data.train_dataset.images[0].flatten(), torch.from_numpy(first))
+    assert (data.image_shape, len(data.train_dataset), len(data.test_dataset)) == ((3, 32, 32), 25, 5)
 
 
 def test_flip_is_of_the_training_images_alone(cifar):
@@ -96,8 +96,8 @@ def test_flip_is_of_the_training_images_alone(cifar):
 @needs_data
 def test_mnist_is_mnist():
     data = MNIST(root=ROOT)
-    content = idx(data.train_set.images[:, 0].numpy())
+    content = idx(data.train_dataset.images[:, 0].numpy())
     assert hashlib.md5(content).hexdigest() == "6bbc9ace898e44ae57da46a324031adb"
-    assert hashlib.md5(idx(data.held_out_set.images[:, 0].numpy())).hexdigest() == "2646ac647ad5339dbf082846283269ea"
-    assert hashlib.md5(idx(data.train_set.labels.byte().numpy())).hexdigest() == "a25bea736e30d166cdddb491f175f624"
-    assert hashlib.md5(idx(data.held_out_set.labels.byte().numpy())).hexdigest() == "27ae3e4e09519cfbb04c329615203637"
+    assert hashlib.md5(idx(data.test_dataset.images[:, 0].numpy())).hexdigest() == "2646ac647ad5339dbf082846283269ea"
+    assert hashlib.md5(idx(data.train_dataset.labels.byte().numpy())).hexdigest() == "a25bea736e30d166cdddb491f175f624"
+    assert hashlib.md5(idx(data.test_dataset.labels.byte().numpy())).hexdigest() == "27ae3e4e09519cfbb04c329615203637"

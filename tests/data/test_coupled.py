@@ -3,12 +3,12 @@ import torch
 
 from lightning_gans.data import DigitEdges, DigitNegatives, Digits
 
-REAL = Digits().reference().images
+REAL = Digits().reference_dataset.images
 
 
 @pytest.mark.parametrize("data", [DigitNegatives, DigitEdges])
 def test_no_digit_is_in_both_domains(data):
-    found = data().reference()
+    found = data().reference_dataset
     assert len(found) == 1797
     assert torch.equal(found.labels, torch.arange(1797) % 2)
     assert torch.equal(found.images[::2], REAL[::2])

@@ -16,7 +16,7 @@ def test_facts_are_known_before_anything_is_read():
 
 
 def test_images_and_labels():
-    dataset = Digits().train_set
+    dataset = Digits().train_dataset
     images, labels = dataset.__getitems__(range(len(dataset)))
     assert images.shape == (1797, 1, 8, 8)
     assert images.dtype == torch.float32
@@ -28,7 +28,7 @@ def test_images_and_labels():
 
 def test_the_classifier_was_trained_on_the_same_pixels():
     found = load_digits()
-    images, _ = Digits().train_set.__getitems__(range(1797))
+    images, _ = Digits().train_dataset.__getitems__(range(1797))
     theirs = torch.cat([found.train_images, found.test_images])
     assert torch.equal(to_uint8(images).unique(dim=0), theirs.unique(dim=0))
 
@@ -59,8 +59,8 @@ def test_there_is_no_validation_inside_fit():
 def test_the_fingerprint_covers_pixels_and_labels():
     first, second = Digits(), Digits(batch_size=8)
     assert first.fingerprint() == second.fingerprint()
-    second.train_set.images = second.train_set.images.clone()
-    second.train_set.images[0, 0, 0, 0] += 1
+    second.train_dataset.images = second.train_dataset.images.clone()
+    second.train_dataset.images[0, 0, 0, 0] += 1
     assert first.fingerprint() != second.fingerprint()
 
 

@@ -6,10 +6,10 @@ import torch
 from PIL import Image
 
 import lightning_gans.data.folder
-from lightning_gans.batch import labels_of
+from lightning_gans.batch import Batch
 from lightning_gans.data import ImageFolder
 from lightning_gans.data.datasets import FileDataset, ImageDataset
-from lightning_gans.errors import LightningGANsWarning, ConfigError
+from lightning_gans.errors import ConfigError, LightningGANsWarning
 from lightning_gans.images import to_uint8
 from tests.data.files import save
 
@@ -34,7 +34,7 @@ def test_facts_are_known_before_anything_is_decoded(photos):
 
 
 def test_class_folders_are_labels(photos):
-    images, labels = ImageFolder(str(photos), 8, batch_size=6).train_set.__getitems__(range(6))
+    images, labels = ImageFolder(str(photos), 8, batch_size=6).train_dataset.__getitems__(range(6))
     assert (images.shape, images.dtype) == ((6, 3, 8, 8), torch.float32)
     assert labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert images.min() >= -1
@@ -46,13 +46,13 @@ def test_a_flat_folder_has_no_labels(photos):
     data = ImageFolder(str(photos), 8, batch_size=7)
     (batch,) = list(data.train_dataloader())
     assert (data.num_classes, len(batch)) == (None, 1)
-    with pytest.raises(ConfigError, match="needs labels"):
-        labels_of(batch)
+    with pytest.raises(ConfigError, match="the batch has none"):
+        Batch.of(batch).condition.only(["label"])
 
 
 def test_images_of_the_right_size_come_as_they_are(tmp_path):
     expected = save(tmp_path / "1.png", (8, 8))
-    image = ImageFolder(str(tmp_path), 8, batch_size=1).train_set[0][0]
+    image = ImageFolder(str(tmp_path), 8, batch_size=1).train_dataset[0][0]
     assert np.array_equal(to_uint8(image).permute(1, 2, 0).numpy(), expected)
 
 
@@ -66,7 +66,7 @@ def test_the_middle_is_cropped_and_cameras_are_heeded(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # turn clockwise: what is on the left comes to the top
     turned.save(tmp_path / "2.png", exif=exif)
-    images = ImageFolder(str(tmp_path), 8, batch_size=1).train_set.images
+    images = ImageFolder(str(tmp_path), 8, batch_size=1).train_dataset.images
     assert int(images[0].min()) > 240  # bicubic weights reach over the edge
     assert int(images[1, 0, 0].float().mean()) == 0  # the top quarter is cropped off: 8 x 16 upright
 
@@ -75,15 +75,15 @@ def test_the_middle_is_cropped_and_cameras_are_heeded(tmp_path):
 def test_files_and_memory_give_the_same(photos, monkeypatch, channels):
     settings = {"image_size": 8, "channels": channels, "flip": True, "crop_margin": 3, "batch_size": 3}
     kept = ImageFolder(str(photos), **settings)
-    assert isinstance(kept.train_set, ImageDataset)
-    expected, reference = list(kept.train_dataloader()), kept.reference().__getitems__(range(6))
+    assert isinstance(kept.train_dataset, ImageDataset)
+    expected, reference = list(kept.train_dataloader()), kept.reference_dataset.__getitems__(range(6))
     monkeypatch.setattr(lightning_gans.data.folder, "_KEPT", 0)
     for workers in (0, 2):
         read = ImageFolder(str(photos), num_workers=workers, **settings)
-        assert isinstance(read.train_set, FileDataset)
+        assert isinstance(read.train_dataset, FileDataset)
         for one, other in zip(expected, read.train_dataloader(), strict=True):
             assert all(map(torch.equal, one, other))
-        assert all(map(torch.equal, reference, read.reference().__getitems__(range(6))))
+        assert all(map(torch.equal, reference, read.reference_dataset.__getitems__(range(6))))
 
 
 def test_augmentation_is_a_function_of_seed_epoch_and_index(tmp_path):
@@ -96,11 +96,11 @@ def test_augmentation_is_a_function_of_seed_epoch_and_index(tmp_path):
         ((image,),) = loader
         assert torch.equal(views.setdefault(epoch, image), image)
     assert len({view.numpy().tobytes() for view in views.values()}) > 20  # of 50 possible ones
-    whole = data.train_set[0][0]
+    whole = data.train_dataset[0][0]
     windows = whole.unfold(1, 8, 1).unfold(2, 8, 1).permute(1, 2, 0, 3, 4).reshape(-1, 3, 8, 8)
     allowed = {view.numpy().tobytes() for window in windows for view in (window, window.flip(-1))}
     assert {view[0].numpy().tobytes() for view in views.values()} <= allowed
-    assert torch.equal(data.reference()[0][0], whole[:, 2:10, 2:10])
+    assert torch.equal(data.reference_dataset[0][0], whole[:, 2:10, 2:10])
 
 
 def test_fingerprints_tell_pixels_labels_and_sizes_apart(photos, monkeypatch):
@@ -139,7 +139,7 @@ def test_unreadable_images_are_skipped_named_and_counted(photos, monkeypatch, ke
     data = ImageFolder(str(photos), 8, skip_unreadable=True, batch_size=4)
     with pytest.warns(LightningGANsWarning, match=r"^2 of the 6 images in .* left out: .*2\.jpg, .*1\.PNG$"):
         data.setup()
-    images, labels = data.train_set.__getitems__(range(4))
+    images, labels = data.train_dataset.__getitems__(range(4))
     assert (len(images), labels.tolist()) == (4, [0, 0, 1, 1])
 
 

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from lightning_gans import GAN
 from lightning_gans.data import Digits
 from lightning_gans.data.datasets import ImageDataset
-from lightning_gans.data.loading import ResumableLoader, SeededOrder
+from lightning_gans.data.loading import SeededDistributedSampler, StatefulDataLoader
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
 
 BATCHES = 4  # in an epoch
@@ -22,7 +22,7 @@ class Numbered(Digits):
     def __init__(self, batch_size=3, num_workers=0, seed=0):
         super().__init__(batch_size, num_workers, seed)
 
-    def load(self):
+    def load_train(self):
         return ImageDataset(torch.zeros(14, 1, 8, 8, dtype=torch.uint8), torch.arange(14))
 
 
@@ -147,19 +147,19 @@ def test_overfitting_takes_the_first_batches_as_lightning_does(tmp_path):
 @pytest.mark.parametrize("first", [None, 0, 3, 5])
 def test_processes_together_see_what_one_would_see(world, first):
     dataset, size = range(26), 2
-    orders = [SeededOrder(dataset, size, world, rank, seed=5) for rank in range(world)]
+    orders = [SeededDistributedSampler(dataset, size, world, rank, seed=5) for rank in range(world)]
     for order in orders:
         order.first = first
     dealt = [list(order) for order in orders]
     assert all(len(rows) == len(orders[0]) for rows in dealt)
     together = list(itertools.chain.from_iterable(zip(*dealt, strict=True)))
-    one = SeededOrder(dataset, size * world, seed=5)
+    one = SeededDistributedSampler(dataset, size * world, seed=5)
     one.first = first
     assert together == list(one)
 
 
 def test_a_pass_continues_into_the_next_epoch():
-    order = SeededOrder(range(10), 2)
+    order = SeededDistributedSampler(range(10), 2)
     whole = []
     for epoch in (0, 1):
         order.set_epoch(epoch)
@@ -184,7 +184,7 @@ def test_the_state_counts_what_was_trained_on_not_what_was_loaded():
 def test_it_is_a_loader_for_loops_without_a_trainer():
     loader = Numbered().train_dataloader()
     assert isinstance(loader, DataLoader)
-    assert isinstance(loader, ResumableLoader)
+    assert isinstance(loader, StatefulDataLoader)
     passes = []
     for epoch in (0, 0, 1):
         loader.sampler.set_epoch(epoch)

@@ -26,7 +26,7 @@ def test_the_grid_is_pacgans():
 @pytest.mark.parametrize(("data", "std", "modes"), [(Ring2D(), 0.01, 8), (Grid2D(), 0.05, 25)])
 def test_points_have_the_spread_and_the_shares_that_are_said(data, std, modes):
     assert (data.image_shape, data.num_classes, data.std) == ((2,), modes, std)
-    points, labels = data.train_set.points.double(), data.train_set.labels
+    points, labels = data.train_dataset.points.double(), data.train_dataset.labels
     assert points.shape == (100_000, 2)
     deviation = points - data.means[labels]
     assert deviation.std() == pytest.approx(std, rel=0.01)  # 200,000 numbers: 0.16% standard error
@@ -68,7 +68,7 @@ class Perfect(GAN):
     """Samples from the mixture itself."""
 
     def sample(self, n, *, seed=0, ema=True, start=0, **_):
-        return Ring2D(seed=1).train_set.points[start : start + n]
+        return Ring2D(seed=1).train_dataset.points[start : start + n]
 
 
 def test_metrics_of_points_are_logged_with_the_modes(tmp_path, monkeypatch):
@@ -83,4 +83,4 @@ def test_metrics_of_points_are_logged_with_the_modes(tmp_path, monkeypatch):
     assert 0 < found["metrics/jsd"] < 0.01
     assert found["metrics/fid_points"] < 0.01
     assert found["metrics/precision_points"] > 0.9
-    assert callback.report.protocol["real"]["count"] == 2500
+    assert callback.report.provenance["real"]["count"] == 2500

@@ -8,8 +8,8 @@ import torch
 from lightning_gans.data import StackedMNIST
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import DigitsFeatures, IdentityFeatures, StackedFeatures
-from lightning_gans.images import to_uint8
 from lightning_gans.evaluation.metrics import ClassCoverage
+from lightning_gans.images import to_uint8
 from tests.data.files import write_mnist
 
 
@@ -20,9 +20,9 @@ def data(tmp_path):
 
 
 def test_an_image_is_three_digits_and_its_label_their_number(data):
-    train = data.train_set
+    train = data.train_dataset
     images, labels = train.__getitems__(range(500))
-    assert (images.shape, len(train), len(data.held_out_set)) == ((500, 3, 28, 28), 500, 84)
+    assert (images.shape, len(train), len(data.test_dataset)) == ((500, 3, 28, 28), 500, 84)
     for channel, power in enumerate((100, 10, 1)):
         chosen = train.triples[:, channel]
         assert torch.equal(to_uint8(images)[:, channel], train.images[chosen, 0])
@@ -32,7 +32,7 @@ def test_an_image_is_three_digits_and_its_label_their_number(data):
 def test_channels_are_independent_and_triples_a_function_of_the_seed(data):
     again, other = (StackedMNIST(data.root, num_samples=500, seed=seed) for seed in (0, 1))
     assert data.fingerprint() == again.fingerprint() != other.fingerprint()
-    correlations = torch.corrcoef(data.train_set.triples.T.double())
+    correlations = torch.corrcoef(data.train_dataset.triples.T.double())
     assert (correlations - torch.eye(3)).abs().max() < 0.15  # 3.4 standard errors
 
 
@@ -82,8 +82,8 @@ def test_perfect_and_collapsed_samplers():
 @pytest.mark.skipif("LIGHTNING_GANS_DATA" not in os.environ, reason="LIGHTNING_GANS_DATA names no folder")
 def test_real_triples_cover_all_modes():
     data = StackedMNIST(os.environ["LIGHTNING_GANS_DATA"], num_samples=5000)
-    labels = data.train_set.__getitems__(range(5000))[1]
+    labels = data.train_dataset.__getitems__(range(5000))[1]
     assert 980 < len(labels.unique()) < 1000  # 1000 (1 - exp(-5)) = 993 are expected
-    images, labels = data.train_set.__getitems__(range(300))
+    images, labels = data.train_dataset.__getitems__(range(300))
     predicted = data.features()(to_uint8(images)).logits.argmax(1)
     assert (predicted == labels).double().mean() > 0.97

@@ -30,10 +30,10 @@ REAL = {"cogan": "DigitNegatives"}  # data of a recipe that are not the digits a
 COLUMNS = {
     "fid_digits": "FID",
     "is_digits": "IS",
-    "mmd_digits": "MMD^2",
+    "kid_digits": "MMD^2",
     "precision_digits": "precision",
     "recall_digits": "recall",
-    "classes_digits": "classes",
+    "num_classes_covered_digits": "classes",
     "class_accuracy_digits": "class accuracy",
     "reconstruction_accuracy_digits": "class kept",
 }
@@ -104,7 +104,7 @@ def table(results: dict[tuple[str, int], dict[str, Any]], seeds: list[int]) -> s
         lines.append(f"| {recipe} | " + " | ".join(cells) + " |")
     for recipe in rows.keys() - whole.keys():
         lines += [f"| {recipe} | failed: {report['failed']} |" for report in rows[recipe] if "failed" in report]
-    floors = next((report["floors"] for report in results.values() if "failed" not in report), {})
+    floors = next((report["real_vs_real"] for report in results.values() if "failed" not in report), {})
     cells = [f"{floors[key]:.3g}" if key in floors else "" for key in COLUMNS]
     lines.append("| floor: a perfect generator | " + " | ".join(cells) + " | |")
     return "\n".join(lines)

@@ -34,7 +34,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from lightning_gans.evaluation.evaluator import Evaluator
 from lightning_gans.evaluation.features import InceptionFeatures
-from lightning_gans.evaluation.metrics.functional import Comparison, RealSide, density_coverage, frechet_distance, precision_recall
+from lightning_gans.evaluation.metrics.functional import PairwisePass, ReferenceStatistics, density_coverage, frechet_distance, precision_recall
 from lightning_gans.evaluation.sources import DatasetSource
 
 Contenders = dict[str, Callable[[], object]]
@@ -81,7 +81,7 @@ def neighbors(scale: float) -> Iterator[tuple[str, Contenders]]:
             "torch-fidelity, save_cpu_ram": lambda: prc_features_to_metric(fake, real, save_cpu_ram=True, **options),
         },
     )
-    side = RealSide.from_features(real, k=5)
+    side = ReferenceStatistics.from_features(real, k=5)
     yield (
         f"D/C, k = 5, {count:,} + {count:,}, D = {dim}, real side known",
         {
@@ -93,7 +93,7 @@ def neighbors(scale: float) -> Iterator[tuple[str, Contenders]]:
 
 def all_four(real: Tensor, fake: Tensor) -> None:
     """Precision, recall, density and coverage at k = 5, as prdc computes them."""
-    both = Comparison(real, fake, real_balls=(5,), fake_balls=(5,))
+    both = PairwisePass(real, fake, real_balls=(5,), fake_balls=(5,))
     both.precision_recall(5, strict=True)
     both.density_coverage(5)
 
@@ -103,7 +103,7 @@ def frechet(scale: float) -> Iterator[tuple[str, Contenders]]:
     dim = 2048
     for count in (int(10_000 * scale), 1000):
         real, fake = features(count, dim, 0), features(count, dim, 1)
-        side = RealSide.from_features(real, moments=True)
+        side = ReferenceStatistics.from_features(real, moments=True)
         other = FrechetInceptionDistance(feature=_Given(dim))
         other.update(real, real=True)
         other.update(fake, real=False)

@@ -1,4 +1,4 @@
-"""Work shared between processes: who takes what, how it comes together, and what one finds out for all."""
+"""Work of several processes: the slice of each, how results come together, and what one of them finds out for all."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -20,18 +20,18 @@ def rank() -> int:
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
-def share_of(count: int) -> tuple[int, int]:
-    """The contiguous share of this process: first and one past the last; the last shares may be short or empty."""
+def rank_slice(count: int) -> tuple[int, int]:
+    """The contiguous slice of this process: first and one past the last; the last slices may be short or empty."""
     size = -(-count // world_size())
     begin = min(rank() * size, count)
     return begin, min(begin + size, count)
 
 
-def gather_shares(rows: Tensor, count: int) -> Tensor:
+def gather_slices(rows: Tensor, count: int) -> Tensor:
     """Rows of all processes in order, on the CPU.
 
     Args:
-        rows: Those of this process's share.
+        rows: Those of this process's slice.
         count: Number of rows of all processes together.
     """
     if world_size() == 1:
@@ -45,7 +45,7 @@ def gather_shares(rows: Tensor, count: int) -> Tensor:
     return torch.cat(parts)[:count].cpu()
 
 
-def first_process(work: Callable[[], Result]) -> Result:
+def on_rank_zero(work: Callable[[], Result]) -> Result:
     """Let the first process work; all get its result, or its error: none is left waiting."""
     if world_size() == 1:
         return work()
@@ -60,3 +60,16 @@ def first_process(work: Callable[[], Result]) -> Result:
         raise payload[1]
     result: Result = payload[0]
     return result
+
+
+def gather_rows(rows: Tensor) -> Tensor:
+    """The rows of the global batch, row j of process r at ``j * world_size + r``, as a distributed sampler deals them.
+
+    Args:
+        rows: Those of this process, as many as on any other.
+    """
+    if world_size() == 1:
+        return rows
+    parts = [torch.empty_like(rows) for _ in range(world_size())]
+    dist.all_gather(parts, rows.contiguous())
+    return torch.stack(parts, dim=1).flatten(0, 1)

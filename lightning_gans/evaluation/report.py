@@ -1,6 +1,7 @@
-"""Figures with their protocol, and when two of them may be compared."""
+"""Figures with their provenance, and when two of them may be compared."""
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,15 @@ from lightning_gans.errors import ConfigError
 
 HIGHER_IS_BETTER: dict[str, bool | None] = {
     "fid": False,
+    "kid": False,
     "mmd": False,
     "precision": True,
     "recall": True,
     "density": True,
     "coverage": True,
-    "two_sample_accuracy": None,  # best at one half
+    "one_nn_accuracy": None,  # best at one half
     "is": True,
-    "classes": True,
+    "num_classes_covered": True,
     "class_accuracy": True,
     "reconstruction_accuracy": True,
 }
@@ -29,14 +31,14 @@ class Report:
 
     Attributes:
         values: From metric names (``fid_digits``) to figures.
-        floors: What a perfect generator would score with these two counts, as far as the real images can tell.
-        protocol: How the figures came about, as plain data.
+        real_vs_real: What a perfect generator would score with these two counts, as far as the real images can tell.
+        provenance: How the figures came about, as plain data.
         intervals: 95% intervals over the choice of samples, the real images given, where they were asked for.
     """
 
     values: dict[str, float]
-    floors: dict[str, float]
-    protocol: dict[str, Any]
+    real_vs_real: dict[str, float]
+    provenance: dict[str, Any]
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def logged(self) -> dict[str, float]:
@@ -52,34 +54,55 @@ class Report:
         """Plain data, for JSON."""
         return {
             "values": self.values,
-            "floors": self.floors,
+            "real_vs_real": self.real_vs_real,
             "intervals": {name: list(ends) for name, ends in self.intervals.items()},
-            "protocol": self.protocol,
+            "provenance": self.provenance,
         }
 
     @classmethod
     def from_file(cls, path: str | Path) -> "Report":
-        """Read a report that was written as JSON.
+        """Read a report that was written as JSON, by this release or by 0.1.
 
         Raises:
             ConfigError: The file is missing or is no report.
         """
         try:
-            content = json.loads(Path(path).read_text())
+            content = _migrated(json.loads(Path(path).read_text()))
             intervals = {name: tuple(ends) for name, ends in content["intervals"].items()}
-            return cls(content["values"], content["floors"], content["protocol"], intervals)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            return cls(content["values"], content["real_vs_real"], content["provenance"], intervals)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError("report", str(path), f"cannot be read as a report ({error})") from error
 
 
 def differences(first: Report, second: Report) -> dict[str, tuple[Any, Any]]:
-    """Where the protocols of two reports differ in what makes their figures comparable; the fake side may differ.
+    """Where the provenance of two reports differs in what makes their figures comparable; the samples may differ.
 
     Example:
         >>> one, two = (Report({}, {}, {"features": name, "fake": {"count": 10, "seed": name}}) for name in "ab")
         >>> differences(one, two)
         {'features': ('a', 'b')}
     """
-    flat = [{**r.protocol, "fake": (r.protocol.get("fake") or {}).get("count")} for r in (first, second)]
+    flat = [{**r.provenance, "fake": (r.provenance.get("fake") or {}).get("count")} for r in (first, second)]
     keys = sorted(flat[0].keys() | flat[1].keys())
     return {key: (flat[0].get(key), flat[1].get(key)) for key in keys if flat[0].get(key) != flat[1].get(key)}
+
+
+def _migrated(content: dict[str, Any]) -> dict[str, Any]:
+    """A report's content under today's names; those of 0.1 were others."""
+    if "protocol" not in content:
+        return content
+    provenance = dict(content["protocol"])
+    if "floor" in provenance:
+        provenance["real_vs_real"] = provenance.pop("floor")
+    kernel = "kid" if "PolynomialKernel(degree=3, gamma=None, offset=1.0)" in provenance.get("mmd", "") else "mmd"
+    renamed = {"two_sample_accuracy": "one_nn_accuracy", "classes": "num_classes_covered", "mmd": kernel}
+
+    def today(name: str) -> str:
+        return re.sub(r"^(two_sample_accuracy|classes|mmd)(?=_|$)", lambda found: renamed[found[0]], name)
+
+    return {
+        "values": {today(name): value for name, value in content["values"].items()},
+        "real_vs_real": {today(name): value for name, value in content["floors"].items()},
+        "intervals": {today(name): ends for name, ends in content["intervals"].items()},
+        "provenance": provenance,
+    }

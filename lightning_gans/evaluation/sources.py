@@ -1,59 +1,57 @@
-"""Where images to be measured come from: data sets, generators, folders, arrays. One contract: images by index."""
+"""Where images to be measured come from: data sets, models, folders, arrays."""
 
 import hashlib
-import os
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Protocol
-from zipfile import BadZipFile
+from collections.abc import Mapping, Sequence, Sized
+from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
-from torch.utils.data import Dataset
-from torchvision.transforms.functional import pil_to_tensor
+from torch.utils.data import Dataset, default_collate
 
-from lightning_gans.batch import has_labels, images_of, labels_of
+from lightning_gans.batch import Batch, Condition
+from lightning_gans.engine import Game
+from lightning_gans.engine.protocols import Encodes, Samples, can_encode, is_class_conditional
 from lightning_gans.errors import ConfigError
-from lightning_gans.images import from_uint8, to_uint8
+from lightning_gans.evaluation.files import ArraySource, FolderSource, image_files
+from lightning_gans.evaluation.image_source import ImageSource, as_uint8
+from lightning_gans.images import from_uint8
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-
-
-class Source(ABC):
-    """Images by index: any process can ask for any share, and gets the same ones."""
-
-    num_classes: int | None = None
-    """How many classes ``labels`` tells apart, where a model was asked for classes."""
-
-    @abstractmethod
-    def __len__(self) -> int: ...
-
-    @abstractmethod
-    def images(self, first: int, last: int) -> Tensor:
-        """Images ``first`` to ``last``: uint8 (N, C, H, W), or float points (N, d)."""
-
-    def labels(self, first: int, last: int) -> Tensor | None:
-        """The classes that images ``first`` to ``last`` belong to, (N,), where that is known."""
-        return None
-
-    def reconstructed(self, real: "Source") -> "Source | None":
-        """Real images as they come back from their latents, where the model has an encoder."""
-        return None
-
-    def in_class(self, label: int) -> "Source | None":
-        """The same samples in one class: of the same latents, where a conditional model makes them."""
-        return None
-
-    @abstractmethod
-    def protocol(self) -> dict[str, Any]:
-        """What identifies the images, as plain data: part of reports and of cache keys."""
+__all__ = [
+    "ArraySource",
+    "DatasetSource",
+    "FolderSource",
+    "GeneratedSource",
+    "ImageSource",
+    "ReconstructedSource",
+    "TranslatedSource",
+    "image_files",
+]
 
 
-class DatasetSource(Source):
-    """The items of a map-style data set: images in [-1, 1] or uint8, alone, with labels, or in a dict.
+class Generates(Protocol):
+    """A model that generates image i from what is given and (seed, i)."""
+
+    def generate(self, condition: Condition, *, n: int, seed: int = 0, start: int = 0, ema: bool = True) -> Tensor:
+        """Images ``start`` to ``start + n``, (n, C, H, W) in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class _HasFingerprint(Protocol):
+    """A data set that knows a hash of its items."""
+
+    def fingerprint(self) -> str: ...
+
+
+@runtime_checkable
+class _FetchesMany(Protocol):
+    """A data set that fetches many items at once, as torch's loaders ask for them."""
+
+    def __getitems__(self, indices: Sequence[int]) -> Any: ...
+
+
+class DatasetSource(ImageSource):
+    """The items of a map-style data set: images in [-1, 1] or uint8, alone or with conditions as ``Batch.of`` has them.
 
     Args:
         dataset: The data set.
@@ -63,124 +61,132 @@ class DatasetSource(Source):
     """
 
     def __init__(self, dataset: Dataset[Any]) -> None:
-        count = len(dataset) if hasattr(dataset, "__len__") else 0
+        count = len(dataset) if isinstance(dataset, Sized) else 0
         if count == 0:
             raise ConfigError("real", type(dataset).__name__, "needs a data set with a length and at least one image")
         self.dataset, self.count = dataset, count
-        self._digest: str | None = None
+        self._fingerprint: str | None = None
+        self._last: tuple[tuple[int, int], Batch] | None = None
 
     def __len__(self) -> int:
         return self.count
 
     def images(self, first: int, last: int) -> Tensor:
         """Items ``first`` to ``last``; a data set that knows how to fetch many at once is asked for them at once."""
-        items = self._items(first, last)
-        stacked = torch.stack([images_of(item) for item in items]) if isinstance(items, list) else images_of(items)
-        return to_uint8(stacked) if stacked.is_floating_point() and stacked.ndim == 4 else stacked
+        return as_uint8(self.batch(first, last).images)
 
-    def labels(self, first: int, last: int) -> Tensor | None:
-        """Those of the items, if they have any."""
-        items = self._items(first, last)
-        if not isinstance(items, list):
-            return labels_of(items) if has_labels(items) else None
-        return torch.stack([labels_of(item) for item in items]) if has_labels(items[0]) else None
+    def condition(self, first: int, last: int) -> Condition:
+        """That of the items; source images in [-1, 1]."""
+        found = self.batch(first, last).condition
+        source = found.source
+        return found if source is None or source.is_floating_point() else found._replace(source=from_uint8(source))
 
-    def _items(self, first: int, last: int) -> Any:
-        """A batch, or a list of items."""
-        many = getattr(self.dataset, "__getitems__", None)
-        found = many(range(first, last)) if many is not None else None
-        if isinstance(found, tuple | Tensor):
-            return found
-        return [self.dataset[index] for index in range(first, last)] if found is None else list(found)
+    def batch(self, first: int, last: int) -> Batch:
+        """Items ``first`` to ``last`` as the data set has them."""
+        if self._last is None or self._last[0] != (first, last):  # image, condition and target are asked for in turn
+            self._last = (first, last), Batch.of(self._fetched(first, last))
+        return self._last[1]
 
-    def protocol(self) -> dict[str, Any]:
-        """Kind, count and a hash of all images (read once; a data set that has a ``fingerprint()`` is asked for it)."""
-        if self._digest is None and hasattr(self.dataset, "fingerprint"):
-            self._digest = str(self.dataset.fingerprint())
-        if self._digest is None:
-            digest = hashlib.sha256()
-            for first in range(0, self.count, 1024):
-                part = self.images(first, min(first + 1024, self.count)).contiguous().cpu()
-                digest.update(f"{part.dtype} {tuple(part.shape)}".encode())
-                digest.update(part.view(torch.uint8).numpy().tobytes())
-            self._digest = digest.hexdigest()
-        return {"kind": type(self.dataset).__name__, "count": self.count, "sha256": self._digest}
+    def _fetched(self, first: int, last: int) -> Any:
+        """A batch as a loader would collate it."""
+        if isinstance(self.dataset, _FetchesMany):
+            found = self.dataset.__getitems__(range(first, last))
+        else:
+            found = [self.dataset[index] for index in range(first, last)]
+        return default_collate([_collatable(item) for item in found]) if isinstance(found, list) else found
+
+    def provenance(self) -> dict[str, Any]:
+        """Kind, count and a hash of all items (read once; a data set that has a ``fingerprint()`` is asked for it)."""
+        if self._fingerprint is None:
+            dataset = self.dataset
+            self._fingerprint = dataset.fingerprint() if isinstance(dataset, _HasFingerprint) else self._hash()
+        return {"kind": type(self.dataset).__name__, "count": self.count, "sha256": self._fingerprint}
+
+    def _hash(self) -> str:
+        """Of images, and of what they are made from; not of labels, which change no image."""
+        digest = hashlib.sha256()
+        for first in range(0, self.count, 1024):
+            batch = self.batch(first, min(first + 1024, self.count))
+            for part in (batch.image, *batch.condition._replace(label=None)):
+                if part is not None:
+                    part = as_uint8(part).contiguous().cpu()
+                    digest.update(f"{part.dtype} {tuple(part.shape)}".encode())
+                    digest.update(part.view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
 
 
-class Sampler(Protocol):
-    """What generates: sample i is a function of (seed, i)."""
+def _collatable(item: Any) -> Any:
+    """An item without what evaluation does not need, which may be of a kind that nobody can collate."""
+    if isinstance(item, Batch):
+        item = {"image": item.image, **item.condition._asdict()}
+    if isinstance(item, Mapping):
+        return {name: item[name] for name in ("image", *Condition._fields) if item.get(name) is not None}
+    return item
 
-    def sample(self, n: int, *, seed: int = 0, ema: bool = True, start: int = 0) -> Tensor:
-        """Samples ``start`` to ``start + n``, floats in [-1, 1], or points."""
-        ...
 
-
-class GeneratedSource(Source):
+class GeneratedSource(ImageSource):
     """Samples of a generator.
 
     Args:
         model: The generator.
         num_samples: How many.
         seed: Selects them.
-        ema: Averaged weights, or the raw ones.
-        label: The class of all of them, of a conditional model; None for those that it draws.
+        ema: Whether to sample from averaged weights.
+        label: The class of all of them, of a class-conditional model; None for those that it draws.
 
     Raises:
         ConfigError: Fewer than two samples.
     """
 
     def __init__(
-        self, model: Sampler, num_samples: int, seed: int = 0, ema: bool = True, label: int | None = None
+        self, model: Samples, num_samples: int, seed: int = 0, ema: bool = True, label: int | None = None
     ) -> None:
         if num_samples < 2:
             raise ConfigError("num_samples", num_samples, "a distribution needs at least 2 samples")
-        self.model, self.num_samples, self.seed, self.ema = model, num_samples, seed, ema
-        self.label = label
-        self.num_classes = getattr(model, "num_classes", None)
+        self.model, self.num_samples, self.seed, self.ema, self.label = model, num_samples, seed, ema, label
+        self.num_classes = model.num_classes if is_class_conditional(model) else None
 
     def __len__(self) -> int:
         return self.num_samples
 
     def images(self, first: int, last: int) -> Tensor:
         """Samples ``first`` to ``last``."""
-        asked: dict[str, Any] = {} if self.label is None else {"labels": torch.full((last - first,), self.label)}
-        samples = self.model.sample(last - first, seed=self.seed, ema=self.ema, start=first, **asked)
-        return to_uint8(samples) if samples.ndim == 4 else samples
+        labels = None if self.label is None else torch.full((last - first,), self.label)
+        return as_uint8(self.model.sample(last - first, labels=labels, seed=self.seed, ema=self.ema, start=first))
 
-    def labels(self, first: int, last: int) -> Tensor | None:
-        """What a conditional model was asked for."""
+    def condition(self, first: int, last: int) -> Condition:
+        """What a class-conditional model was asked for."""
         if self.label is not None:
-            return torch.full((last - first,), self.label)
-        labels = getattr(self.model, "labels", None)
-        found: Tensor | None = None if labels is None else labels(first, last, self.seed)
-        return found
+            return Condition(label=torch.full((last - first,), self.label))
+        if is_class_conditional(self.model):
+            return self.model.sample_condition(first, last, self.seed)
+        return Condition()
 
-    def in_class(self, label: int) -> "GeneratedSource | None":
-        """The same latents in one class, if the model is conditional."""
+    def with_label(self, label: int) -> "GeneratedSource | None":
+        """The same latents in one class, if the model is class-conditional."""
         if self.num_classes is None:
             return None
         return GeneratedSource(self.model, self.num_samples, self.seed, self.ema, label)
 
-    def reconstructed(self, real: Source) -> "ReconstructedSource | None":
-        """G(E(x)) of the real images, if the model can ``reconstruct``."""
-        return ReconstructedSource(self.model, real, self.ema) if hasattr(self.model, "reconstruct") else None
+    def reconstructions(self, real: ImageSource) -> "ReconstructedSource | None":
+        """G(E(x)) of the real images, if the model has an encoder."""
+        return ReconstructedSource(self.model, real, self.ema) if can_encode(self.model) else None
 
-    def protocol(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """Model, count, seed and weights."""
-        weights = "ema" if self.ema and getattr(self.model, "ema", None) is not None else "raw"
-        return {"kind": type(self.model).__name__, "count": len(self), "seed": self.seed, "weights": weights}
+        return _of_model(self.model, self.ema) | {"count": len(self), "seed": self.seed}
 
 
-class ReconstructedSource(Source):
-    """Images as they come back from an encoder and a generator.
+class ReconstructedSource(ImageSource):
+    """Images as they come back from an encoder and a generator; their targets are the images.
 
     Args:
-        model: With ``reconstruct(images, labels, ema=...)``.
+        model: Has an encoder.
         real: The images.
-        ema: Averaged weights, or the raw ones.
+        ema: Whether to use averaged weights.
     """
 
-    def __init__(self, model: Any, real: Source, ema: bool = True) -> None:
+    def __init__(self, model: Encodes, real: ImageSource, ema: bool = True) -> None:
         self.model, self.real, self.ema = model, real, ema
 
     def __len__(self) -> int:
@@ -190,152 +196,69 @@ class ReconstructedSource(Source):
         """Reconstructions of images ``first`` to ``last``."""
         images = self.real.images(first, last)
         given = images if images.is_floating_point() else from_uint8(images)
-        found: Tensor = self.model.reconstruct(given, self.labels(first, last), ema=self.ema)
-        return to_uint8(found) if found.ndim == 4 else found
+        return as_uint8(self.model.reconstruct(given, self.condition(first, last), ema=self.ema))
 
-    def labels(self, first: int, last: int) -> Tensor | None:
-        """Those of the images that they were made of."""
-        return self.real.labels(first, last)
+    def condition(self, first: int, last: int) -> Condition:
+        """That of the images that they were made of."""
+        return self.real.condition(first, last)
 
-    def protocol(self) -> dict[str, Any]:
-        """Model and images."""
-        return {"kind": type(self.model).__name__, "real": self.real.protocol()}
+    def targets(self, first: int, last: int) -> Tensor:
+        """The images that they were made of."""
+        return self.real.images(first, last)
+
+    def provenance(self) -> dict[str, Any]:
+        """Model, weights and images."""
+        return _of_model(self.model, self.ema) | {"count": len(self), "real": self.real.provenance()}
 
 
-class ArraySource(Source):
-    """uint8 images in a ``.npy`` file, or the first array of an ``.npz`` file: (N, H, W, C), (N, C, H, W) or (N, H, W).
+class TranslatedSource(ImageSource):
+    """What a model makes of the conditions of a data set: translations of its source images, and the targets with them.
 
     Args:
-        path: The file.
+        model: Image i is generated from the condition of item i.
+        dataset: Its items have conditions, and images.
+        seed: Selects what else the model draws.
+        ema: Whether to use averaged weights.
+        paired: Whether the image of an item is the target of its condition. If not, there are no targets.
 
     Raises:
-        ConfigError: It is missing, unreadable, or holds no uint8 images.
+        ConfigError: The data set is empty, or has no length.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        try:
-            loaded = np.load(self.path, mmap_mode="r", allow_pickle=False)
-            array = loaded[loaded.files[0]] if hasattr(loaded, "files") else loaded
-        except (OSError, ValueError, IndexError, EOFError, BadZipFile) as error:
-            raise ConfigError("array", str(path), f"cannot be read as .npy or .npz ({error})") from error
-        if hasattr(loaded, "files") and len(loaded.files) > 1:
-            raise ConfigError("array", str(path), f"holds {len(loaded.files)} arrays; save the images alone")
-        if array.dtype != np.uint8 or array.ndim not in (3, 4) or len(array) == 0:
-            given = f"{array.dtype} {array.shape}"
-            raise ConfigError("array", str(path), f"holds {given}; uint8 images (N, H, W, C) are needed")
-        if array.ndim == 4 and (array.shape[1] in (1, 3)) == (array.shape[3] in (1, 3)):
-            hint = "has no axis, or more than one, that could be the channels (1 or 3); save it as (N, H, W, C)"
-            raise ConfigError("array", f"{path} {array.shape}", hint)
-        self.array = array
+    def __init__(
+        self, model: Generates, dataset: Dataset[Any], seed: int = 0, ema: bool = True, *, paired: bool = True
+    ) -> None:
+        self.model, self.data, self.seed, self.ema, self.paired = model, DatasetSource(dataset), seed, ema, paired
 
     def __len__(self) -> int:
-        return len(self.array)
+        return len(self.data)
 
     def images(self, first: int, last: int) -> Tensor:
-        """Images ``first`` to ``last``."""
-        part = torch.from_numpy(np.array(self.array[first:last]))
-        if part.ndim == 3:
-            return part[:, None]
-        return (
-            part if part.shape[1] in (1, 3) and part.shape[3] not in (1, 3) else part.permute(0, 3, 1, 2).contiguous()
-        )
+        """What is generated from conditions ``first`` to ``last``."""
+        given = self.condition(first, last)
+        return as_uint8(self.model.generate(given, n=last - first, seed=self.seed, start=first, ema=self.ema))
 
-    def protocol(self) -> dict[str, Any]:
-        """Count and a hash of the array."""
-        digest = hashlib.sha256(repr(self.array.shape).encode())
-        for first in range(0, len(self), 1024):
-            digest.update(np.ascontiguousarray(self.array[first : first + 1024]).tobytes())
-        return {"kind": "array", "count": len(self), "sha256": digest.hexdigest()}
+    def condition(self, first: int, last: int) -> Condition:
+        """That of the items; an item that is an image and nothing else is what to translate."""
+        batch = self.data.batch(first, last)
+        if batch.condition.tensors() or batch.image is None:
+            return self.data.condition(first, last)
+        return Condition(source=batch.image)
 
+    def targets(self, first: int, last: int) -> Tensor | None:
+        """The images of items ``first`` to ``last``, where they are paired with conditions."""
+        batch = self.data.batch(first, last)
+        if not self.paired or batch.image is None or not batch.condition.tensors():
+            return None
+        return self.data.images(first, last)
 
-class FolderSource(Source):
-    """All images below a folder, in the order of their paths; all of one size, RGB unless all are gray.
-
-    Hidden files and folders are left out, links followed. Transparency is dropped. 16-bit and floating-point images
-    are refused: whoever made them knows how their levels map to 0..255.
-
-    Args:
-        path: The folder.
-
-    Raises:
-        ConfigError: It is missing or holds no images.
-    """
-
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self.files: Sequence[Path] = image_files(self.path, "folder")
-        with self._opened(self.files[0]) as first:
-            self.size = first.size
-        self.mode = "L" if all(self._is_gray(file) for file in self.files) else "RGB"
-        self._digest: str | None = None
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def images(self, first: int, last: int) -> Tensor:
-        """Images ``first`` to ``last``."""
-        return torch.stack([self._read(file) for file in self.files[first:last]])
-
-    def protocol(self) -> dict[str, Any]:
-        """Count and a hash of all files: their names inside the folder and their contents (read once)."""
-        if self._digest is None:
-            digest = hashlib.sha256()
-            for file in self.files:
-                digest.update(f"{file.relative_to(self.path)}\0".encode())
-                digest.update(hashlib.sha256(file.read_bytes()).digest())
-            self._digest = digest.hexdigest()
-        return {"kind": "folder", "count": len(self), "sha256": self._digest}
-
-    def _is_gray(self, file: Path) -> bool:
-        with self._opened(file) as image:
-            if image.mode[0] in "IF":
-                hint = f"has levels of mode {image.mode}; convert it to 8 bits"
-                raise ConfigError("image", str(file), hint)
-            return image.mode in ("1", "L", "LA")
-
-    def _read(self, file: Path) -> Tensor:
-        with self._opened(file) as image:
-            if image.size != self.size:
-                hint = (
-                    f"is {image.size[0]}x{image.size[1]}, the first image {self.size[0]}x{self.size[1]}; resize them"
-                )
-                raise ConfigError("image", str(file), hint)
-            try:
-                pixels: Tensor = pil_to_tensor(image.convert(self.mode))
-            except (OSError, ValueError) as error:
-                raise ConfigError("image", str(file), f"is damaged ({error}); remove it") from error
-            return pixels
-
-    def _opened(self, file: Path) -> Image.Image:
-        try:
-            return Image.open(file)
-        except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-            raise ConfigError("image", str(file), f"cannot be read ({error}); remove it") from error
+    def provenance(self) -> dict[str, Any]:
+        """Model, weights, count, seed, and the pairs that targets are of."""
+        pairs = self.data.provenance() | {"paired": self.paired}
+        return _of_model(self.model, self.ema) | {"count": len(self), "seed": self.seed, "conditions": pairs}
 
 
-def image_files(root: Path, setting: str) -> list[Path]:
-    """All files below a folder that are named as images, in the order of their paths; hidden ones are left out.
-
-    Args:
-        root: The folder; links are followed.
-        setting: What to call it in errors.
-
-    Raises:
-        ConfigError: It is missing, cannot be read, or holds no images.
-    """
-    if not root.is_dir():
-        raise ConfigError(setting, str(root), "no such folder")
-    if not os.access(root, os.R_OK | os.X_OK):
-        raise ConfigError(setting, str(root), "may not be read; change its permissions")
-    found = []
-    for folder, inner, names in os.walk(root, followlinks=True):
-        inner[:] = [name for name in inner if not name.startswith(".")]
-        found += [
-            Path(folder, name)
-            for name in names
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
-        ]
-    if not found:
-        raise ConfigError(setting, str(root), f"holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
-    return sorted(found)
+def _of_model(model: object, ema: bool) -> dict[str, Any]:
+    """Kind and weights of a model."""
+    averaged = ema and isinstance(model, Game) and model.ema is not None
+    return {"kind": type(model).__name__, "weights": "ema" if averaged else "raw"}

@@ -11,12 +11,12 @@ from lightning_gans.cli import main
 from lightning_gans.data import Digits, ImageDataset
 from lightning_gans.data.datasets import BatchedDataset
 from lightning_gans.evaluation.evaluator import Evaluator, Report, class_accuracy
-from lightning_gans.evaluation.features import DigitsFeatures, Extractor, Features
+from lightning_gans.evaluation.features import DigitsFeatures, FeatureBatch, FeatureExtractor
+from lightning_gans.evaluation.sources import DatasetSource, GeneratedSource
 from lightning_gans.images import from_uint8, to_uint8
 from lightning_gans.networks import DCGANDiscriminator, DCGANGenerator, MLPEncoder, MLPGenerator
-from lightning_gans.evaluation.sources import DatasetSource, GeneratedSource
 
-REAL = Digits().reference()
+REAL = Digits().reference_dataset
 N = 300
 
 
@@ -51,13 +51,13 @@ class Autoencoder(Faithful):
         return self.sign * images
 
 
-class Pixels(Extractor):
+class Pixels(FeatureExtractor):
     """No classifier."""
 
     preprocessing = "none"
 
     def extract(self, images):
-        return Features(images.float().flatten(1))
+        return FeatureBatch(images.float().flatten(1))
 
 
 def figures(model, real=REAL, features=None):

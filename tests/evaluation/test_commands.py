@@ -31,7 +31,7 @@ def own_folder(tmp_path, monkeypatch):
 
 def images(n=120, noise=40, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    real = Digits().reference().images[:n].float()
+    real = Digits().reference_dataset.images[:n].float()
     return (real + noise * torch.randn(real.shape, generator=generator)).clamp(0, 255).to(torch.uint8)
 
 
@@ -55,22 +55,22 @@ def refused(capsys, *args):
 def test_folders_arrays_and_names_report_the_same(tmp_path, capsys):
     np.save("fake.npy", images()[:, 0].numpy())
     fake = folder(tmp_path / "fake", images())
-    real = folder(tmp_path / "real", Digits().reference().images[:200])
+    real = folder(tmp_path / "real", Digits().reference_dataset.images[:200])
     main(["evaluate", "--real", real, "--fake", fake, "--features", "digits", "--output", "a.json"])
     assert "fid_digits" in capsys.readouterr().out
     main(["evaluate", "--real", real, "--fake", "fake.npy", "--features", "digits", "--output", "b.json"])
     first, second = Report.from_file("a.json"), Report.from_file("b.json")
     assert first.values == second.values
-    assert first.protocol["fake"]["kind"] == "folder"
-    assert first.protocol["features_sha256"] == DigitsFeatures().fingerprint
-    assert json.loads((tmp_path / "a.json").read_text())["floors"].keys() == first.values.keys()
+    assert first.provenance["fake"]["kind"] == "folder"
+    assert first.provenance["features_sha256"] == DigitsFeatures().fingerprint
+    assert json.loads((tmp_path / "a.json").read_text())["real_vs_real"].keys() == first.values.keys()
 
 
 def test_a_named_data_set_brings_its_features_and_real_images():
     np.save("fake.npy", images()[:, 0].numpy())
     main(["evaluate", "--real", "Digits", "--fake", "fake.npy", "--output", "report.json"])
     expected = Evaluator(DigitsFeatures(), cache=None).evaluate(
-        ArraySource("fake.npy"), DatasetSource(Digits().reference())
+        ArraySource("fake.npy"), DatasetSource(Digits().reference_dataset)
     )
     assert Report.from_file("report.json").values == pytest.approx(expected.values, rel=1e-6)
 
@@ -82,7 +82,7 @@ def test_a_checkpoint_is_sampled(capsys):
     command = ["evaluate", "--real", "Digits", "--checkpoint", "run/checkpoints/last.ckpt", "--num_samples", "60"]
     main([*command, "--intervals", "3", "--output", "report.json"])
     report = Report.from_file("report.json")
-    assert report.protocol["fake"] == {"kind": "WGAN", "count": 60, "seed": 0, "weights": "ema"}
+    assert report.provenance["fake"] == {"kind": "WGAN", "count": 60, "seed": 0, "weights": "ema"}
     assert all(low <= report.values[name] <= high for name, (low, high) in report.intervals.items())
     main([*command, "--baseline", "report.json"])
     assert "baseline" in capsys.readouterr().out
@@ -105,7 +105,7 @@ def test_a_data_set_brings_its_own_metrics():
 
 
 def test_train_features_makes_a_file_that_evaluate_takes(tmp_path, capsys):
-    reference = Digits().reference()
+    reference = Digits().reference_dataset
     data = folder(tmp_path / "mine", reference.images[:300], reference.labels[:300])
     main(["train-features", "--data", data, "--output", "mine.safetensors", "--epochs", "3"])
     assert "test accuracy" in capsys.readouterr().out
@@ -117,11 +117,11 @@ def test_train_features_makes_a_file_that_evaluate_takes(tmp_path, capsys):
 
 
 def test_intervals_shrink_with_the_number_of_samples():
-    real = DatasetSource(Digits().reference())
+    real = DatasetSource(Digits().reference_dataset)
     widths = []
     for n in (60, 960):
         np.save("fake.npy", images(n)[:, 0].numpy())
-        report = Evaluator(DigitsFeatures(), cache=None, resamples=8).evaluate(ArraySource("fake.npy"), real)
+        report = Evaluator(DigitsFeatures(), cache=None, num_half_samples=8).evaluate(ArraySource("fake.npy"), real)
         low, high = report.intervals["precision_digits"]
         widths.append(high - low)
     assert widths[1] < widths[0] / 2  # a quarter is expected
@@ -146,9 +146,9 @@ class MeanLevel(Metric):
 
 def test_any_other_metric_can_be_added():
     np.save("fake.npy", images(100, noise=0)[:, 0].numpy())
-    real = DatasetSource(Digits().reference())
-    evaluator = Evaluator(DigitsFeatures(), 64, cache=None, extra={"brightness": MeanLevel()})
-    expected = images(100, noise=0).float().mean() - Digits().reference().images.float().mean()
+    real = DatasetSource(Digits().reference_dataset)
+    evaluator = Evaluator(DigitsFeatures(), 64, cache=None, extra_metrics={"brightness": MeanLevel()})
+    expected = images(100, noise=0).float().mean() - Digits().reference_dataset.images.float().mean()
     for _ in range(2):  # a second evaluation starts anew
         report = evaluator.evaluate(ArraySource("fake.npy"), real)
         assert report.values["brightness"] == pytest.approx(float(expected), rel=1e-4)
@@ -168,7 +168,7 @@ def test_mistakes_are_one_line(tmp_path, capsys):
         (["--real", "Digits", "--checkpoint", "none.ckpt"], "no such file"),
         (["--real", "Digits", "--fake", "fake.npy", "--features", "inception"], "no Inception-v3 weights"),
         (["--real", "Digits", "--fake", "fake.npy", "--baseline", "none.json"], "cannot be read as a report"),
-        (["--real", "Digits", "--fake", "fake.npy", "--intervals", "1"], "resamples=1"),
+        (["--real", "Digits", "--fake", "fake.npy", "--intervals", "1"], "num_half_samples=1"),
     ):
         assert expected in refused(capsys, "evaluate", *args)
     assert "needs --data and --output" in refused(capsys, "train-features", "--data", "Digits")

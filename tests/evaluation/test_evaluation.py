@@ -9,14 +9,14 @@ from torch.utils.data import TensorDataset
 from lightning_gans import ConfigError
 from lightning_gans.data import Digits
 from lightning_gans.evaluation.evaluator import HIGHER_IS_BETTER, Evaluator, Report, differences
-from lightning_gans.evaluation.features import DigitsFeatures, Extractor, Features, IdentityFeatures
+from lightning_gans.evaluation.features import DigitsFeatures, FeatureBatch, FeatureExtractor, IdentityFeatures
 from lightning_gans.evaluation.metrics.functional import (
     density_coverage,
     frechet_distance,
     inception_score,
     maximum_mean_discrepancy,
+    one_nn_accuracy,
     precision_recall,
-    two_sample_accuracy,
 )
 from lightning_gans.evaluation.sources import DatasetSource
 
@@ -24,12 +24,12 @@ from lightning_gans.evaluation.sources import DatasetSource
 def noisy(level=60, n=300, seed=0):
     """Real digits with noise: a fake side that is neither perfect nor useless."""
     generator = torch.Generator().manual_seed(seed)
-    images = Digits().reference().images[:n].float()
+    images = Digits().reference_dataset.images[:n].float()
     return (images + level * torch.randn(images.shape, generator=generator)).clamp(0, 255).to(torch.uint8)
 
 
 def real(n=400):
-    return DatasetSource(TensorDataset(Digits().reference().images[-n:]))
+    return DatasetSource(TensorDataset(Digits().reference_dataset.images[-n:]))
 
 
 def fake(**kwargs):
@@ -47,7 +47,7 @@ def test_figures_are_those_of_the_functions(tmp_path):
         "recall": precision_recall(x.features, y.features)[1],
         "density": density_coverage(x.features, y.features)[0],
         "coverage": density_coverage(x.features, y.features)[1],
-        "two_sample_accuracy": two_sample_accuracy(x.features, y.features)[2],
+        "one_nn_accuracy": one_nn_accuracy(x.features, y.features)[2],
         "is": inception_score(y.logits)[0],
     }
     for name, value in expected.items():
@@ -64,12 +64,12 @@ def test_batch_size_does_not_matter():
 
 def test_a_perfect_generator_scores_the_floor():
     """Real images drawn again: FID near its floor, precision 1; noise and collapse are far from it."""
-    images = Digits().reference().images
+    images = Digits().reference_dataset.images
     drawn = images[torch.randint(1797, (2000,), generator=torch.Generator().manual_seed(5))]
     evaluator = Evaluator(DigitsFeatures(), cache=None)
     whole = DatasetSource(TensorDataset(images))
     perfect = evaluator.evaluate(DatasetSource(TensorDataset(drawn)), whole)
-    assert perfect.values["fid_digits"] == pytest.approx(perfect.floors["fid_digits"], rel=0.5)
+    assert perfect.values["fid_digits"] == pytest.approx(perfect.real_vs_real["fid_digits"], rel=0.5)
     assert perfect.values["precision_digits"] == 1
     assert perfect.values["recall_digits"] > 0.85
     uniform = torch.randint(0, 256, (500, 1, 8, 8), dtype=torch.uint8)
@@ -77,7 +77,7 @@ def test_a_perfect_generator_scores_the_floor():
     assert noise.values["fid_digits"] > 100 * perfect.values["fid_digits"]
     collapsed = evaluator.evaluate(DatasetSource(TensorDataset(images[:1].expand(500, -1, -1, -1))), whole)
     assert collapsed.values["recall_digits"] < 0.01
-    assert collapsed.values["classes_digits"] == 1
+    assert collapsed.values["num_classes_covered_digits"] == 1
 
 
 def test_the_real_side_is_computed_once_and_kept(tmp_path, monkeypatch):
@@ -94,7 +94,7 @@ def test_the_real_side_is_computed_once_and_kept(tmp_path, monkeypatch):
     assert first == second
     assert not list(tmp_path.glob("*.part"))
     third = Evaluator(extractor, cache=tmp_path).evaluate(fake(n=200), real())
-    assert third.floors != first.floors
+    assert third.real_vs_real != first.real_vs_real
 
 
 def test_changed_weights_miss_the_cache(tmp_path):
@@ -123,13 +123,13 @@ def test_a_cache_that_cannot_be_written_costs_a_warning_only(tmp_path):
         Evaluator(DigitsFeatures(), cache=tmp_path / "file").evaluate(fake(), real())
 
 
-class Level(Extractor):
+class Level(FeatureExtractor):
     """The mean level of an image."""
 
     preprocessing = "none"
 
     def extract(self, images):
-        return Features(images.float().mean((2, 3)))
+        return FeatureBatch(images.float().mean((2, 3)))
 
 
 def process(rank, world, path):
@@ -149,7 +149,7 @@ def test_any_number_of_processes_reports_the_same(tmp_path, world):
     mp.spawn(process, (world, tmp_path), nprocs=world)
     for rank in range(world):
         report = Report.from_file(tmp_path / f"{rank}.json")
-        assert report.protocol == alone.protocol
+        assert report.provenance == alone.provenance
         for name, value in alone.values.items():
             assert report.values[name] == pytest.approx(value, rel=1e-5, abs=1e-6), name
 

@@ -15,16 +15,16 @@ from lightning_gans import ConfigError
 from lightning_gans.data import Digits
 from lightning_gans.evaluation.evaluator import Evaluator
 from lightning_gans.evaluation.features import DigitsFeatures, IdentityFeatures
-from lightning_gans.objectives.kernels import Kernel, LinearKernel
 from lightning_gans.evaluation.metrics import FrechetDistance, PrecisionRecall
 from lightning_gans.evaluation.metrics.functional import (
-    RealSide,
+    ReferenceStatistics,
     density_coverage,
     frechet_distance,
     maximum_mean_discrepancy,
     precision_recall,
 )
 from lightning_gans.evaluation.sources import ArraySource, DatasetSource, FolderSource
+from lightning_gans.objectives.kernels import Kernel, LinearKernel
 
 
 def points(n, dim=8, seed=0):
@@ -43,13 +43,13 @@ def gray_folder(path, seed, mode="L", count=25):
 
 def test_folders_of_equal_names_sizes_and_times_are_told_apart(tmp_path):
     first, second = gray_folder(tmp_path / "a", 0), gray_folder(tmp_path / "b", 1)
-    assert first.protocol() != second.protocol()
-    assert first.protocol() == gray_folder(tmp_path / "c", 0).protocol()  # and a copy is the same
+    assert first.provenance() != second.provenance()
+    assert first.provenance() == gray_folder(tmp_path / "c", 0).provenance()  # and a copy is the same
 
 
 def test_data_sets_of_equal_bytes_and_other_shapes_are_told_apart():
     images = torch.arange(64 * 5, dtype=torch.uint8).reshape(5, 1, 4, 16)
-    protocols = [DatasetSource(TensorDataset(x)).protocol() for x in (images, images.reshape(5, 1, 16, 4))]
+    protocols = [DatasetSource(TensorDataset(x)).provenance() for x in (images, images.reshape(5, 1, 16, 4))]
     assert protocols[0] != protocols[1]
 
 
@@ -95,7 +95,7 @@ class Laplace(Kernel):
 
 def test_a_kernel_never_gets_the_sums_of_another():
     x, y = points(50), points(60, seed=1) + 0.3
-    side = RealSide.from_features(x)
+    side = ReferenceStatistics.from_features(x)
     for width in (0.1, 10.0):
         expected = maximum_mean_discrepancy(x, y, Laplace(width))
         torch.testing.assert_close(maximum_mean_discrepancy(side, y, Laplace(width)), expected)
@@ -105,8 +105,8 @@ def test_a_side_may_stand_for_fakes():
     x, y = points(80), points(90, seed=1) + 0.5
     for function in (precision_recall, density_coverage, maximum_mean_discrepancy):
         expected = torch.as_tensor(function(x, y))
-        torch.testing.assert_close(torch.as_tensor(function(RealSide(x), RealSide(y))), expected)
-    same = RealSide(x)
+        torch.testing.assert_close(torch.as_tensor(function(ReferenceStatistics(x), ReferenceStatistics(y))), expected)
+    same = ReferenceStatistics(x)
     torch.testing.assert_close(torch.as_tensor(density_coverage(same, same)), torch.as_tensor(density_coverage(x, x)))
 
 
@@ -165,9 +165,9 @@ def test_floors_are_those_of_a_generator_that_has_not_seen_these_images():
             DatasetSource(TensorDataset(y)), DatasetSource(TensorDataset(x))
         )
         found.append(report.values["fid_identity"])
-        floors.append(report.floors["fid_identity"])
-        assert report.floors["two_sample_accuracy_identity"] == 0.5
-        assert report.floors["mmd_identity"] == 0
+        floors.append(report.real_vs_real["fid_identity"])
+        assert report.real_vs_real["one_nn_accuracy_identity"] == 0.5
+        assert report.real_vs_real["mmd_identity"] == 0
     assert np.mean(floors) == pytest.approx(np.mean(found), rel=0.1)
 
 
@@ -193,5 +193,5 @@ def test_extractors_survive_inference_mode():
     with torch.inference_mode():
         built = DigitsFeatures()
         assert built.fingerprint == expected
-        extractor(Digits().reference().images[:2])
+        extractor(Digits().reference_dataset.images[:2])
     assert built.fingerprint == expected

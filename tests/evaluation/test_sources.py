@@ -6,8 +6,8 @@ from torch.utils.data import TensorDataset
 
 from lightning_gans import ConfigError
 from lightning_gans.data import Digits
-from lightning_gans.images import from_uint8
 from lightning_gans.evaluation.sources import ArraySource, DatasetSource, FolderSource, GeneratedSource
+from lightning_gans.images import from_uint8
 
 
 def pixels(n=6, channels=3, side=8, seed=0):
@@ -54,17 +54,17 @@ def test_protocols_tell_images_apart(tmp_path):
     other = images.clone()
     other[5, 0, 0, 0] += 1
     first, second = DatasetSource(TensorDataset(images)), DatasetSource(TensorDataset(other))
-    assert first.protocol() != second.protocol()
-    assert first.protocol() == DatasetSource(TensorDataset(images.clone())).protocol()
+    assert first.provenance() != second.provenance()
+    assert first.provenance() == DatasetSource(TensorDataset(images.clone())).provenance()
     folder = save_all(images, tmp_path / "folder")
-    before = FolderSource(folder).protocol()
-    assert before == FolderSource(folder).protocol()
+    before = FolderSource(folder).provenance()
+    assert before == FolderSource(folder).provenance()
     Image.fromarray(other[5].permute(1, 2, 0).numpy()).save(folder / "005.png")
-    assert before != FolderSource(folder).protocol()
+    assert before != FolderSource(folder).provenance()
 
 
 def test_batches_and_single_items_agree():
-    dataset = Digits().reference()
+    dataset = Digits().reference_dataset
     source = DatasetSource(dataset)
     assert torch.equal(source.images(10, 20), dataset.images[10:20])
 
@@ -89,7 +89,7 @@ class Counter:
 def test_samples_by_index():
     source = GeneratedSource(Counter(), 20)
     assert source.images(3, 6)[:, 0, 0, 0].tolist() == [3, 4, 5]
-    assert source.protocol()["count"] == 20
+    assert source.provenance()["count"] == 20
     with pytest.raises(ConfigError, match="num_samples=1"):
         GeneratedSource(Counter(), 1)
 

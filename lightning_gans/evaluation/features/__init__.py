@@ -1,13 +1,13 @@
 """Feature extractors: uint8 images in, features for distances and logits for classes out.
 
-One contract, ``Extractor``. Small classifiers come with the package (``DigitsFeatures``,
+One contract, ``FeatureExtractor``. Small classifiers come with the package (``DigitsFeatures``,
 ``MNISTFeatures``) or are made for a user's own data by ``lightning_gans.evaluation.features.train`` and read by
 ``ClassifierFeatures``; points are their own features (``IdentityFeatures``); any module of the user's is
 wrapped by ``ModuleFeatures``; ``InceptionFeatures`` are the ones that papers use.
 """
 
 from lightning_gans.evaluation.features.classifier import Classifier, load_classifier, save_classifier
-from lightning_gans.evaluation.features.extractor import Extractor, Features
+from lightning_gans.evaluation.features.extractor import FeatureBatch, FeatureExtractor
 from lightning_gans.evaluation.features.foundation import CLIPFeatures, DINOv2Features
 from lightning_gans.evaluation.features.generic import IdentityFeatures, ModuleFeatures, StackedFeatures
 from lightning_gans.evaluation.features.inception import InceptionFeatures
@@ -19,8 +19,8 @@ __all__ = [
     "ClassifierFeatures",
     "DINOv2Features",
     "DigitsFeatures",
-    "Extractor",
-    "Features",
+    "FeatureBatch",
+    "FeatureExtractor",
     "IdentityFeatures",
     "InceptionFeatures",
     "MNISTFeatures",

@@ -11,7 +11,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.features.extractor import Features
+from lightning_gans.evaluation.features.extractor import FeatureBatch
 
 VERSION = 1  # raised whenever the layers of Classifier change: older files are then refused, not misread
 _HEADER = "lightning_gans.classifier"  # one key: safetensors writes several in random order, one file is one sequence
@@ -66,7 +66,7 @@ class Classifier(nn.Module):
         self.register_buffer("feature_std", torch.tensor(3.0))  # in the file, hence in the fingerprint
         self.head = nn.Linear(num_features, num_classes)
 
-    def forward(self, images: Tensor) -> Features:
+    def forward(self, images: Tensor) -> FeatureBatch:
         """Features and logits of a batch.
 
         Args:
@@ -77,7 +77,7 @@ class Classifier(nn.Module):
         """
         hidden = self.convolutions(images).flatten(1)
         standard = self.normalize(self.project(hidden))  # (N, D), mean 0, std 1
-        return Features(self.feature_std * standard, self.head(nn.functional.silu(standard)))
+        return FeatureBatch(self.feature_std * standard, self.head(nn.functional.silu(standard)))
 
 
 def _convolution(inputs: int, outputs: int, *, stride: int) -> nn.Module:

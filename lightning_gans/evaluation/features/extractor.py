@@ -16,7 +16,7 @@ from lightning_gans.evaluation.features.precision import full_precision
 INCEPTION = "inception"  # the extractor that papers mean when they name none
 
 
-class Features(NamedTuple):
+class FeatureBatch(NamedTuple):
     """What an extractor says about N images.
 
     Attributes:
@@ -28,7 +28,7 @@ class Features(NamedTuple):
     logits: Tensor | None = None
 
 
-class Extractor(nn.Module, ABC):
+class FeatureExtractor(nn.Module, ABC):
     """Maps uint8 images to features; a fixed function, whatever the program around it does.
 
     It is always in eval mode, records no gradients, draws no random numbers and computes in full float32:
@@ -47,11 +47,11 @@ class Extractor(nn.Module, ABC):
         ConfigError: The name has other characters.
 
     Example:
-        >>> class MeanColor(Extractor):
+        >>> class MeanColor(FeatureExtractor):
         ...     preprocessing = "uint8 to float in [0, 255], version 1"
         ...
-        ...     def extract(self, images: Tensor) -> Features:
-        ...         return Features(images.float().mean(dim=(2, 3)))
+        ...     def extract(self, images: Tensor) -> FeatureBatch:
+        ...         return FeatureBatch(images.float().mean(dim=(2, 3)))
         >>> extractor = MeanColor("mean_color")
         >>> extractor(torch.full((2, 3, 4, 4), 7, dtype=torch.uint8)).features
         tensor([[7., 7., 7.],
@@ -68,7 +68,7 @@ class Extractor(nn.Module, ABC):
 
     if TYPE_CHECKING:  # torch leaves what a module returns untyped
 
-        def __call__(self, images: Tensor) -> Features:
+        def __call__(self, images: Tensor) -> FeatureBatch:
             """See ``forward``."""
             ...
 
@@ -84,7 +84,7 @@ class Extractor(nn.Module, ABC):
         self._hashed: tuple[object, str] | None = None
 
     @abstractmethod
-    def extract(self, images: Tensor) -> Features:
+    def extract(self, images: Tensor) -> FeatureBatch:
         """Compute features of checked images, on the extractor's device, under ``forward``'s guarantees.
 
         Args:
@@ -114,7 +114,7 @@ class Extractor(nn.Module, ABC):
             hint = "resize or convert the images, or choose features made for their shape"
             raise ConfigError("images", given, f"features {self.name!r} take images of shape (N, {wanted}); {hint}")
 
-    def forward(self, images: Tensor) -> Features:
+    def forward(self, images: Tensor) -> FeatureBatch:
         """Features and logits of a batch; images are moved to the extractor's device first.
 
         Args:

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.features.extractor import Extractor, Features, describe
+from lightning_gans.evaluation.features.extractor import FeatureBatch, FeatureExtractor, describe
 
 
-class _VisionTransformer(Extractor):
+class _VisionTransformer(FeatureExtractor):
     """Images resized to the transformer's side by antialiased bicubic interpolation, scaled, normalized.
 
     Args:
@@ -66,9 +66,9 @@ class DINOv2Features(_VisionTransformer):
         model = _pretrained("Dinov2Model", weights, download)
         super().__init__("dinov2", model, 224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
-    def extract(self, images: Tensor) -> Features:
+    def extract(self, images: Tensor) -> FeatureBatch:
         """``(N, C, H, W)`` uint8 to features ``(N, D)``; no classes."""
-        return Features(self.model(self.prepared(images)).last_hidden_state[:, 0])
+        return FeatureBatch(self.model(self.prepared(images)).last_hidden_state[:, 0])
 
 
 class CLIPFeatures(_VisionTransformer):
@@ -90,10 +90,10 @@ class CLIPFeatures(_VisionTransformer):
         mean, std = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
         super().__init__("clip", model, int(model.config.image_size), mean, std)
 
-    def extract(self, images: Tensor) -> Features:
+    def extract(self, images: Tensor) -> FeatureBatch:
         """``(N, C, H, W)`` uint8 to features ``(N, D)`` of length 1; no classes."""
         embedding: Tensor = self.model(self.prepared(images)).image_embeds
-        return Features(embedding / embedding.norm(dim=1, keepdim=True))
+        return FeatureBatch(embedding / embedding.norm(dim=1, keepdim=True))
 
 
 def _pretrained(kind: str, weights: str, download: bool) -> Any:

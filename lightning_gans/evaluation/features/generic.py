@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.features.extractor import Extractor, Features, describe
+from lightning_gans.evaluation.features.extractor import FeatureBatch, FeatureExtractor, describe
 
 
-class IdentityFeatures(Extractor):
+class IdentityFeatures(FeatureExtractor):
     """Points are their own features: for mixtures in the plane, or vectors that were extracted elsewhere.
 
     Args:
@@ -18,7 +18,7 @@ class IdentityFeatures(Extractor):
 
     Example:
         >>> IdentityFeatures()(torch.tensor([[0.0, 1.0]]))
-        Features(features=tensor([[0., 1.]]), logits=None)
+        FeatureBatch(features=tensor([[0., 1.]]), logits=None)
     """
 
     preprocessing = "float points (N, d) as they are; version 1"
@@ -38,12 +38,12 @@ class IdentityFeatures(Extractor):
         if not images.is_floating_point() or images.ndim != 2:
             raise ConfigError("points", describe(images), "identity features take float points (N, d)")
 
-    def extract(self, images: Tensor) -> Features:
+    def extract(self, images: Tensor) -> FeatureBatch:
         """``(N, d)`` points to the same points; half precision becomes float32, float64 stays."""
-        return Features(images.to(torch.promote_types(images.dtype, torch.float32)))
+        return FeatureBatch(images.to(torch.promote_types(images.dtype, torch.float32)))
 
 
-class ModuleFeatures(Extractor):
+class ModuleFeatures(FeatureExtractor):
     """Any module that maps uint8 images to features; it does its own preprocessing.
 
     The module is copied and frozen: further training, or another mode, of the original changes no metric. The
@@ -79,7 +79,7 @@ class ModuleFeatures(Extractor):
         self.module = copy.deepcopy(module)
         self.freeze()
 
-    def extract(self, images: Tensor) -> Features:
+    def extract(self, images: Tensor) -> FeatureBatch:
         """``(N, C, H, W)`` uint8 to float features ``(N, D)`` and logits ``(N, K)`` or None.
 
         Raises:
@@ -89,11 +89,11 @@ class ModuleFeatures(Extractor):
         features, logits = (output, None) if isinstance(output, Tensor) else output
         self._check_output("features", features, len(images), None)
         if logits is None:
-            return Features(features.float())
+            return FeatureBatch(features.float())
         if self.num_classes is None:
             raise ConfigError("num_classes", None, f"the module returns logits {describe(logits)}; name their count")
         self._check_output("logits", logits, len(images), self.num_classes)
-        return Features(features.float(), logits.float())
+        return FeatureBatch(features.float(), logits.float())
 
     def _check_output(self, kind: str, output: Tensor, count: int, width: int | None) -> None:
         right = output.is_floating_point() and output.ndim == 2 and len(output) == count
@@ -103,7 +103,7 @@ class ModuleFeatures(Extractor):
             raise ConfigError("module", type(self.module).__name__, hint)
 
 
-class StackedFeatures(Extractor):
+class StackedFeatures(FeatureExtractor):
     """An extractor of gray images applied to each channel: features side by side, logits for every combination.
 
     The logit of a combination of classes is the sum of its channels' log-probabilities: channels are classified by
@@ -125,7 +125,7 @@ class StackedFeatures(Extractor):
         (torch.Size([3, 128]), torch.Size([3, 100]))
     """
 
-    def __init__(self, extractor: Extractor, name: str, channels: int) -> None:
+    def __init__(self, extractor: FeatureExtractor, name: str, channels: int) -> None:
         shape, classes = extractor.image_shape, extractor.num_classes
         if shape is None or shape[0] != 1 or classes is None:
             raise ConfigError("extractor", extractor.name, "must be made for gray images (1, H, W) and know classes")
@@ -135,7 +135,7 @@ class StackedFeatures(Extractor):
         self.extractor, self.channels = extractor, channels
         self.freeze()
 
-    def extract(self, images: Tensor) -> Features:
+    def extract(self, images: Tensor) -> FeatureBatch:
         """``(N, C, H, W)`` uint8 to features ``(N, C D)`` and logits ``(N, K^C)``."""
         features, logits = self.extractor(images.flatten(0, 1)[:, None])
         assert logits is not None
@@ -143,4 +143,4 @@ class StackedFeatures(Extractor):
         joint = first
         for other in others:
             joint = (joint[:, :, None] + other[:, None]).flatten(1)  # (N, K^2), ...
-        return Features(features.unflatten(0, (-1, self.channels)).flatten(1), joint)
+        return FeatureBatch(features.unflatten(0, (-1, self.channels)).flatten(1), joint)

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.features.extractor import INCEPTION, Extractor, Features, describe
+from lightning_gans.evaluation.features.extractor import INCEPTION, FeatureBatch, FeatureExtractor, describe
 
 LAYERS = (64, 192, 768, 2048)  # named by their width, from the shallowest to the last pooling
 _CLASSES = 1008  # of the network's 2015 training, not ImageNet's 1000
 
 
-class InceptionFeatures(Extractor):
+class InceptionFeatures(FeatureExtractor):
     """Inception-v3 of 2015 in torch-fidelity's port: network, resize and scaling are torch-fidelity's own code.
 
     Features are the spatial means of ``layer``; logits are ``logits_unbiased`` (the last layer without its bias), from
@@ -63,9 +63,9 @@ class InceptionFeatures(Extractor):
                 "images", describe(images), "Inception-v3 takes grayscale or RGB images (N, 1 or 3, H, W)"
             )
 
-    def extract(self, images: Tensor) -> Features:
+    def extract(self, images: Tensor) -> FeatureBatch:
         """``(N, 1 or 3, H, W)`` uint8 to features ``(N, layer)`` and logits ``(N, 1008)`` or None."""
-        return Features(*self.network(images.expand(-1, 3, -1, -1)))
+        return FeatureBatch(*self.network(images.expand(-1, 3, -1, -1)))
 
 
 def _cached(download: bool) -> Path:

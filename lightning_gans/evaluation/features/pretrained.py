@@ -7,11 +7,11 @@ from typing import Any
 from torch import Tensor
 
 from lightning_gans.evaluation.features.classifier import VERSION, load_classifier
-from lightning_gans.evaluation.features.extractor import Extractor, Features
+from lightning_gans.evaluation.features.extractor import FeatureBatch, FeatureExtractor
 from lightning_gans.images import from_uint8
 
 
-class ClassifierFeatures(Extractor):
+class ClassifierFeatures(FeatureExtractor):
     """Features and logits of a classifier file made by ``lightning_gans.evaluation.features.train``.
 
     Args:
@@ -38,9 +38,9 @@ class ClassifierFeatures(Extractor):
         self.facts: dict[str, Any] = facts
         self.freeze()
 
-    def extract(self, images: Tensor) -> Features:
+    def extract(self, images: Tensor) -> FeatureBatch:
         """``(N, C, H, W)`` uint8 to features ``(N, D)`` and logits ``(N, K)``."""
-        features: Features = self.classifier(from_uint8(images))
+        features: FeatureBatch = self.classifier(from_uint8(images))
         return features
 
 

@@ -1,7 +1,7 @@
 """The seeded trainer behind the shipped classifiers, for any labelled images.
 
-``python -m lightning_gans.evaluation.features.train --data digits --output digits.safetensors`` reproduces the shipped file bit
-for bit on the machine type that made it (one thread; other processors step differently).
+``python -m lightning_gans.evaluation.features.train --data digits --output digits.safetensors`` reproduces the shipped
+file bit for bit on the machine type that made it (one thread; other processors step differently).
 """
 
 import argparse
@@ -121,12 +121,12 @@ def train_classifier(
 
 
 def stratified_split(labels: Tensor, *, test_part: float = 0.2, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Split so that every class gives the same part of its images to the test side.
+    """Split so that every class gives the same part of its images to the test set.
 
     Args:
         labels: ``(N,)`` class labels.
         test_part: In (0, 1); each class's count is rounded to the nearest integer.
-        seed: Draws the split; the global random generator is left alone.
+        seed: Seed of the split; the global random generator is left alone.
 
     Returns:
         Row numbers of the training and of the test images, both in increasing order.
@@ -148,7 +148,7 @@ def accuracy(classifier: nn.Module, images: Tensor, labels: Tensor, *, batch_siz
     """Part of the images whose largest logit is their label's.
 
     Args:
-        classifier: Maps floats in [-1, 1] to ``Features``; in eval mode.
+        classifier: Maps floats in [-1, 1] to ``FeatureBatch``; in eval mode.
         images: ``(N, C, H, W)`` uint8.
         labels: ``(N,)``.
         batch_size: Images at a time.
@@ -216,7 +216,7 @@ def load_mnist(root: Path | None = None) -> Labeled:
     return Labeled(train_images, train_labels, test_images, test_labels)
 
 
-class Source(NamedTuple):
+class TrainingSet(NamedTuple):
     """A named data set and the settings of the trainer that suit it."""
 
     load: Callable[[Path | None], Labeled]
@@ -225,9 +225,9 @@ class Source(NamedTuple):
     batch_size: int
 
 
-SOURCES = {
-    "digits": Source(load_digits, "scikit-learn digits, 1797 images, 20% of each class held out (seed 0)", 60, 64),
-    "mnist": Source(load_mnist, "MNIST, 60000 training and 10000 test images", 8, 128),
+TRAINING_SETS = {
+    "digits": TrainingSet(load_digits, "scikit-learn digits, 1797 images, 20% of each class held out (seed 0)", 60, 64),
+    "mnist": TrainingSet(load_mnist, "MNIST, 60000 training and 10000 test images", 8, 128),
 }
 
 
@@ -287,14 +287,16 @@ def write_classifier(
 
 def main(arguments: list[str] | None = None) -> None:
     """Train a classifier on a named data set, test it, write the file with its test accuracy inside."""
-    parser = argparse.ArgumentParser(prog="python -m lightning_gans.evaluation.features.train", description=main.__doc__)
-    parser.add_argument("--data", choices=sorted(SOURCES), required=True)
+    parser = argparse.ArgumentParser(
+        prog="python -m lightning_gans.evaluation.features.train", description=main.__doc__
+    )
+    parser.add_argument("--data", choices=sorted(TRAINING_SETS), required=True)
     parser.add_argument("--root", type=Path, help="folder of the data, where it is not part of a package")
     parser.add_argument("--output", type=Path, required=True, help="safetensors file to write")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, help="passes over the training images; the data set's own by default")
     options = parser.parse_args(arguments)
-    source = SOURCES[options.data]
+    source = TRAINING_SETS[options.data]
     epochs = source.epochs if options.epochs is None else options.epochs
     try:
         data = source.load(options.root)

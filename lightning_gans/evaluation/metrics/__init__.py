@@ -6,11 +6,11 @@ from lightning_gans.evaluation.metrics.features import (
     FrechetDistance,
     MaximumMeanDiscrepancy,
     ModeCoverage,
+    OneNNAccuracy,
     PrecisionRecall,
-    TwoSampleAccuracy,
 )
 from lightning_gans.evaluation.metrics.inception import InceptionScore
-from lightning_gans.evaluation.metrics.pairs import PairAgreement
+from lightning_gans.evaluation.metrics.pair_agreement import PairAgreement
 
 __all__ = [
     "ClassCoverage",
@@ -19,7 +19,7 @@ __all__ = [
     "InceptionScore",
     "MaximumMeanDiscrepancy",
     "ModeCoverage",
+    "OneNNAccuracy",
     "PairAgreement",
     "PrecisionRecall",
-    "TwoSampleAccuracy",
 ]

@@ -10,19 +10,19 @@ from torchmetrics import Metric
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.metrics.functional.sides import RealSide, Side, as_fake
+from lightning_gans.evaluation.metrics.functional.statistics import FeatureStatistics, ReferenceStatistics, as_generated
 
 State = list[Tensor] | Tensor
 Value = Tensor | dict[str, Tensor]
 
 
-def joined(state: State) -> Tensor | None:
+def cat_state(state: State) -> Tensor | None:
     """The rows collected so far as one tensor, ``None`` if there are none."""
     parts = [state] if isinstance(state, Tensor) else state
     return torch.cat(list(parts)) if parts else None
 
 
-def ordered(features: Tensor, index: Tensor) -> Tensor:
+def sorted_by_index(features: Tensor, index: Tensor) -> Tensor:
     """Samples in the order of their index, those with an index seen before left out.
 
     Args:
@@ -40,7 +40,7 @@ def ordered(features: Tensor, index: Tensor) -> Tensor:
     return features[order[first]]
 
 
-class RowMetric(Metric):
+class ListStateMetric(Metric):
     """A metric whose state is rows (features or logits) with an index for each.
 
     Rows are kept in float32 or float64, and the value is float64 whatever the type of the module: ``half()`` and
@@ -49,11 +49,11 @@ class RowMetric(Metric):
 
     is_differentiable = False
     full_state_update = False
-    row_states: ClassVar[tuple[str, ...]]  # each has a companion `<name>_index`
+    list_states: ClassVar[tuple[str, ...]]  # each has a companion `<name>_index`
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
-        for name in self.row_states:
+        for name in self.list_states:
             self.add_state(name, default=[], dist_reduce_fx="cat")
             self.add_state(f"{name}_index", default=[], dist_reduce_fx="cat")
 
@@ -85,22 +85,22 @@ class RowMetric(Metric):
         return index
 
     def _rows(self, name: str) -> Tensor:
-        rows, index = joined(getattr(self, name)), joined(getattr(self, f"{name}_index"))
+        rows, index = cat_state(getattr(self, name)), cat_state(getattr(self, f"{name}_index"))
         if rows is None or index is None or len(rows) == 0:
             raise ConfigError(name, 0, "no samples yet: call update before compute")
-        return ordered(rows, index)
+        return sorted_by_index(rows, index)
 
     def _sync_dist(
         self, dist_sync_fn: Callable[..., Any] = gather_all_tensors, process_group: object | None = None
     ) -> None:
         """Gather the rows of all processes, some of which may have none."""
-        for name in self.row_states:
-            self._agree(name, dist_sync_fn, process_group or self.process_group)
+        for name in self.list_states:
+            self._unify_rows(name, dist_sync_fn, process_group or self.process_group)
         super()._sync_dist(dist_sync_fn, process_group)
 
-    def _agree(self, name: str, gather: Callable[..., Any], group: object | None) -> None:
+    def _unify_rows(self, name: str, gather: Callable[..., Any], group: object | None) -> None:
         """Give the rows of every process one dimension and one type, which a process without rows cannot know."""
-        rows, index = joined(getattr(self, name)), joined(getattr(self, f"{name}_index"))
+        rows, index = cat_state(getattr(self, name)), cat_state(getattr(self, f"{name}_index"))
         facts = torch.tensor([0, 0] if rows is None else [rows.shape[1], int(rows.dtype == torch.float64)])
         every = torch.stack(gather(facts.to(self.device), group=group)).cpu()
         dims = sorted({int(dim) for dim in every[:, 0]} - {0})
@@ -123,16 +123,16 @@ class RowMetric(Metric):
         return self
 
 
-class FeatureMetric(RowMetric):
+class FeatureMetric(ListStateMetric):
     """A metric of real against fake features.
 
     Args:
-        reset_real_features: Whether ``reset`` forgets the real features. If not, what follows from them alone is worked
-            out once and kept too.
+        reset_real_features: Whether ``reset`` forgets the real features. If not, what follows from them alone is
+            computed once and kept too.
         kwargs: Arguments of ``torchmetrics.Metric``; ``compute_on_cpu=True`` keeps the features in main memory.
     """
 
-    row_states = ("real", "fake")
+    list_states = ("real", "fake")
     real: State
     fake: State
     real_index: State
@@ -143,10 +143,10 @@ class FeatureMetric(RowMetric):
         self.reset_real_features = reset_real_features
         # A MetricCollection lets metrics of equal states share them; these two kinds must not.
         self.add_state("keeps_real", default=torch.tensor(int(not reset_real_features)), dist_reduce_fx="max")
-        self._known: RealSide | None = None
+        self._known: ReferenceStatistics | None = None
 
     def update(self, features: Tensor, real: bool, index: Tensor | None = None) -> None:
-        """Add a batch of one side.
+        """Add a batch of real or of generated samples.
 
         Args:
             features: Features, shape (N, D); N may be 0.
@@ -175,25 +175,25 @@ class FeatureMetric(RowMetric):
 
 
 class ComparisonMetric(FeatureMetric):
-    """A metric whose value comes from both sides."""
+    """A metric that compares fake features with real ones."""
 
     def compute(self) -> Value:
         """The value from all samples of all processes, float64 on the CPU."""
-        real = self._real_side()
-        fake = as_fake(self._rows("fake"), real)
+        real = self._reference()
+        fake = as_generated(self._rows("fake"), real)
         value = self._value(real, fake)
-        real.release()
+        real.free()
         return value
 
     @abstractmethod
-    def _value(self, real: RealSide, fake: Side) -> Value:
-        """The value from both sides."""
+    def _value(self, real: ReferenceStatistics, fake: FeatureStatistics) -> Value:
+        """The value from the statistics of both."""
 
-    def _real_side(self) -> RealSide:
+    def _reference(self) -> ReferenceStatistics:
         rows = self._rows("real")
         known = self._known
         if known is not None and known.features.dtype == rows.dtype and torch.equal(known.features, rows):
             return known
-        side = RealSide.from_features(rows)
-        self._known = None if self.reset_real_features else side
-        return side
+        statistics = ReferenceStatistics.from_features(rows)
+        self._known = None if self.reset_real_features else statistics
+        return statistics

@@ -35,7 +35,7 @@ class ClassCoverage(Metric):
     """
 
     higher_is_better = None  # each figure has a direction of its own
-    directions: ClassVar[dict[str, bool]] = {"modes": True, "reverse_kl": False, "jsd": False}
+    higher_is_better_by_name: ClassVar[dict[str, bool]] = {"modes": True, "reverse_kl": False, "jsd": False}
     counts: Tensor
 
     def __init__(self, classifier: nn.Module, num_classes: int, **kwargs: object) -> None:
@@ -59,4 +59,4 @@ class ClassCoverage(Metric):
         """The value from all fakes of all processes, float64 on the CPU."""
         labels = torch.repeat_interleave(torch.arange(self.num_classes), self.counts.cpu())
         found = class_coverage(labels, self.num_classes)._asdict()
-        return {name: found[name] for name in self.directions}
+        return {name: found[name] for name in self.higher_is_better_by_name}

@@ -6,13 +6,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from lightning_gans.objectives.kernels import Kernel
 from lightning_gans.evaluation.metrics.base import ComparisonMetric, FeatureMetric
-from lightning_gans.evaluation.metrics.functional.comparison import Comparison
 from lightning_gans.evaluation.metrics.functional.frechet import frechet_distance
 from lightning_gans.evaluation.metrics.functional.mmd import KID_KERNEL
 from lightning_gans.evaluation.metrics.functional.modes import mode_coverage, mode_spread
-from lightning_gans.evaluation.metrics.functional.sides import RealSide, Side
+from lightning_gans.evaluation.metrics.functional.pairwise import PairwisePass
+from lightning_gans.evaluation.metrics.functional.statistics import FeatureStatistics, ReferenceStatistics
+from lightning_gans.objectives.kernels import Kernel
 
 
 class FrechetDistance(ComparisonMetric):
@@ -32,7 +32,7 @@ class FrechetDistance(ComparisonMetric):
 
     higher_is_better = False
 
-    def _value(self, real: RealSide, fake: Side) -> Tensor:
+    def _value(self, real: ReferenceStatistics, fake: FeatureStatistics) -> Tensor:
         return frechet_distance(real, fake)
 
 
@@ -62,8 +62,8 @@ class MaximumMeanDiscrepancy(ComparisonMetric):
         super().__init__(reset_real_features, **kwargs)
         self.kernel, self.biased = kernel, biased
 
-    def _value(self, real: RealSide, fake: Side) -> Tensor:
-        return Comparison(real, fake, kernels=(self.kernel,)).maximum_mean_discrepancy(self.kernel, self.biased)
+    def _value(self, real: ReferenceStatistics, fake: FeatureStatistics) -> Tensor:
+        return PairwisePass(real, fake, kernels=(self.kernel,)).maximum_mean_discrepancy(self.kernel, self.biased)
 
 
 class PrecisionRecall(ComparisonMetric):
@@ -89,9 +89,9 @@ class PrecisionRecall(ComparisonMetric):
         super().__init__(reset_real_features, **kwargs)
         self.k, self.strict = k, strict
 
-    def _value(self, real: RealSide, fake: Side) -> dict[str, Tensor]:
-        comparison = Comparison(real, fake, real_balls=(self.k,), fake_balls=(self.k,))
-        return comparison.precision_recall(self.k, self.strict)._asdict()
+    def _value(self, real: ReferenceStatistics, fake: FeatureStatistics) -> dict[str, Tensor]:
+        pairs = PairwisePass(real, fake, real_balls=(self.k,), fake_balls=(self.k,))
+        return pairs.precision_recall(self.k, self.strict)._asdict()
 
 
 class DensityCoverage(ComparisonMetric):
@@ -117,32 +117,32 @@ class DensityCoverage(ComparisonMetric):
         super().__init__(reset_real_features, **kwargs)
         self.k, self.strict = k, strict
 
-    def _value(self, real: RealSide, fake: Side) -> dict[str, Tensor]:
-        return Comparison(real, fake, real_balls=(self.k,)).density_coverage(self.k, self.strict)._asdict()
+    def _value(self, real: ReferenceStatistics, fake: FeatureStatistics) -> dict[str, Tensor]:
+        return PairwisePass(real, fake, real_balls=(self.k,)).density_coverage(self.k, self.strict)._asdict()
 
 
-class TwoSampleAccuracy(ComparisonMetric):
-    """1-NN accuracy on ``real``, ``fake`` and ``pooled``, each with ``two_sample_`` before it; 0.5 is best.
+class OneNNAccuracy(ComparisonMetric):
+    """``one_nn_accuracy_real``, ``one_nn_accuracy_fake`` and ``one_nn_accuracy_pooled``; 0.5 is best.
 
-    See ``two_sample_accuracy``.
+    See ``one_nn_accuracy``.
 
     Args:
         reset_real_features: Whether ``reset`` forgets the real features.
         kwargs: Arguments of ``torchmetrics.Metric``.
 
     Example:
-        >>> metric = TwoSampleAccuracy()
+        >>> metric = OneNNAccuracy()
         >>> metric.update(torch.tensor([[0.0], [1.0]]), real=True)
         >>> metric.update(torch.tensor([[8.0], [9.0]]), real=False)
-        >>> metric.compute()["two_sample_pooled"]
+        >>> metric.compute()["one_nn_accuracy_pooled"]
         tensor(1., dtype=torch.float64)
     """
 
     higher_is_better = None
 
-    def _value(self, real: RealSide, fake: Side) -> dict[str, Tensor]:
-        accuracy = Comparison(real, fake, nearest=True).two_sample_accuracy()
-        return {f"two_sample_{name}": value for name, value in accuracy._asdict().items()}
+    def _value(self, real: ReferenceStatistics, fake: FeatureStatistics) -> dict[str, Tensor]:
+        accuracy = PairwisePass(real, fake, nearest=True).one_nn_accuracy()
+        return {f"one_nn_accuracy_{name}": value for name, value in accuracy._asdict().items()}
 
 
 class ModeCoverage(FeatureMetric):
@@ -165,7 +165,7 @@ class ModeCoverage(FeatureMetric):
     """
 
     higher_is_better = None  # each figure has a direction of its own
-    directions: ClassVar[dict[str, bool | None]] = {
+    higher_is_better_by_name: ClassVar[dict[str, bool | None]] = {
         "modes": True,
         "high_quality": True,
         "reverse_kl": False,

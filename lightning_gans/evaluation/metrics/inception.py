@@ -2,11 +2,11 @@
 
 from torch import Tensor
 
-from lightning_gans.evaluation.metrics.base import RowMetric, State
+from lightning_gans.evaluation.metrics.base import ListStateMetric, State
 from lightning_gans.evaluation.metrics.functional.inception import inception_score
 
 
-class InceptionScore(RowMetric):
+class InceptionScore(ListStateMetric):
     """``inception_score`` and ``inception_score_std``: see the function ``inception_score``.
 
     Args:
@@ -23,7 +23,7 @@ class InceptionScore(RowMetric):
     """
 
     higher_is_better = True
-    row_states = ("logits",)
+    list_states = ("logits",)
     logits: State
     logits_index: State
 

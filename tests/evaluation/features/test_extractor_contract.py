@@ -14,8 +14,8 @@ import lightning_gans.errors
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import (
     DigitsFeatures,
-    Extractor,
-    Features,
+    FeatureBatch,
+    FeatureExtractor,
     IdentityFeatures,
     MNISTFeatures,
     ModuleFeatures,
@@ -289,10 +289,10 @@ def test_an_empty_batch_has_no_features(extractor):
 
 
 def test_features_is_a_pair():
-    features, logits = Features(torch.zeros(1, 2))
+    features, logits = FeatureBatch(torch.zeros(1, 2))
     assert logits is None
     assert features.shape == (1, 2)
-    assert issubclass(DigitsFeatures, Extractor)
+    assert issubclass(DigitsFeatures, FeatureExtractor)
 
 
 @pytest.mark.gpu

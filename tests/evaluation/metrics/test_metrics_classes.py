@@ -16,8 +16,8 @@ from lightning_gans.evaluation.metrics import (
     InceptionScore,
     MaximumMeanDiscrepancy,
     ModeCoverage,
+    OneNNAccuracy,
     PrecisionRecall,
-    TwoSampleAccuracy,
 )
 from lightning_gans.evaluation.metrics import functional as F
 from lightning_gans.evaluation.metrics.kernels import GaussianKernel
@@ -38,7 +38,7 @@ METRICS = {
     ),
     "precision": (PrecisionRecall, lambda r, f: F.precision_recall(r, f)),
     "density": (DensityCoverage, lambda r, f: F.density_coverage(r, f)),
-    "two-sample": (TwoSampleAccuracy, lambda r, f: F.two_sample_accuracy(r, f)),
+    "1-nn": (OneNNAccuracy, lambda r, f: F.one_nn_accuracy(r, f)),
     "modes": (lambda **k: ModeCoverage(MEANS, 0.5, **k), modes),
 }
 
@@ -108,7 +108,7 @@ def test_a_collection_shares_one_buffer(pair):
         result = collection.compute()
         assert result["frechet"] == F.frechet_distance(*pair)
         assert result["recall"] == F.precision_recall(*pair).recall
-        assert result["two_sample_fake"] == F.two_sample_accuracy(*pair).fake
+        assert result["one_nn_accuracy_fake"] == F.one_nn_accuracy(*pair).fake
         assert all(value.ndim == 0 for value in result.values())
         collection.reset()
     mixed = MetricCollection([FrechetDistance(), InceptionScore(splits=2)])

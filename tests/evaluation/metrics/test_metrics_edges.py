@@ -7,7 +7,7 @@ import torch
 
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.metrics import functional as F
-from lightning_gans.evaluation.metrics.functional.tiles import Frame, Points, sweep, work_dtype
+from lightning_gans.evaluation.metrics.functional.tiles import Points, Standardization, for_each_tile, work_dtype
 from lightning_gans.evaluation.metrics.kernels import GaussianKernel, LinearKernel
 
 
@@ -83,12 +83,12 @@ def test_identical_sets(pair):
     assert density == pytest.approx(1.0, abs=1e-12)  # itself and k - 1 neighbors: the k-th is on the sphere
     assert abs(F.frechet_distance(real, copy)) < 1e-9
     assert abs(F.maximum_mean_discrepancy(real, copy, biased=True)) < 1e-12
-    assert F.two_sample_accuracy(real, copy) == (0, 0, 0)
+    assert F.one_nn_accuracy(real, copy) == (0, 0, 0)
 
 
 def test_a_tie_of_the_two_sample_test_counts_half():
     real, fake = torch.tensor([[0.0], [1.0]]), torch.tensor([[2.0], [9.0]])  # 1 is as near to 0 as to 2
-    assert F.two_sample_accuracy(real, fake) == (0.75, 0.5, 0.625)
+    assert F.one_nn_accuracy(real, fake) == (0.75, 0.5, 0.625)
 
 
 def test_frechet_with_fewer_samples_than_dimensions(pair):
@@ -107,7 +107,7 @@ def test_offset_changes_nothing_but_the_features_own_digits(pair):
         F.frechet_distance,
         lambda *sides: F.maximum_mean_discrepancy(*sides, GaussianKernel(20.0)),
         lambda *sides: F.maximum_mean_discrepancy(*sides, LinearKernel(), biased=True),
-        lambda *sides: F.two_sample_accuracy(*sides).pooled,
+        lambda *sides: F.one_nn_accuracy(*sides).pooled,
     ):
         assert float(metric(*near)) == pytest.approx(float(metric(*far)), rel=1e-2)
     assert float(F.frechet_distance(*near)) == pytest.approx(float(F.frechet_distance(*far)), rel=1e-8)
@@ -130,7 +130,7 @@ ALL = {
     "permutation": F.mmd_permutation_test,
     "precision": F.precision_recall,
     "density": F.density_coverage,
-    "two-sample": F.two_sample_accuracy,
+    "1-nn": F.one_nn_accuracy,
     "authenticity": F.authenticity,
 }
 
@@ -182,7 +182,7 @@ def test_one_sample_is_refused(name, pair):
         (lambda x: F.class_coverage(torch.tensor([3]), 3), "num_classes=3"),
         (lambda x: F.class_coverage(torch.tensor([]), 3), "labels"),
         (lambda x: F.vendi_score(x * 0), "k\\(x, x\\) = 0"),
-        (lambda x: F.RealSide.from_dict({"schema": torch.tensor(0)}), "compute it again"),
+        (lambda x: F.ReferenceStatistics.from_dict({"schema": torch.tensor(0)}), "compute it again"),
     ],
 )
 def test_errors_name_the_setting(call, message, pair):
@@ -214,24 +214,24 @@ def test_nothing_global_changes_and_all_results_are_float64_on_the_cpu(pair):
 
 
 def test_fewer_digits_in_products_change_no_result(pair):
-    expected = F.precision_recall(*pair), F.two_sample_accuracy(*pair)
+    expected = F.precision_recall(*pair), F.one_nn_accuracy(*pair)
     before = torch.get_float32_matmul_precision()
     assert work_dtype(torch.device("cpu")) == torch.float32
     torch.set_float32_matmul_precision("medium")
     try:
         assert work_dtype(torch.device("cpu")) == torch.float64
-        assert (F.precision_recall(*pair), F.two_sample_accuracy(*pair)) == expected
+        assert (F.precision_recall(*pair), F.one_nn_accuracy(*pair)) == expected
         assert torch.get_float32_matmul_precision() == "medium"
     finally:
         torch.set_float32_matmul_precision(before)
 
 
 def test_tiles_keep_their_type_under_autocast(pair):
-    points = Points(pair[0], Frame.of(pair[0], pair[0].double().mean(0)), torch.float32)
+    points = Points(pair[0], Standardization.of(pair[0], pair[0].double().mean(0)), torch.float32)
     seen = []
     visitor = SimpleNamespace(visit=lambda tile: seen.append(tile.inner.dtype))
     with torch.autocast("cpu", torch.bfloat16):
-        sweep(points, points, [visitor], tile_size=60)
+        for_each_tile(points, points, [visitor], tile_size=60)
     assert seen == [torch.float32] * 3  # of four tiles the one below the diagonal is left out
 
 

@@ -14,8 +14,8 @@ from torch_fidelity.metric_kid import kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 
 from lightning_gans.evaluation.metrics.functional import (
-    Comparison,
-    RealSide,
+    PairwisePass,
+    ReferenceStatistics,
     authenticity,
     class_coverage,
     density_coverage,
@@ -29,11 +29,17 @@ from lightning_gans.evaluation.metrics.functional import (
     mode_coverage,
     mode_spread,
     nearest_real_distance,
+    one_nn_accuracy,
     precision_recall,
-    two_sample_accuracy,
     vendi_score,
 )
-from lightning_gans.evaluation.metrics.kernels import GaussianKernel, Kernel, LinearKernel, MedianGaussianKernel, PolynomialKernel
+from lightning_gans.evaluation.metrics.kernels import (
+    GaussianKernel,
+    Kernel,
+    LinearKernel,
+    MedianGaussianKernel,
+    PolynomialKernel,
+)
 
 SIZES = [(600, 500, 64), (300, 320, 512), (257, 300, 2)]
 
@@ -222,7 +228,7 @@ def test_two_sample_accuracy_and_authenticity_by_brute_force():
     rr, ff, rf = torch.cdist(real, real), torch.cdist(fake, fake), torch.cdist(real, fake)
     own = [side.fill_diagonal_(torch.inf).min(1).values for side in (rr, ff)]
     expected = [(own[0] < rf.min(1).values).double(), (own[1] < rf.min(0).values).double()]
-    result = two_sample_accuracy(real, fake, tile_size=64)
+    result = one_nn_accuracy(real, fake, tile_size=64)
     assert result == (expected[0].mean(), expected[1].mean(), torch.cat(expected).mean())
     distance, index = nearest_real_distance(real, fake)
     assert torch.equal(index, rf.argmin(0))
@@ -232,18 +238,18 @@ def test_two_sample_accuracy_and_authenticity_by_brute_force():
 
 def test_collapse_shows_on_one_side_of_the_two_sample_test():
     real, _ = draw(200, 10, 2)
-    result = two_sample_accuracy(real, real[:1] + 1e-4 * draw(200, 10, 2, seed=1)[0])
+    result = one_nn_accuracy(real, real[:1] + 1e-4 * draw(200, 10, 2, seed=1)[0])
     assert result.real > 0.95
     assert result.fake > 0.95
     copies = real + 1e-6
-    assert two_sample_accuracy(real, copies).pooled == 0
+    assert one_nn_accuracy(real, copies).pooled == 0
     assert authenticity(real, copies) == 0
 
 
 def test_frechet_infinity_removes_the_bias():
     generator = torch.Generator().manual_seed(0)
     real, fake = (torch.randn(n, 16, generator=generator) for n in (50_000, 2_000))
-    real = RealSide.from_features(real, moments=True)
+    real = ReferenceStatistics.from_features(real, moments=True)
     value, error = frechet_distance_infinity(real, fake)
     assert frechet_distance(real, fake) > 0.04
     assert abs(value) < 0.02
@@ -287,24 +293,24 @@ def test_permutation_test_reports_the_unbiased_estimate_at_any_tile_size():
 def test_one_pass_gives_what_the_functions_give():
     real, fake = draw(300, 200, 20)
     kernels = (PolynomialKernel(), MedianGaussianKernel([0.5, 1.0]))
-    side = RealSide.from_features(real, tile_size=128)
-    both = Comparison(side, fake, real_balls=(3, 5), fake_balls=(3,), nearest=True, kernels=kernels)
+    side = ReferenceStatistics.from_features(real, tile_size=128)
+    both = PairwisePass(side, fake, real_balls=(3, 5), fake_balls=(3,), nearest=True, kernels=kernels)
     assert both.precision_recall(3) == precision_recall(real, fake)
     assert both.density_coverage(5) == density_coverage(real, fake)
-    assert both.two_sample_accuracy() == two_sample_accuracy(real, fake)
+    assert both.one_nn_accuracy() == one_nn_accuracy(real, fake)
     for kernel in kernels:
         assert near(both.maximum_mean_discrepancy(kernel), maximum_mean_discrepancy(real, fake, kernel), 1e-9)
 
 
 def test_stored_real_side_gives_the_same_and_works_nothing_out_again(tmp_path, monkeypatch):
     real, fake = draw(300, 200, 20)
-    side = RealSide.from_features(real, k=5, kernels=[PolynomialKernel()], moments=True)
+    side = ReferenceStatistics.from_features(real, k=5, kernels=[PolynomialKernel()], moments=True)
     torch.save(side.to_dict(), tmp_path / "real.pt")
-    loaded = RealSide.from_dict(torch.load(tmp_path / "real.pt", weights_only=True))
+    loaded = ReferenceStatistics.from_dict(torch.load(tmp_path / "real.pt", weights_only=True))
     sweeps = []
-    module = "lightning_gans.evaluation.metrics.functional.sides"
-    monkeypatch.setattr(f"{module}.sweep", lambda left, *_: sweeps.append(left))
-    monkeypatch.setattr(f"{module}.covariance_root", lambda _: pytest.fail("the root is known"))
+    module = "lightning_gans.evaluation.metrics.functional.statistics"
+    monkeypatch.setattr(f"{module}.for_each_tile", lambda left, *_: sweeps.append(left))
+    monkeypatch.setattr(f"{module}.covariance_sqrt", lambda _: pytest.fail("the root is known"))
     assert density_coverage(loaded, fake) == density_coverage(side, fake)
     assert frechet_distance(loaded, fake) == frechet_distance(real, fake) if len(fake) <= 20 else True
     assert sweeps == []

@@ -1,6 +1,6 @@
 """Metrics as pure functions of features: float64 results on the CPU, bounded memory, no global random generator."""
 
-from lightning_gans.evaluation.metrics.functional.comparison import Comparison
+from lightning_gans.evaluation.metrics.functional.classes import class_accuracy, num_classes_covered
 from lightning_gans.evaluation.metrics.functional.frechet import (
     frechet_distance,
     frechet_distance_from_moments,
@@ -14,15 +14,17 @@ from lightning_gans.evaluation.metrics.functional.mmd import (
     mmd_permutation_test,
 )
 from lightning_gans.evaluation.metrics.functional.modes import class_coverage, mode_coverage, mode_spread
-from lightning_gans.evaluation.metrics.functional.sides import RealSide, Side
-from lightning_gans.evaluation.metrics.functional.two_sample import authenticity, nearest_real_distance, two_sample_accuracy
+from lightning_gans.evaluation.metrics.functional.one_nn import authenticity, nearest_real_distance, one_nn_accuracy
+from lightning_gans.evaluation.metrics.functional.pairwise import PairwisePass
+from lightning_gans.evaluation.metrics.functional.statistics import FeatureStatistics, ReferenceStatistics
 from lightning_gans.evaluation.metrics.functional.vendi import vendi_score
 
 __all__ = [
-    "Comparison",
-    "RealSide",
-    "Side",
+    "FeatureStatistics",
+    "PairwisePass",
+    "ReferenceStatistics",
     "authenticity",
+    "class_accuracy",
     "class_coverage",
     "density_coverage",
     "frechet_distance",
@@ -35,7 +37,8 @@ __all__ = [
     "mode_coverage",
     "mode_spread",
     "nearest_real_distance",
+    "num_classes_covered",
+    "one_nn_accuracy",
     "precision_recall",
-    "two_sample_accuracy",
     "vendi_score",
 ]

@@ -44,11 +44,11 @@ def checked_features(name: str, features: Tensor, least: int = 1) -> Tensor:
 
 
 def check_neighbors(k: int, **counts: int) -> None:
-    """Refuse a number of neighbors that some side cannot have.
+    """Refuse a number of neighbors that some set cannot have.
 
     Args:
         k: Number of neighbors.
-        counts: Number of samples of each side, by name.
+        counts: Number of samples of each set, by name.
 
     Raises:
         ConfigError: If k is not between 1 and N - 1.

@@ -7,22 +7,22 @@ import torch
 from torch import Tensor
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.metrics.functional.moments import covariance_root, trace_root_product
-from lightning_gans.evaluation.metrics.functional.sides import Side, as_fake, as_real
+from lightning_gans.evaluation.metrics.functional.moments import covariance_sqrt, trace_sqrt_product
+from lightning_gans.evaluation.metrics.functional.statistics import FeaturesLike, as_generated, as_reference
 
 NEGATIVE = 1e-6  # a distance below this, relative to the traces where they exceed 1, is no rounding error
 
 
-def frechet_distance(real: Tensor | Side, fake: Tensor | Side) -> Tensor:
+def frechet_distance(real: FeaturesLike, fake: FeaturesLike) -> Tensor:
     """Squared Frechet distance of the Gaussians with the moments of two sets of features.
 
         |mu_1 - mu_2|^2 + Tr(S_1 + S_2 - 2 (S_1 S_2)^(1/2))
 
     with sample covariances (ddof = 1). Heusel et al. 2017, arXiv:1706.08500, eq. 6; on Inception-v3 features it is the
-    FID. Computed in float64 from roots of the covariances, never clamped.
+    FID. Computed in float64 from square roots of the covariances, never clamped.
 
     Args:
-        real: Real features, shape (N, D), or a ``RealSide``, whose moments are then worked out only once.
+        real: Real features, shape (N, D), or a ``ReferenceStatistics``, whose moments are then computed only once.
         fake: Fake features, shape (M, D).
 
     Returns:
@@ -37,14 +37,14 @@ def frechet_distance(real: Tensor | Side, fake: Tensor | Side) -> Tensor:
         >>> frechet_distance(real, real + 3)
         tensor(9., dtype=torch.float64)
     """
-    real = as_real(real)
-    fake = as_fake(fake, real)
-    for side in (real, fake):
-        if len(side) < 2:
-            raise ConfigError(side.name, tuple(side.features.shape), "a covariance needs at least two samples")
-    other, other_is_root = (fake.root, True) if fake.few else (fake.covariance, False)
-    trace = trace_root_product(real.root, other, other_is_root)
-    return _assembled(real.mean - fake.mean, real.trace, fake.trace, trace)
+    real = as_reference(real)
+    fake = as_generated(fake, real)
+    for samples in (real, fake):
+        if len(samples) < 2:
+            raise ConfigError(samples.name, tuple(samples.features.shape), "a covariance needs at least two samples")
+    other, other_is_sqrt = (fake.covariance_sqrt, True) if fake.is_low_rank else (fake.covariance, False)
+    trace = trace_sqrt_product(real.covariance_sqrt, other, other_is_sqrt)
+    return _assembled(real.mean - fake.mean, real.covariance_trace, fake.covariance_trace, trace)
 
 
 def frechet_distance_from_moments(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -> Tensor:
@@ -77,12 +77,12 @@ def frechet_distance_from_moments(mean1: Tensor, cov1: Tensor, mean2: Tensor, co
         if not bool(torch.isfinite(value).all()):
             raise ConfigError(name, shape, "has NaN or infinite entries")
     mean1, cov1, mean2, cov2 = (value.detach().cpu().double() for value in moments.values())
-    trace = trace_root_product(covariance_root(cov1), cov2, other_is_root=False)
+    trace = trace_sqrt_product(covariance_sqrt(cov1), cov2, other_is_sqrt=False)
     return _assembled(mean1 - mean2, cov1.trace(), cov2.trace(), trace)
 
 
-def _assembled(difference: Tensor, trace1: Tensor, trace2: Tensor, trace_root: Tensor) -> Tensor:
-    distance = (difference.square().sum() + trace1 + trace2 - 2 * trace_root).cpu()
+def _assembled(difference: Tensor, trace1: Tensor, trace2: Tensor, trace_sqrt: Tensor) -> Tensor:
+    distance = (difference.square().sum() + trace1 + trace2 - 2 * trace_sqrt).cpu()
     if float(distance) < -NEGATIVE * max(1.0, float(trace1 + trace2)):
         raise ArithmeticError(f"the Frechet distance came out as {float(distance)}; are the covariances semi-definite?")
     return distance
@@ -96,7 +96,7 @@ class FrechetInfinity(NamedTuple):
 
 
 def frechet_distance_infinity(
-    real: Tensor | Side, fake: Tensor, points: int = 15, smallest: int | None = None, seed: int = 0
+    real: FeaturesLike, fake: Tensor, points: int = 15, smallest: int | None = None, seed: int = 0
 ) -> FrechetInfinity:
     """Frechet distance extrapolated to infinitely many fakes, which removes the bias of a finite number of them.
 
@@ -105,7 +105,7 @@ def frechet_distance_infinity(
     finite number of real samples stays.
 
     Args:
-        real: Real features, shape (N, D), or a ``RealSide``.
+        real: Real features, shape (N, D), or a ``ReferenceStatistics``.
         fake: Fake features, shape (M, D).
         points: Number of subset sizes, evenly spaced from ``smallest`` to M.
         smallest: The smallest subset; ``None`` is the larger of M / 10 and 2.
@@ -126,7 +126,7 @@ def frechet_distance_infinity(
     """
     if points < 3:
         raise ConfigError("points", points, "a line with a standard error needs at least three subset sizes")
-    real = as_real(real)
+    real = as_reference(real)
     count = len(fake)
     smallest = max(2, count // 10) if smallest is None else smallest
     if not 2 <= smallest < count:

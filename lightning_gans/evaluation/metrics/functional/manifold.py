@@ -1,25 +1,27 @@
 """Metrics from k-nearest-neighbor balls: precision and recall, density and coverage."""
 
-from torch import Tensor
-
-from lightning_gans.evaluation.metrics.functional.comparison import Comparison, DensityCoverageResult, PrecisionRecallResult
-from lightning_gans.evaluation.metrics.functional.sides import Side
+from lightning_gans.evaluation.metrics.functional.pairwise import (
+    DensityCoverageResult,
+    PairwisePass,
+    PrecisionRecallResult,
+)
+from lightning_gans.evaluation.metrics.functional.statistics import FeaturesLike
 from lightning_gans.evaluation.metrics.functional.tiles import TILE_SIZE
 
 
 def precision_recall(
-    real: Tensor | Side, fake: Tensor | Side, k: int = 3, strict: bool = False, tile_size: int = TILE_SIZE
+    real: FeaturesLike, fake: FeaturesLike, k: int = 3, strict: bool = False, tile_size: int = TILE_SIZE
 ) -> PrecisionRecallResult:
     """Fraction of fakes near real samples, and of real samples near fakes.
 
         precision = 1/M sum_j 1[there is an i: |y_j - x_i| <= r_k(x_i)]
         recall    = 1/N sum_i 1[there is a j:  |x_i - y_j| <= r_k(y_j)]
 
-    where r_k is the distance of a sample to its k-th nearest neighbor on its own side. Kynkaanniemi et al. 2019,
+    where r_k is the distance of a sample to its k-th nearest neighbor in its own set. Kynkaanniemi et al. 2019,
     arXiv:1904.06991, eq. 1 and 2.
 
     Args:
-        real: Real features, shape (N, D), or a ``RealSide``.
+        real: Real features, shape (N, D), or a ``ReferenceStatistics``.
         fake: Fake features, shape (M, D).
         k: Number of neighbors, below N and M.
         strict: Whether a point on the sphere is outside (``<``) rather than inside (``<=``, as in the paper).
@@ -29,7 +31,7 @@ def precision_recall(
         Precision and recall, float64 scalars on the CPU in [0, 1].
 
     Raises:
-        ConfigError: If features are unfit or k is not below the number of samples on each side.
+        ConfigError: If features are unfit or k is not below the numbers of samples.
 
     Example:
         >>> import torch
@@ -37,12 +39,12 @@ def precision_recall(
         >>> precision_recall(real, torch.tensor([[0.5], [1.5], [2.5], [20.0]]), k=1)[0]
         tensor(0.7500, dtype=torch.float64)
     """
-    comparison = Comparison(real, fake, real_balls=(k,), fake_balls=(k,), tile_size=tile_size)
-    return comparison.precision_recall(k, strict)
+    pairs = PairwisePass(real, fake, real_balls=(k,), fake_balls=(k,), tile_size=tile_size)
+    return pairs.precision_recall(k, strict)
 
 
 def density_coverage(
-    real: Tensor | Side, fake: Tensor | Side, k: int = 5, strict: bool = True, tile_size: int = TILE_SIZE
+    real: FeaturesLike, fake: FeaturesLike, k: int = 5, strict: bool = True, tile_size: int = TILE_SIZE
 ) -> DensityCoverageResult:
     """How many real balls a fake lies in, and the fraction of real balls with a fake inside.
 
@@ -53,7 +55,7 @@ def density_coverage(
     for many samples, a coverage of 1 - 2^-k.
 
     Args:
-        real: Real features, shape (N, D), or a ``RealSide``.
+        real: Real features, shape (N, D), or a ``ReferenceStatistics``.
         fake: Fake features, shape (M, D).
         k: Number of neighbors, below N.
         strict: Whether a point on the sphere is outside (``<``, as in the authors' code) rather than inside (``<=``).
@@ -71,4 +73,4 @@ def density_coverage(
         >>> density_coverage(real, real[:3] + 0.5, k=1)  # each fake in two balls; four balls of six are hit
         DensityCoverageResult(density=tensor(2., dtype=torch.float64), coverage=tensor(0.6667, dtype=torch.float64))
     """
-    return Comparison(real, fake, real_balls=(k,), tile_size=tile_size).density_coverage(k, strict)
+    return PairwisePass(real, fake, real_balls=(k,), tile_size=tile_size).density_coverage(k, strict)

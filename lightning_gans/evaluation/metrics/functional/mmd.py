@@ -7,17 +7,22 @@ import torch
 from torch import Tensor
 
 from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.metrics.functional.pairwise import PairwisePass
+from lightning_gans.evaluation.metrics.functional.statistics import (
+    FeaturesLike,
+    as_generated,
+    as_reference,
+    kernel_tile,
+)
+from lightning_gans.evaluation.metrics.functional.tiles import TILE_SIZE, Points, Tile, for_each_tile
 from lightning_gans.objectives.kernels import Kernel, PolynomialKernel
-from lightning_gans.evaluation.metrics.functional.comparison import Comparison
-from lightning_gans.evaluation.metrics.functional.sides import Side, as_fake, as_real, kernel_tile
-from lightning_gans.evaluation.metrics.functional.tiles import TILE_SIZE, Points, Tile, sweep
 
 KID_KERNEL = PolynomialKernel()
 
 
 def maximum_mean_discrepancy(
-    real: Tensor | Side,
-    fake: Tensor | Side,
+    real: FeaturesLike,
+    fake: FeaturesLike,
     kernel: Kernel = KID_KERNEL,
     biased: bool = False,
     tile_size: int = TILE_SIZE,
@@ -30,7 +35,7 @@ def maximum_mean_discrepancy(
     Inception-v3 features it is the KID (Binkowski et al. 2018, arXiv:1801.01401), over all samples at once.
 
     Args:
-        real: Real features, shape (N, D), or a ``RealSide``, whose kernel sum is then worked out only once.
+        real: Real features, shape (N, D), or a ``ReferenceStatistics``, whose kernel sum is then computed only once.
         fake: Fake features, shape (M, D).
         kernel: The kernel, by default ``(x.y / D + 1)^3``.
         biased: Whether to include the pairs of a sample with itself; the result is then never negative.
@@ -40,7 +45,7 @@ def maximum_mean_discrepancy(
         MMD^2, float64 scalar on the CPU; the unbiased one may be negative.
 
     Raises:
-        ConfigError: If features are unfit, or a side has only one sample.
+        ConfigError: If features are unfit, or there is only one real or fake sample.
 
     Example:
         >>> from lightning_gans.objectives.kernels import LinearKernel
@@ -48,7 +53,7 @@ def maximum_mean_discrepancy(
         >>> maximum_mean_discrepancy(x, x + 3, LinearKernel(), biased=True)  # the squared distance of the means
         tensor(9., dtype=torch.float64)
     """
-    return Comparison(real, fake, kernels=(kernel,), tile_size=tile_size).maximum_mean_discrepancy(kernel, biased)
+    return PairwisePass(real, fake, kernels=(kernel,), tile_size=tile_size).maximum_mean_discrepancy(kernel, biased)
 
 
 class SubsetDiscrepancy(NamedTuple):
@@ -75,14 +80,14 @@ def maximum_mean_discrepancy_subsets(
         fake: Fake features, shape (M, D).
         kernel: The kernel, by default ``(x.y / D + 1)^3``.
         subsets: Number of subsets.
-        subset_size: Samples of each side in a subset, at most N and M.
+        subset_size: Real and fake samples in a subset, of each, at most N and M.
         seed: Seed of the choice; the global generators are not used.
 
     Returns:
         Mean and standard deviation (ddof = 0), float64 scalars on the CPU.
 
     Raises:
-        ConfigError: If features are unfit, or a side is smaller than a subset.
+        ConfigError: If features are unfit, or a subset is larger than either set.
 
     Example:
         >>> x = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
@@ -91,7 +96,7 @@ def maximum_mean_discrepancy_subsets(
     """
     smaller = min(len(real), len(fake))
     if not 2 <= subset_size <= smaller:
-        raise ConfigError("subset_size", subset_size, f"must be between 2 and {smaller}, the smaller side")
+        raise ConfigError("subset_size", subset_size, f"must be between 2 and {smaller}, the size of the smaller set")
     if subsets < 1:
         raise ConfigError("subsets", subsets, "there must be one subset at least")
     random = np.random.RandomState(seed)
@@ -105,7 +110,7 @@ def maximum_mean_discrepancy_subsets(
 
 
 class PermutationTest(NamedTuple):
-    """MMD^2 (unbiased) and the probability of one at least as large if both sides had one distribution."""
+    """MMD^2 (unbiased) and the probability of one at least as large if real and fake samples had one distribution."""
 
     squared: Tensor
     p_value: Tensor
@@ -131,8 +136,8 @@ class _LabelledSums:
 
 
 def mmd_permutation_test(
-    real: Tensor | Side,
-    fake: Tensor | Side,
+    real: FeaturesLike,
+    fake: FeaturesLike,
     kernel: Kernel = KID_KERNEL,
     permutations: int = 500,
     seed: int = 0,
@@ -145,7 +150,7 @@ def mmd_permutation_test(
     to fit is fitted to the pooled samples.
 
     Args:
-        real: Real features, shape (N, D), or a ``RealSide``.
+        real: Real features, shape (N, D), or a ``ReferenceStatistics``.
         fake: Fake features, shape (M, D).
         kernel: The kernel, by default ``(x.y / D + 1)^3``.
         permutations: Number of permutations.
@@ -156,7 +161,7 @@ def mmd_permutation_test(
         Unbiased MMD^2 and p-value in (0, 1], float64 scalars on the CPU.
 
     Raises:
-        ConfigError: If features are unfit, or a side has only one sample.
+        ConfigError: If features are unfit, or there is only one real or fake sample.
 
     Example:
         >>> from lightning_gans.objectives.kernels import GaussianKernel
@@ -166,21 +171,21 @@ def mmd_permutation_test(
     """
     if permutations < 1:
         raise ConfigError("permutations", permutations, "there must be one permutation at least")
-    real = as_real(real, tile_size)
-    fake = as_fake(fake, real)
+    real = as_reference(real, tile_size)
+    fake = as_generated(fake, real)
     n, m = len(real), len(fake)
-    for side in (real, fake):
-        if len(side) < 2:
-            raise ConfigError(side.name, len(side), "the unbiased MMD needs at least two samples a side")
+    for samples in (real, fake):
+        if len(samples) < 2:
+            raise ConfigError(samples.name, len(samples), "the unbiased MMD needs two samples of each kind")
     pooled = torch.cat([real.features, fake.features])
     kernel = kernel.fit(pooled)
     random = np.random.RandomState(seed)
     called_real = np.stack([np.arange(n + m), *(random.permutation(n + m) for _ in range(permutations))])[:, :n]
     labels = torch.zeros(n + m, permutations + 1, dtype=torch.float64)
     labels.scatter_(0, torch.from_numpy(called_real.T.copy()), 1.0)  # the first column is the truth
-    points = Points(pooled, real.frame, torch.float64)
+    points = Points(pooled, real.standardization, torch.float64)
     sums = _LabelledSums(kernel, labels.to(pooled.device))
-    sweep(points, points, [sums], tile_size)
+    for_each_tile(points, points, [sums], tile_size)
     rows = sums.labels.T @ sums.rows  # (P + 1,)
     within_fake = sums.rows.sum() - 2 * rows + sums.quadratic
     across = rows - sums.quadratic

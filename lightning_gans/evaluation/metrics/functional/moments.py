@@ -1,10 +1,10 @@
-"""Means and covariances in float64, and the trace of the root of a product of two covariances."""
+"""Means and covariances in float64, and the trace of the square root of a product of two covariances."""
 
 import torch
 from torch import Tensor
 
 CHUNK = 2**20  # elements converted to float64 at a time: 8 MiB, which stays in the cache
-TOLERANCE = 1e-10  # accepted error of the trace of the root, relative to the larger trace
+TOLERANCE = 1e-10  # accepted error of the trace of a square root, relative to the larger trace
 
 
 def chunks(rows: int, dim: int, size: int = CHUNK) -> list[slice]:
@@ -52,28 +52,28 @@ def feature_covariance(features: Tensor, mean: Tensor) -> Tensor:
     return (scatter.triu() + scatter.triu(1).T) / (len(features) - 1)
 
 
-def covariance_root(covariance: Tensor) -> Tensor:
+def covariance_sqrt(covariance: Tensor) -> Tensor:
     """``R`` (r, D) with ``R' R`` = covariance, one row for each eigenvalue that is not rounding error.
 
     Args:
         covariance: Symmetric, positive semi-definite, shape (D, D).
 
     Returns:
-        Root, shape (r, D), r the numerical rank.
+        ``R``, shape (r, D), r the numerical rank.
 
     Example:
-        >>> covariance_root(torch.tensor([[4.0, 0.0], [0.0, 0.0]], dtype=torch.float64)).abs()
+        >>> covariance_sqrt(torch.tensor([[4.0, 0.0], [0.0, 0.0]], dtype=torch.float64)).abs()
         tensor([[2., 0.]], dtype=torch.float64)
     """
     scale = covariance.diagonal().clamp_min(0).sqrt()  # of correlations, so that no unit decides what is rounding error
     scale = torch.where(scale > 0, scale, 1)
     values, vectors = torch.linalg.eigh(covariance / scale / scale[:, None])
     keep = values > len(values) * torch.finfo(values.dtype).eps * values[-1]
-    root: Tensor = values[keep].sqrt()[:, None] * vectors[:, keep].T * scale
-    return root
+    sqrt: Tensor = values[keep].sqrt()[:, None] * vectors[:, keep].T * scale
+    return sqrt
 
 
-def sample_root(features: Tensor, mean: Tensor) -> Tensor:
+def sample_covariance_sqrt(features: Tensor, mean: Tensor) -> Tensor:
     """``R`` (N - 1, D) with ``R' R`` = sample covariance, for samples no more than dimensions.
 
     The N centered samples sum to zero, so a reflection that maps (1, ..., 1) to an axis turns one row to zero; that
@@ -84,7 +84,7 @@ def sample_root(features: Tensor, mean: Tensor) -> Tensor:
         mean: Their mean, float64, shape (D,).
 
     Returns:
-        Root, shape (N - 1, D).
+        ``R``, shape (N - 1, D).
     """
     count = len(features)
     centered = features.double() - mean
@@ -92,11 +92,11 @@ def sample_root(features: Tensor, mean: Tensor) -> Tensor:
     normal[0] += 1.0
     normal /= normal.norm()
     reflected = centered - 2 * normal * (normal.T @ centered)
-    root: Tensor = reflected[1:] * (count - 1) ** -0.5
-    return root
+    sqrt: Tensor = reflected[1:] * (count - 1) ** -0.5
+    return sqrt
 
 
-def trace_root_product(root: Tensor, other: Tensor, other_is_root: bool) -> Tensor:
+def trace_sqrt_product(sqrt: Tensor, other: Tensor, other_is_sqrt: bool) -> Tensor:
     r"""``Tr (S1 S2)^{1/2}``, the sum of the singular values of ``R1 R2'`` where ``S = R' R``.
 
     They are the roots of the eigenvalues of ``R1 S2 R1'``, which takes a tenth of the time of the singular values but
@@ -104,18 +104,18 @@ def trace_root_product(root: Tensor, other: Tensor, other_is_root: bool) -> Tens
     of these bounds is not negligible, the singular values are computed.
 
     Args:
-        root: R1, shape (r, D).
+        sqrt: R1, shape (r, D).
         other: R2, shape (s, D), or S2, shape (D, D).
-        other_is_root: Which of the two ``other`` is.
+        other_is_sqrt: Which of the two ``other`` is.
 
     Returns:
         The trace, float64 scalar.
     """
-    if other_is_root:
-        product = root @ other.T  # (r, s)
-        gram = product @ product.T if len(root) <= len(other) else product.T @ product
+    if other_is_sqrt:
+        product = sqrt @ other.T  # (r, s)
+        gram = product @ product.T if len(sqrt) <= len(other) else product.T @ product
     else:
-        gram = root @ other @ root.T
+        gram = sqrt @ other @ sqrt.T
     if 0 in gram.shape:
         return gram.new_zeros(())
     values: Tensor = torch.linalg.eigvalsh((gram + gram.T) / 2).clamp_min(0)
@@ -123,6 +123,6 @@ def trace_root_product(root: Tensor, other: Tensor, other_is_root: bool) -> Tens
     bound = torch.minimum(error / (2 * values.sqrt()).clamp_min(1e-300), error.sqrt()).sum()
     if bound <= TOLERANCE * values.sqrt().sum():
         return values.sqrt().sum()
-    other_root = other if other_is_root else covariance_root(other)
-    singular: Tensor = torch.linalg.svdvals(root @ other_root.T)
+    other_sqrt = other if other_is_sqrt else covariance_sqrt(other)
+    singular: Tensor = torch.linalg.svdvals(sqrt @ other_sqrt.T)
     return singular.sum()

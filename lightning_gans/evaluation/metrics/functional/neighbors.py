@@ -3,14 +3,16 @@
 import torch
 from torch import Tensor
 
-from lightning_gans.evaluation.metrics.functional.tiles import Points, Tile, exact_pairs, rounding, sweep
+from lightning_gans.evaluation.metrics.functional.tiles import Points, Tile, exact_pairs, for_each_tile, rounding_error
 
-SPARE = 4  # candidates kept beyond k: the point itself, and some so that rounding rarely hides a true neighbor
-TIE = 1e-9  # relative difference of squared distances below which two candidates are as good as tied
-CROWD = 64  # a tile with more than 1 unsure comparison in 64 is computed again in float64
+EXTRA_NEIGHBORS = (
+    4  # candidates beyond k: the point itself, and some so that rounding rarely hides a true neighbor
+)
+TIE_TOLERANCE = 1e-9  # relative difference of squared distances below which two candidates are as good as tied
+MAX_UNSURE = 1 / 64  # share of a tile's comparisons that are made again one by one; with more, the tile is in float64
 
 
-class Nearest:
+class KNearest:
     """Visitor that finds, for each point of one set, its k nearest points in the other (itself left out).
 
     Tiles give k + 4 candidates for each point; ``result`` computes their distances exactly and leaves out the
@@ -25,7 +27,7 @@ class Nearest:
 
     def __init__(self, points: Points, others: Points, k: int) -> None:
         self.points, self.others, self.k = points, others, k
-        shape = (len(points), min(k + SPARE, len(others)))
+        shape = (len(points), min(k + EXTRA_NEIGHBORS, len(others)))
         self.squared = torch.full(shape, torch.inf, dtype=points.dtype, device=points.features.device)
         self.index = torch.zeros(shape, dtype=torch.int64, device=points.features.device)
 
@@ -56,7 +58,7 @@ class Nearest:
 
     def _near(self) -> Tensor:
         """Which candidates may be among the k nearest: computed no farther than the k-th and twice the rounding."""
-        error, floor = rounding(self.points, self.others, self.points.dtype)
+        error, floor = rounding_error(self.points, self.others, self.points.dtype)
         squared = self.squared.double()
         last = (
             min(self.k, squared.shape[1] - 1) if self.points is self.others else self.k - 1
@@ -75,13 +77,13 @@ class Nearest:
         pairs, order = pairs.sort(dim=1, stable=True)
         return pairs, index.gather(1, order)
 
-    def _doubtful(self, found: "Nearest", squared: Tensor, tolerance: float) -> Tensor:
+    def _doubtful(self, found: "KNearest", squared: Tensor, tolerance: float) -> Tensor:
         """Which rows of ``found`` may lack a true neighbor whose distance differs by more than the tolerance, (n,)."""
         if found.squared.shape[1] >= len(self.others):
             return torch.empty(0, dtype=torch.int64, device=squared.device)  # every other point is a candidate
-        error, floor = rounding(found.points, self.others, found.points.dtype)
+        error, floor = rounding_error(found.points, self.others, found.points.dtype)
         # |y|^2 <= 2 |x|^2 + 2 d^2, and any y that is not a candidate has a computed distance of at least the last one's
-        kth = squared[:, self.k - 1] * self.points.frame.scale**2
+        kth = squared[:, self.k - 1] * self.points.standardization.scale**2
         margin = error * (3 * found.points.squared + 2 * kth) + floor
         last = found.squared[:, -1].double()
         unsure = (kth > 0) & (kth + margin > last) & (margin > tolerance * kth)
@@ -90,18 +92,18 @@ class Nearest:
 
     def _search(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """The neighbors of the points ``rows`` (n,) from tiles in float64, and without tiles where that fails too."""
-        subset = Points(self.points.features[rows], self.points.frame, torch.float64)
-        within = Nearest(subset, self.others, self.k)
-        sweep(subset, self.others, [within])
+        subset = Points(self.points.features[rows], self.points.standardization, torch.float64)
+        within = KNearest(subset, self.others, self.k)
+        for_each_tile(subset, self.others, [within])
         squared, index = self._exact(rows, within.index, torch.ones_like(within.index, dtype=torch.bool))
         everyone = torch.arange(len(self.others), device=rows.device)[None]
-        for row in self._doubtful(within, squared, TIE).tolist():
+        for row in self._doubtful(within, squared, TIE_TOLERANCE).tolist():
             every, order = self._exact(rows[row : row + 1], everyone, torch.ones_like(everyone, dtype=torch.bool))
             squared[row], index[row] = every[0, : squared.shape[1]], order[0, : squared.shape[1]]
         return squared, index
 
 
-class Balls:
+class KNNBalls:
     """Visitor that counts which points lie in the balls around the points of another set.
 
     Args:
@@ -118,7 +120,7 @@ class Balls:
 
     def __init__(self, centers: Points, points: Points, squared_radii: Tensor) -> None:
         self.centers, self.points = centers, points
-        self.squared_radii = squared_radii.to(centers.features.device) * centers.frame.scale**2
+        self.squared_radii = squared_radii.to(centers.features.device) * centers.standardization.scale**2
         width, device = squared_radii.shape[1], centers.features.device
         self.open_counts = torch.zeros(len(points), width, dtype=torch.int64, device=device)
         self.closed_counts = torch.zeros_like(self.open_counts)
@@ -131,7 +133,7 @@ class Balls:
         inner, outer = (tile.cols, tile.rows) if mirrored else (tile.rows, tile.cols)
         squared = tile.squared.T if mirrored else tile.squared  # (centers, points)
         radii = self.squared_radii[inner]
-        error, floor = rounding(tile.left, tile.right, tile.inner.dtype)
+        error, floor = rounding_error(tile.left, tile.right, tile.inner.dtype)
         slack = error * (self.centers.squared[inner] + self.points.squared[outer].max()) + floor
         limit = ((radii.amax(1) + slack) * (1 + 2**-20)).to(squared.dtype)
         center, point = (squared <= limit[:, None]).nonzero(as_tuple=True)
@@ -139,13 +141,13 @@ class Balls:
         margin = (error * (self.centers.squared[inner][center] + self.points.squared[outer][point]) + floor)[:, None]
         radius = radii[center]  # (hits, K)
         unsure = (distance - radius).abs() <= margin
-        if tile.inner.dtype != torch.float64 and int(unsure.any(1).sum()) * CROWD > squared.numel() + 64 * CROWD:
+        if tile.inner.dtype != torch.float64 and int(unsure.any(1).sum()) > MAX_UNSURE * squared.numel() + 64:
             return self.visit(tile.refined())
         center, point = center + inner.start, point + outer.start
         opened, closed = distance < radius, distance <= radius
         again = unsure.any(1).nonzero().squeeze(1)
         exact = exact_pairs(self.centers.features, self.points.features, center[again], point[again])[:, None]
-        exact = exact * self.centers.frame.scale**2
+        exact = exact * self.centers.standardization.scale**2
         opened[again] = torch.where(unsure[again], exact < radius[again], opened[again])
         closed[again] = torch.where(unsure[again], exact <= radius[again], closed[again])
         self._count(opened, center, point, self.open_counts, self.open_hits)

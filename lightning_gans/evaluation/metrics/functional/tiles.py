@@ -15,12 +15,12 @@ from torch import Tensor
 from lightning_gans.evaluation.metrics.functional.moments import chunks
 
 TILE_SIZE = 1280  # larger tiles waste work on the diagonal, smaller ones wait for threads on a busy machine
-PAIRS = 2**15 - 1  # elements of pairs taken at a time: in the cache, and just below what torch splits among threads
+CHUNK_ELEMENTS = 2**15 - 1  # pairs' elements taken at a time: in the cache, just below what torch splits among threads
 
 
 @dataclass(frozen=True)
-class Frame:
-    """Where the origin and the unit of length of a computation are.
+class Standardization:
+    """The origin and the unit of length of a computation: those of the real features.
 
     Args:
         center: The mean of the real features, float64, shape (D,).
@@ -31,44 +31,45 @@ class Frame:
     scale: float
 
     @classmethod
-    def of(cls, features: Tensor, center: Tensor) -> "Frame":
-        """The frame of real features (N, D) with mean ``center`` (D,)."""
+    def of(cls, features: Tensor, center: Tensor) -> "Standardization":
+        """That of real features (N, D) with mean ``center`` (D,)."""
         largest = max(float((features[rows].double() - center).norm(dim=1).max()) for rows in chunks(*features.shape))
         exponent = torch.frexp(torch.tensor(largest, dtype=torch.float64)).exponent if largest > 0 else 0
         return cls(center, 2.0 ** -int(exponent))
 
-    def move(self, features: Tensor, dtype: torch.dtype) -> Tensor:
-        """Features (n, D) in this frame."""
+    def __call__(self, features: Tensor, dtype: torch.dtype) -> Tensor:
+        """Features (n, D), standardized."""
         return ((features.double() - self.center) * self.scale).to(dtype)
 
 
 class Points:
-    """Vectors in a frame, ready for products.
+    """Standardized vectors, ready for products.
 
     Args:
         features: Feature vectors, shape (N, D), float32 or float64.
-        frame: Origin and unit.
+        standardization: Origin and unit.
         dtype: Type of the products.
 
     Attributes:
-        squared: Squared norms in the frame, float64, shape (N,).
-        error: Bound on the rounding error of one vector in the frame, from subtracting the center.
+        standardized: The vectors, shape (N, D).
+        squared: Their squared norms, float64, shape (N,).
+        error: Bound on the rounding error of one vector, from subtracting the center.
     """
 
-    def __init__(self, features: Tensor, frame: Frame, dtype: torch.dtype) -> None:
-        self.features, self.frame, self.dtype = features, frame, dtype
-        self.moved = torch.empty(features.shape, dtype=dtype, device=features.device)
+    def __init__(self, features: Tensor, standardization: Standardization, dtype: torch.dtype) -> None:
+        self.features, self.standardization, self.dtype = features, standardization, dtype
+        self.standardized = torch.empty(features.shape, dtype=dtype, device=features.device)
         self.squared = torch.empty(len(features), dtype=torch.float64, device=features.device)
         for rows in chunks(*features.shape):
-            moved = frame.move(features[rows], torch.float64)
-            self.moved[rows] = moved
-            self.squared[rows] = moved.square().sum(1)
-        largest = max(abs(float(edge)) for edge in torch.aminmax(features)) * features.shape[1] ** 0.5 * frame.scale
-        self.error = torch.finfo(torch.float64).eps * largest
+            block = standardization(features[rows], torch.float64)
+            self.standardized[rows] = block
+            self.squared[rows] = block.square().sum(1)
+        largest = max(abs(float(edge)) for edge in torch.aminmax(features)) * features.shape[1] ** 0.5
+        self.error = torch.finfo(torch.float64).eps * largest * standardization.scale
 
     def block(self, rows: slice, dtype: torch.dtype) -> Tensor:
-        """Some rows in the frame, in a type that may be finer than that of the products."""
-        return self.moved[rows] if dtype == self.dtype else self.frame.move(self.features[rows], dtype)
+        """Some rows, standardized, in a type that may be finer than that of the products."""
+        return self.standardized[rows] if dtype == self.dtype else self.standardization(self.features[rows], dtype)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -83,7 +84,7 @@ class Tile:
         right: The set that gives the columns.
         rows: Which of ``left``.
         cols: Which of ``right``.
-        inner: Inner products in the frame, shape (n, m).
+        inner: Inner products of standardized vectors, shape (n, m).
     """
 
     left: Points
@@ -94,7 +95,7 @@ class Tile:
 
     @cached_property
     def squared(self) -> Tensor:
-        """Squared distances in the frame, shape (n, m)."""
+        """Squared distances of standardized vectors, shape (n, m)."""
         rows, cols = self.left.squared[self.rows], self.right.squared[self.cols]
         squared = torch.add(rows.to(self.inner.dtype)[:, None], self.inner, alpha=-2)
         squared += cols.to(self.inner.dtype)
@@ -115,7 +116,7 @@ class Visitor(Protocol):
     """Takes what it needs from each tile."""
 
     def visit(self, tile: Tile) -> None:
-        """Use one tile; in a sweep over one set, each tile above the diagonal stands for its mirror image too."""
+        """Use one tile; in a pass over one set, each tile above the diagonal stands for its mirror image too."""
 
 
 def work_dtype(device: torch.device, features_dtype: torch.dtype = torch.float32) -> torch.dtype:
@@ -131,8 +132,8 @@ def work_dtype(device: torch.device, features_dtype: torch.dtype = torch.float32
     return torch.float32 if precision in ("none", "ieee", "highest") else torch.float64
 
 
-def rounding(left: Points, right: Points, dtype: torch.dtype) -> tuple[float, float]:
-    r"""``(e, a)`` such that a squared distance of x and y errs by less than ``e (|x|^2 + |y|^2) + a`` in the frame.
+def rounding_error(left: Points, right: Points, dtype: torch.dtype) -> tuple[float, float]:
+    r"""``(e, a)`` such that a squared distance of standardized x, y errs by less than ``e (|x|^2 + |y|^2) + a``.
 
     An inner product of D terms errs by at most D u |x| |y| (Higham 2002, Accuracy and Stability of Numerical
     Algorithms, eq. 3.5), u being half of eps; norms, sums and the subtraction of the center add the rest.
@@ -144,7 +145,7 @@ def rounding(left: Points, right: Points, dtype: torch.dtype) -> tuple[float, fl
 
 
 @torch.no_grad()
-def sweep(left: Points, right: Points, visitors: Sequence[Visitor], tile_size: int = TILE_SIZE) -> None:
+def for_each_tile(left: Points, right: Points, visitors: Sequence[Visitor], tile_size: int = TILE_SIZE) -> None:
     """Show every tile of ``left`` against ``right`` to every visitor; of one set against itself, half of them.
 
     Args:
@@ -156,7 +157,7 @@ def sweep(left: Points, right: Points, visitors: Sequence[Visitor], tile_size: i
     with torch.autocast(left.features.device.type, enabled=False):
         for row in range(0, len(left), tile_size):
             rows = slice(row, min(row + tile_size, len(left)))
-            block = left.moved[rows]
+            block = left.standardized[rows]
             for col in range(row if left is right else 0, len(right), tile_size):
                 cols = slice(col, min(col + tile_size, len(right)))
                 tile = Tile(left, right, rows, cols, block @ right.block(cols, left.dtype).T)
@@ -186,11 +187,11 @@ def exact_pairs(left: Tensor, right: Tensor, rows: Tensor, cols: Tensor) -> Tens
 
     In bounded memory, which is used again for each piece: fresh memory would take longer than the arithmetic.
     """
-    pieces = chunks(len(rows), left.shape[1], PAIRS)
+    pieces = chunks(len(rows), left.shape[1], CHUNK_ELEMENTS)
     squared = torch.empty(len(rows), dtype=torch.float64, device=left.device)
     largest = pieces[0].stop if pieces else 0
-    taken = [side.new_empty(largest, side.shape[1]) for side in (left, right)]
-    x, y = (side.to(torch.float64, copy=True) for side in taken)
+    taken = [features.new_empty(largest, features.shape[1]) for features in (left, right)]
+    x, y = (rows.to(torch.float64, copy=True) for rows in taken)
     for piece in pieces:
         count = piece.stop - piece.start
         torch.index_select(left, 0, rows[piece], out=taken[0][:count])

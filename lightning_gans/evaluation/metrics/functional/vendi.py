@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.objectives.kernels import Kernel, LinearKernel
 from lightning_gans.evaluation.metrics.functional.checks import checked_features
+from lightning_gans.objectives.kernels import Kernel, LinearKernel
 
 COSINE = LinearKernel()  # a linear kernel made to have k(x, x) = 1 is the cosine
 

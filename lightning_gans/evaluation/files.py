@@ -1,0 +1,156 @@
+"""Images in folders and arrays."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+from torchvision.transforms.functional import pil_to_tensor
+
+from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.image_source import ImageSource
+
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+
+
+class ArraySource(ImageSource):
+    """uint8 images in a ``.npy`` file, or the first array of an ``.npz`` file: (N, H, W, C), (N, C, H, W) or (N, H, W).
+
+    Args:
+        path: The file.
+
+    Raises:
+        ConfigError: It is missing, unreadable, or holds no uint8 images.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        try:
+            loaded = np.load(self.path, mmap_mode="r", allow_pickle=False)
+            array = loaded[loaded.files[0]] if hasattr(loaded, "files") else loaded
+        except (OSError, ValueError, IndexError, EOFError, BadZipFile) as error:
+            raise ConfigError("array", str(path), f"cannot be read as .npy or .npz ({error})") from error
+        if hasattr(loaded, "files") and len(loaded.files) > 1:
+            raise ConfigError("array", str(path), f"holds {len(loaded.files)} arrays; save the images alone")
+        if array.dtype != np.uint8 or array.ndim not in (3, 4) or len(array) == 0:
+            given = f"{array.dtype} {array.shape}"
+            raise ConfigError("array", str(path), f"holds {given}; uint8 images (N, H, W, C) are needed")
+        if array.ndim == 4 and (array.shape[1] in (1, 3)) == (array.shape[3] in (1, 3)):
+            hint = "has no axis, or more than one, that could be the channels (1 or 3); save it as (N, H, W, C)"
+            raise ConfigError("array", f"{path} {array.shape}", hint)
+        self.array = array
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def images(self, first: int, last: int) -> Tensor:
+        """Images ``first`` to ``last``."""
+        part = torch.from_numpy(np.array(self.array[first:last]))
+        if part.ndim == 3:
+            return part[:, None]
+        return (
+            part if part.shape[1] in (1, 3) and part.shape[3] not in (1, 3) else part.permute(0, 3, 1, 2).contiguous()
+        )
+
+    def provenance(self) -> dict[str, Any]:
+        """Count and a hash of the array."""
+        digest = hashlib.sha256(repr(self.array.shape).encode())
+        for first in range(0, len(self), 1024):
+            digest.update(np.ascontiguousarray(self.array[first : first + 1024]).tobytes())
+        return {"kind": "array", "count": len(self), "sha256": digest.hexdigest()}
+
+
+class FolderSource(ImageSource):
+    """All images below a folder, in the order of their paths; all of one size, RGB unless all are gray.
+
+    Hidden files and folders are left out, links followed. Transparency is dropped. 16-bit and floating-point images
+    are refused: whoever made them knows how their levels map to 0..255.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        ConfigError: It is missing or holds no images.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.files: Sequence[Path] = image_files(self.path, "folder")
+        with self._opened(self.files[0]) as first:
+            self.size = first.size
+        self.mode = "L" if all(self._is_gray(file) for file in self.files) else "RGB"
+        self._digest: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def images(self, first: int, last: int) -> Tensor:
+        """Images ``first`` to ``last``."""
+        return torch.stack([self._read(file) for file in self.files[first:last]])
+
+    def provenance(self) -> dict[str, Any]:
+        """Count and a hash of all files: their names inside the folder and their contents (read once)."""
+        if self._digest is None:
+            digest = hashlib.sha256()
+            for file in self.files:
+                digest.update(f"{file.relative_to(self.path)}\0".encode())
+                digest.update(hashlib.sha256(file.read_bytes()).digest())
+            self._digest = digest.hexdigest()
+        return {"kind": "folder", "count": len(self), "sha256": self._digest}
+
+    def _is_gray(self, file: Path) -> bool:
+        with self._opened(file) as image:
+            if image.mode[0] in "IF":
+                hint = f"has levels of mode {image.mode}; convert it to 8 bits"
+                raise ConfigError("image", str(file), hint)
+            return image.mode in ("1", "L", "LA")
+
+    def _read(self, file: Path) -> Tensor:
+        with self._opened(file) as image:
+            if image.size != self.size:
+                hint = f"is {image.size[0]}x{image.size[1]}, the first image {self.size[0]}x{self.size[1]}; resize them"
+                raise ConfigError("image", str(file), hint)
+            try:
+                pixels: Tensor = pil_to_tensor(image.convert(self.mode))
+            except (OSError, ValueError) as error:
+                raise ConfigError("image", str(file), f"is damaged ({error}); remove it") from error
+            return pixels
+
+    def _opened(self, file: Path) -> Image.Image:
+        try:
+            return Image.open(file)
+        except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+            raise ConfigError("image", str(file), f"cannot be read ({error}); remove it") from error
+
+
+def image_files(root: Path, setting: str) -> list[Path]:
+    """All files below a folder that are named as images, in the order of their paths; hidden ones are left out.
+
+    Args:
+        root: The folder; links are followed.
+        setting: What to call it in errors.
+
+    Raises:
+        ConfigError: It is missing, cannot be read, or holds no images.
+    """
+    if not root.is_dir():
+        raise ConfigError(setting, str(root), "no such folder")
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise ConfigError(setting, str(root), "may not be read; change its permissions")
+    found = []
+    for folder, inner, names in os.walk(root, followlinks=True):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        found += [
+            Path(folder, name)
+            for name in names
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+        ]
+    if not found:
+        raise ConfigError(setting, str(root), f"holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    return sorted(found)

@@ -1,12 +1,14 @@
-"""Networks; every discriminator returns logits, and offers the layer below them as ``features``."""
+"""Networks: generators, encoders, translators, and discriminators, every one of which returns logits."""
 
 from lightning_gans.networks.coupled import CoupledDiscriminator, CoupledGenerator
 from lightning_gans.networks.dcgan import DCGANDiscriminator, DCGANEncoder, DCGANGenerator
 from lightning_gans.networks.minibatch import MinibatchDiscrimination, MinibatchStdDev
 from lightning_gans.networks.mlp import MaxoutDiscriminator, MLPDiscriminator, MLPEncoder, MLPGenerator
-from lightning_gans.networks.projection import ProjectionDiscriminator
+from lightning_gans.networks.patchgan import PatchDiscriminator
+from lightning_gans.networks.projection import ProjectionDiscriminator, ShowsFeatures
 from lightning_gans.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from lightning_gans.networks.spectral import SpectralNorm, spectrally_normalized
+from lightning_gans.networks.unet import UNet
 
 __all__ = [
     "CoupledDiscriminator",
@@ -20,9 +22,12 @@ __all__ = [
     "MaxoutDiscriminator",
     "MinibatchDiscrimination",
     "MinibatchStdDev",
+    "PatchDiscriminator",
     "ProjectionDiscriminator",
     "ResNetDiscriminator",
     "ResNetGenerator",
+    "ShowsFeatures",
     "SpectralNorm",
+    "UNet",
     "spectrally_normalized",
 ]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gans.networks.dcgan import DCGANDiscriminator, DCGANGenerator
-from lightning_gans.networks.shapes import positive
+from lightning_gans.networks.shapes import check_positive, split_inputs
 
 
 class CoupledGenerator(nn.Module):
@@ -19,32 +19,36 @@ class CoupledGenerator(nn.Module):
     Args:
         latent_dim: Z.
         image_shape: (C, H, W), square, 8 <= H <= 128.
-        width: Channels of the last hidden map; each smaller map has twice as many.
-        classes: Number of domains K.
+        base_channels: Channels of the last hidden map; each smaller map has twice as many.
+        num_classes: Number of domains K; a sample's label is its domain.
 
     Raises:
         ConfigError: An impossible shape or size.
 
     Example:
-        >>> generator = CoupledGenerator(16, (1, 8, 8), width=4)
+        >>> generator = CoupledGenerator(16, (1, 8, 8), base_channels=4)
         >>> generator(torch.zeros(3, 16), torch.tensor([0, 1, 1])).shape
         torch.Size([3, 1, 8, 8])
     """
 
     def __init__(
-        self, latent_dim: int = 100, image_shape: Sequence[int] | None = None, width: int = 64, classes: int = 2
+        self,
+        latent_dim: int = 100,
+        image_shape: Sequence[int] | None = None,
+        base_channels: int = 64,
+        num_classes: int = 2,
     ) -> None:
         super().__init__()
-        positive(classes=classes)
-        networks = [DCGANGenerator(latent_dim, image_shape, width) for _ in range(classes)]
-        self.latent_dim = latent_dim
+        check_positive(num_classes=num_classes)
+        networks = [DCGANGenerator(latent_dim, image_shape, base_channels) for _ in range(num_classes)]
+        self.latent_dim, self.num_classes = latent_dim, num_classes
         self.project, self.shared = networks[0].project, networks[0].up[:-2]
         self.own = nn.ModuleList(network.up[-2:] for network in networks)
 
-    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, z: Tensor, *rest: Tensor) -> Tensor:
         """Images (N, C, H, W) in [-1, 1] from latents (N, Z) and domains (N,)."""
         hidden = self.shared(self.project(z[:, :, None, None]))
-        return _chosen([layer(hidden) for layer in self.own], labels)
+        return _chosen([layer(hidden) for layer in self.own], rest)
 
 
 class CoupledDiscriminator(nn.Module):
@@ -52,16 +56,16 @@ class CoupledDiscriminator(nn.Module):
 
     Args:
         image_shape: (C, H, W), square, 8 <= H <= 128.
-        width: Channels of the largest hidden map; each smaller map has twice as many.
+        base_channels: Channels of the largest hidden map; each smaller map has twice as many.
         batch_norm: Whether hidden maps are batch normalized.
         spectral_norm: Whether every layer is spectrally normalized, in place of batch norm.
-        classes: Number of domains K.
+        num_classes: Number of domains K; a sample's label is its domain.
 
     Raises:
         ConfigError: An impossible shape or size.
 
     Example:
-        >>> discriminator = CoupledDiscriminator((1, 8, 8), width=4)
+        >>> discriminator = CoupledDiscriminator((1, 8, 8), base_channels=4)
         >>> discriminator(torch.zeros(3, 1, 8, 8), torch.tensor([0, 1, 1])).shape
         torch.Size([3, 1])
     """
@@ -69,23 +73,28 @@ class CoupledDiscriminator(nn.Module):
     def __init__(
         self,
         image_shape: Sequence[int] | None = None,
-        width: int = 64,
+        base_channels: int = 64,
         batch_norm: bool = True,
         spectral_norm: bool = False,
-        classes: int = 2,
+        num_classes: int = 2,
     ) -> None:
         super().__init__()
-        positive(classes=classes)
-        networks = [DCGANDiscriminator(image_shape, width, batch_norm, spectral_norm) for _ in range(classes)]
+        check_positive(num_classes=num_classes)
+        networks = [
+            DCGANDiscriminator(image_shape, base_channels, batch_norm, spectral_norm) for _ in range(num_classes)
+        ]
+        self.num_classes = num_classes
         self.own = nn.ModuleList(network.down[:2] for network in networks)
         self.shared, self.out = networks[0].down[2:], networks[0].out
 
-    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, images: Tensor, *rest: Tensor) -> Tensor:
         """Logits (N, 1) from images (N, C, H, W) and domains (N,)."""
-        logits: Tensor = self.out(self.shared(_chosen([layer(images) for layer in self.own], labels))).flatten(1)
+        logits: Tensor = self.out(self.shared(_chosen([layer(images) for layer in self.own], rest))).flatten(1)
         return logits
 
 
-def _chosen(parts: Sequence[Tensor], labels: Tensor) -> Tensor:
+def _chosen(parts: Sequence[Tensor], rest: Sequence[Tensor]) -> Tensor:
     """Of K tensors (N, ...) the row of each sample that its label (N,) says: (N, ...)."""
+    _, labels = split_inputs(rest, num_classes=len(parts))
+    assert labels is not None
     return torch.stack(list(parts), 1)[torch.arange(len(labels), device=labels.device), labels]

@@ -10,12 +10,20 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.networks.minibatch import Statistics
-from lightning_gans.networks.shapes import halvings, image_size, positive, with_labels
+from lightning_gans.networks.layers import initialize_normal
+from lightning_gans.networks.minibatch import MinibatchLayerFactory
+from lightning_gans.networks.shapes import (
+    check_image_size,
+    check_not_negative,
+    check_positive,
+    concat_label_maps,
+    concat_labels,
+    downsampled_sides,
+    split_inputs,
+)
 from lightning_gans.networks.spectral import spectrally_normalized
 
 
@@ -25,39 +33,44 @@ class DCGANGenerator(nn.Module):
     Args:
         latent_dim: Z.
         image_shape: (C, H, W), square, 8 <= H <= 128.
-        width: Channels of the last hidden map; each smaller map has twice as many.
-        classes: Number of classes; labels join the latents as one-hot vectors. 0 for a network without labels.
+        base_channels: Channels of the last hidden map; each smaller map has twice as many.
+        num_classes: K; labels join the latents as one-hot vectors. 0 or None for a network without labels.
 
     Raises:
         ConfigError: An impossible shape or size.
 
     Example:
         >>> import torch
-        >>> DCGANGenerator(16, (1, 28, 28), width=8)(torch.zeros(2, 16)).shape
+        >>> DCGANGenerator(16, (1, 28, 28), base_channels=8)(torch.zeros(2, 16)).shape
         torch.Size([2, 1, 28, 28])
     """
 
     def __init__(
-        self, latent_dim: int = 100, image_shape: Sequence[int] | None = None, width: int = 64, classes: int = 0
+        self,
+        latent_dim: int = 100,
+        image_shape: Sequence[int] | None = None,
+        base_channels: int = 64,
+        num_classes: int | None = 0,
     ) -> None:
         super().__init__()
-        positive(latent_dim=latent_dim, width=width)
-        channels, side = image_size(image_shape)
-        sides = halvings(side)[::-1]  # smallest first
-        widths = [width * 2**i for i in reversed(range(len(sides) - 1))]
-        self.latent_dim, self.classes = latent_dim, classes
-        self.project = nn.ConvTranspose2d(
-            latent_dim + classes, widths[0], sides[0], bias=False
-        )  # 1 x 1 -> smallest map
+        check_positive(latent_dim=latent_dim, base_channels=base_channels)
+        check_not_negative(num_classes=num_classes)
+        channels, side = check_image_size(image_shape)
+        sides = downsampled_sides(side)[::-1]  # smallest first
+        widths = [base_channels * 2**i for i in reversed(range(len(sides) - 1))]
+        self.latent_dim, self.num_classes = latent_dim, num_classes or 0
+        given = latent_dim + self.num_classes
+        self.project = nn.ConvTranspose2d(given, widths[0], sides[0], bias=False)  # 1 x 1 -> smallest map
         layers: list[nn.Module] = [nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)]
         for before, after, small, large in zip(widths, widths[1:], sides, sides[1:], strict=False):
             layers += [_up(before, after, small, large, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
         self.up = nn.Sequential(*layers, _up(widths[-1], channels, sides[-2], sides[-1], bias=True), nn.Tanh())
-        self.apply(_initialize)
+        self.apply(initialize_normal)
 
-    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, *rest: Tensor) -> Tensor:
         """Images (N, C, H, W) in [-1, 1] from latents (N, Z), and labels (N,) where there are classes."""
-        images: Tensor = self.up(self.project(with_labels(z, labels, self.classes)[:, :, None, None]))
+        _, labels = split_inputs(rest, num_classes=self.num_classes)
+        images: Tensor = self.up(self.project(concat_labels(z, labels, self.num_classes)[:, :, None, None]))
         return images
 
 
@@ -66,43 +79,46 @@ class DCGANDiscriminator(nn.Module):
 
     Args:
         image_shape: (C, H, W), square, 8 <= H <= 128.
-        width: Channels of the largest hidden map; each smaller map has twice as many.
+        base_channels: Channels of the largest hidden map; each smaller map has twice as many.
         batch_norm: Whether hidden maps are batch normalized, as in the paper; not with gradient penalties, which are
             defined sample by sample.
         spectral_norm: Whether every layer is spectrally normalized (Miyato et al. 2018, arXiv:1802.05957); in place of
             batch norm, whose scale would undo it.
-        outputs: Number of logits K; models that judge more than real or fake ask for more.
-        classes: Number of classes, where (images, labels) are judged: labels join as constant maps, one of them 1.
-            0 for none.
-        statistics: Builds a layer before the last one that compares the samples of a batch; None for none.
+        out_features: Number of outputs; models that ask for more than real or fake want more.
+        num_classes: K, where labels are shown too: they join as constant maps, one of them 1. 0 or None for none.
+        minibatch_layer: Builds a layer before the last one that compares the samples of a batch; None for none.
+        labels_per_sample: m, where a sample is a pack of m with a label each: labels are (N, m) then.
 
     Raises:
         ConfigError: An impossible shape or size.
 
     Example:
         >>> import torch
-        >>> DCGANDiscriminator((3, 32, 32), width=8)(torch.zeros(2, 3, 32, 32)).shape
+        >>> DCGANDiscriminator((3, 32, 32), base_channels=8)(torch.zeros(2, 3, 32, 32)).shape
         torch.Size([2, 1])
     """
 
     def __init__(
         self,
         image_shape: Sequence[int] | None = None,
-        width: int = 64,
+        base_channels: int = 64,
         batch_norm: bool = True,
         spectral_norm: bool = False,
-        outputs: int = 1,
-        classes: int = 0,
-        statistics: Statistics | None = None,
+        out_features: int = 1,
+        num_classes: int | None = 0,
+        minibatch_layer: MinibatchLayerFactory | None = None,
+        labels_per_sample: int = 1,
     ) -> None:
         super().__init__()
-        positive(width=width, outputs=outputs)
+        check_positive(base_channels=base_channels, out_features=out_features, labels_per_sample=labels_per_sample)
+        check_not_negative(num_classes=num_classes)
         if batch_norm and spectral_norm:
             raise ConfigError("spectral_norm", True, "needs batch_norm: false, whose scale would undo it")
-        channels, side = image_size(image_shape)
-        sides = halvings(side)
-        self.classes = classes
-        widths = [channels + classes, *(width * 2**i for i in range(len(sides) - 1))]
+        channels, side = check_image_size(image_shape)
+        sides = downsampled_sides(side)
+        self.num_classes, self.labels_per_sample = num_classes or 0, labels_per_sample
+        shown = channels + self.num_classes * labels_per_sample
+        widths = [shown, *(base_channels * 2**i for i in range(len(sides) - 1))]
         layers: list[nn.Module] = []
         for depth, (before, after) in enumerate(pairwise(widths)):
             normalized = batch_norm and depth > 0  # not at the input
@@ -110,31 +126,41 @@ class DCGANDiscriminator(nn.Module):
             layers += [nn.BatchNorm2d(after)] if normalized else []
             layers.append(nn.LeakyReLU(0.2, inplace=True))
         self.smallest: tuple[int, ...] = (widths[-1], sides[-1], sides[-1])
-        if statistics is not None:
-            layers.append(layer := statistics(self.smallest))
+        if minibatch_layer is not None:
+            layers.append(layer := minibatch_layer(self.smallest))
             self.smallest = layer.shape
         self.down = nn.Sequential(*layers)
         self.feature_dim = math.prod(self.smallest)
-        self.out = nn.Conv2d(self.smallest[0], outputs, sides[-1])  # smallest map -> 1 x 1
-        self.apply(_initialize)
+        self.out = nn.Conv2d(self.smallest[0], out_features, sides[-1])  # smallest map -> 1 x 1
+        self.apply(initialize_normal)
         if spectral_norm:
             spectrally_normalized(self)
 
-    def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """The last hidden map, flattened: (N, D)."""
-        maps = with_labels(images.new_empty(len(images), 0), labels, self.classes)[:, :, None, None]
-        judged = torch.cat([images, maps.expand(-1, -1, *images.shape[2:])], dim=1) if self.classes else images
-        hidden: Tensor = self.down(judged).flatten(1)
+    def features(self, images: Tensor, *rest: Tensor) -> Tensor:
+        """The last hidden map, flattened: (N, D); arguments as of ``forward``."""
+        _, labels = split_inputs(rest, num_classes=self.num_classes, labels_per_sample=self.labels_per_sample)
+        hidden: Tensor = self.down(concat_label_maps(images, labels, self.num_classes)).flatten(1)
         return hidden
 
     def head(self, features: Tensor) -> Tensor:
-        """Logits (N, K) from the last hidden map, flattened."""
+        """Outputs (N, out_features) from the last hidden map, flattened."""
         logits: Tensor = self.out(features.unflatten(1, self.smallest)).flatten(1)
         return logits
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Logits (N, K) from images (N, C, H, W), and labels (N,) where there are classes."""
-        return self.head(self.features(images, labels))
+    def forward(self, images: Tensor, *rest: Tensor) -> Tensor:
+        """Outputs of images, logits unless a model reads more from them.
+
+        Args:
+            images: (N, C, H, W).
+            rest: Labels (N,) or (N, m) where there are classes.
+
+        Returns:
+            (N, out_features).
+
+        Raises:
+            ConfigError: Too many inputs, too few, or of another size than the network was told.
+        """
+        return self.head(self.features(images, *rest))
 
 
 class DCGANEncoder(DCGANDiscriminator):
@@ -145,10 +171,10 @@ class DCGANEncoder(DCGANDiscriminator):
 
     Args:
         image_shape: (C, H, W), square, 8 <= H <= 128.
-        width: Channels of the largest hidden map; each smaller map has twice as many.
+        base_channels: Channels of the largest hidden map; each smaller map has twice as many.
         batch_norm: Whether hidden maps are batch normalized.
         spectral_norm: Whether every layer is spectrally normalized.
-        outputs: Z, or 2 Z for mean and logarithm of the variance; the command line takes it from the model.
+        out_features: Z, or 2 Z for mean and logarithm of the variance; the command line takes it from the model.
     """
 
 
@@ -156,11 +182,3 @@ def _up(before: int, after: int, small: int, large: int, *, bias: bool) -> nn.Mo
     """A transposed convolution from side ``small`` to side ``large``, the double or one more."""
     extra = large - 2 * small
     return nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, output_padding=extra, bias=bias)
-
-
-def _initialize(module: nn.Module) -> None:
-    """Weights from N(0, 0.02), batch norm's scale from N(1, 0.02): section 4 of the paper."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.normal_(module.weight, 0.0, 0.02)
-    elif isinstance(module, nn.BatchNorm2d):
-        nn.init.normal_(module.weight, 1.0, 0.02)

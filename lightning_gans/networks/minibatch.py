@@ -1,8 +1,8 @@
 """Layers that let a discriminator see how much the samples of a batch are alike.
 
-A discriminator that judges each sample by itself cannot see that all of them are the same one. These layers append to
+A discriminator that sees each sample by itself cannot see that all of them are the same one. These layers append to
 the features of a sample what they have in common with those of the others; so no sample has a gradient of its own any
-more (gradient penalties refuse them), and each process, and each chunk of ``accumulate``, compares its own samples.
+more (gradient penalties refuse them), and each process, and each micro-batch, compares its own samples.
 """
 
 import math
@@ -13,28 +13,28 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.networks.shapes import positive
+from lightning_gans.networks.shapes import check_positive
 
 
 class MinibatchLayer(nn.Module):
-    """A layer from features (N, C, ...) to (N, C + added, ...), the first C of them as they were.
+    """A layer from features (N, C, ...) to (N, C + extra_features, ...), the first C of them as they were.
 
     Args:
         shape: Of the features of one sample: (C,), or (C, H, W) for maps.
     """
 
-    batch_wise: ClassVar[bool] = True
+    uses_batch: ClassVar[bool] = True
     """What comes out for a sample depends on the other samples of its batch."""
-    added: int
+    extra_features: int
     """Number of channels that it appends."""
 
     def __init__(self, shape: Sequence[int]) -> None:
         super().__init__()
-        self.shape = (shape[0] + self.added, *shape[1:])
+        self.shape = (shape[0] + self.extra_features, *shape[1:])
 
 
-Statistics = Callable[[Sequence[int]], MinibatchLayer]
-"""Builds a layer for features of a shape: a class with its settings, as a recipe names it."""
+MinibatchLayerFactory = Callable[[Sequence[int]], MinibatchLayer]
+"""Builds a layer for features of a shape: a class with its settings, as a config names it."""
 
 
 class MinibatchDiscrimination(MinibatchLayer):
@@ -47,24 +47,24 @@ class MinibatchDiscrimination(MinibatchLayer):
 
     Args:
         shape: Of the features of one sample: (A,), or (channels, H, W) with A entries in all.
-        kernels: B.
-        size: C.
+        num_kernels: B.
+        kernel_dim: C.
 
     Raises:
         ConfigError: A size is not positive.
 
     Example:
-        >>> layer = MinibatchDiscrimination((3,), kernels=2, size=4)
+        >>> layer = MinibatchDiscrimination((3,), num_kernels=2, kernel_dim=4)
         >>> layer(torch.ones(5, 3))[0]  # all alike: each of the two kernels counts 5
         tensor([1., 1., 1., 5., 5.], grad_fn=<SelectBackward0>)
     """
 
-    def __init__(self, shape: Sequence[int], kernels: int = 50, size: int = 5) -> None:
-        positive(kernels=kernels, size=size)
-        self.added = kernels
+    def __init__(self, shape: Sequence[int], num_kernels: int = 50, kernel_dim: int = 5) -> None:
+        check_positive(num_kernels=num_kernels, kernel_dim=kernel_dim)
+        self.extra_features = num_kernels
         super().__init__(shape)
         features = math.prod(shape)
-        self.kernels = nn.Parameter(torch.randn(features, kernels, size) / math.sqrt(features))
+        self.kernels = nn.Parameter(torch.randn(features, num_kernels, kernel_dim) / math.sqrt(features))
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (N, C, ...) with those of the batch, (N, C + B, ...)."""
@@ -93,7 +93,7 @@ class MinibatchStdDev(MinibatchLayer):
                 [3., 1.]])
     """
 
-    added = 1
+    extra_features = 1
 
     def __init__(self, shape: Sequence[int], group: int | None = None) -> None:
         if group is not None and group < 2:

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.networks.minibatch import Statistics
-from lightning_gans.networks.shapes import positive, with_labels
+from lightning_gans.networks.minibatch import MinibatchLayerFactory
+from lightning_gans.networks.shapes import check_not_negative, check_positive, concat_labels, split_inputs
 
 Activation = Callable[[], nn.Module]
-"""Builds an activation: a class, as a recipe names it (``torch.nn.Tanh``)."""
+"""Builds an activation: a class, as a config names it (``torch.nn.Tanh``)."""
 
 
 class MLPGenerator(nn.Module):
@@ -22,10 +22,10 @@ class MLPGenerator(nn.Module):
     Args:
         latent_dim: Z.
         image_shape: Shape of one sample: (C, H, W), or (d,) for points.
-        hidden: Sizes of the hidden layers.
-        bounded: Whether the output passes through tanh, as images in [-1, 1] want.
+        hidden_dims: Sizes of the hidden layers.
+        tanh_output: Whether the output passes through tanh, as images in [-1, 1] want.
         batch_norm: Whether hidden layers are batch normalized.
-        classes: Number of classes; labels join the latents as one-hot vectors. 0 for a network without labels.
+        num_classes: K; labels join the latents as one-hot vectors. 0 or None for a network without labels.
         activation: Of hidden layers; ReLU when None.
 
     Raises:
@@ -33,7 +33,7 @@ class MLPGenerator(nn.Module):
 
     Example:
         >>> import torch
-        >>> MLPGenerator(4, (2,), bounded=False)(torch.zeros(3, 4)).shape
+        >>> MLPGenerator(4, (2,), tanh_output=False)(torch.zeros(3, 4)).shape
         torch.Size([3, 2])
     """
 
@@ -41,40 +41,43 @@ class MLPGenerator(nn.Module):
         self,
         latent_dim: int = 100,
         image_shape: Sequence[int] | None = None,
-        hidden: Sequence[int] = (128, 128),
-        bounded: bool = True,
+        hidden_dims: Sequence[int] = (128, 128),
+        tanh_output: bool = True,
         batch_norm: bool = False,
-        classes: int = 0,
+        num_classes: int | None = 0,
         activation: Activation | None = None,
     ) -> None:
         super().__init__()
-        positive(latent_dim=latent_dim)
-        self.latent_dim, self.image_shape, self.classes = latent_dim, _checked(image_shape), classes
+        check_positive(latent_dim=latent_dim)
+        check_not_negative(num_classes=num_classes)
+        self.latent_dim, self.image_shape, self.num_classes = latent_dim, _checked(image_shape), num_classes or 0
 
         def block(before: int, after: int) -> list[nn.Module]:
             norm = [nn.BatchNorm1d(after)] if batch_norm else []
             return [nn.Linear(before, after), *norm, (activation or nn.ReLU)()]
 
-        layers = _layers([latent_dim + classes, *hidden, math.prod(self.image_shape)], block)
-        self.layers = nn.Sequential(*layers, *([nn.Tanh()] if bounded else []))
+        layers = _layers([latent_dim + self.num_classes, *hidden_dims, math.prod(self.image_shape)], block)
+        self.layers = nn.Sequential(*layers, *([nn.Tanh()] if tanh_output else []))
 
-    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+    def forward(self, z: Tensor, *rest: Tensor) -> Tensor:
         """Samples (N, *image_shape) from latents (N, Z), and labels (N,) where there are classes."""
-        samples: Tensor = self.layers(with_labels(z, labels, self.classes)).unflatten(1, self.image_shape)
+        _, labels = split_inputs(rest, num_classes=self.num_classes)
+        samples: Tensor = self.layers(concat_labels(z, labels, self.num_classes)).unflatten(1, self.image_shape)
         return samples
 
 
 class MLPDiscriminator(nn.Module):
-    """From samples, and what else is judged with them, to logits through hidden layers.
+    """From samples, and latents and labels where it is told of them, to logits through hidden layers.
 
     Args:
-        image_shape: Shape of one sample: (C, H, W), or (d,) for points.
-        hidden: Sizes of the hidden layers.
-        outputs: Number of logits K; models that judge more than real or fake ask for more.
-        classes: Number of classes, where (samples, labels) are judged: labels join as one-hot vectors. 0 for none.
-        codes: Size of the latents, where (samples, latents) are judged. 0 for none.
-        statistics: Builds a layer before the last one that compares the samples of a batch; None for none.
+        image_shape: Shape of one sample: (C, H, W), or (d,) for points; (Z,) where latents alone are scored.
+        hidden_dims: Sizes of the hidden layers.
+        out_features: Number of outputs; models that ask for more than real or fake want more.
+        num_classes: K, where labels are shown too: they join as one-hot vectors. 0 or None for none.
+        latent_dim: Z, where latents are shown too. 0 for none.
+        minibatch_layer: Builds a layer before the last one that compares the samples of a batch; None for none.
         activation: Of hidden layers; leaky ReLU of slope 0.2 when None.
+        labels_per_sample: m, where a sample is a pack of m with a label each: labels are (N, m) then.
 
     Raises:
         ConfigError: A size is missing or not positive.
@@ -83,57 +86,69 @@ class MLPDiscriminator(nn.Module):
         >>> import torch
         >>> MLPDiscriminator((1, 8, 8))(torch.zeros(3, 1, 8, 8)).shape
         torch.Size([3, 1])
-        >>> MLPDiscriminator((2,), codes=5)(torch.zeros(3, 2), torch.zeros(3, 5)).shape
+        >>> MLPDiscriminator((2,), latent_dim=5)(torch.zeros(3, 2), torch.zeros(3, 5)).shape
         torch.Size([3, 1])
     """
 
     def __init__(
         self,
         image_shape: Sequence[int] | None = None,
-        hidden: Sequence[int] = (128, 128),
-        outputs: int = 1,
-        classes: int = 0,
-        codes: int = 0,
-        statistics: Statistics | None = None,
+        hidden_dims: Sequence[int] = (128, 128),
+        out_features: int = 1,
+        num_classes: int | None = 0,
+        latent_dim: int = 0,
+        minibatch_layer: MinibatchLayerFactory | None = None,
         activation: Activation | None = None,
+        labels_per_sample: int = 1,
     ) -> None:
         super().__init__()
-        positive(outputs=outputs)
+        check_positive(out_features=out_features, labels_per_sample=labels_per_sample)
+        check_not_negative(num_classes=num_classes, latent_dim=latent_dim)
         self.activation = activation
-        self.classes, self.codes = classes, codes
-        sizes = [math.prod(_checked(image_shape)) + codes + classes, *hidden, outputs]
+        self.latent_dim, self.num_classes, self.labels_per_sample = latent_dim, num_classes or 0, labels_per_sample
+        shown = math.prod(_checked(image_shape)) + latent_dim + self.num_classes * labels_per_sample
+        sizes = [shown, *hidden_dims, out_features]
         *layers, out = _layers(sizes, self.block)
-        if statistics is not None:
-            layers.append(layer := statistics(sizes[-2:-1]))
-            out = nn.Linear(layer.shape[0], outputs)
+        if minibatch_layer is not None:
+            layers.append(layer := minibatch_layer(sizes[-2:-1]))
+            out = nn.Linear(layer.shape[0], out_features)
         self.hidden, self.out = nn.Sequential(*layers), out
-        self.feature_dim = sizes[-2] if statistics is None else layer.shape[0]
+        self.feature_dim = sizes[-2] if minibatch_layer is None else layer.shape[0]
 
     def block(self, before: int, after: int) -> list[nn.Module]:
         """A hidden layer."""
         return [nn.Linear(before, after), nn.LeakyReLU(0.2) if self.activation is None else self.activation()]
 
     def features(self, samples: Tensor, *rest: Tensor) -> Tensor:
-        """The last hidden layer, (N, D).
-
-        Raises:
-            ConfigError: What is judged are other latents than the network was told of.
-        """
-        labeled = bool(rest) and not rest[-1].is_floating_point()
-        codes, labels = (rest[:-1], rest[-1]) if labeled else (rest, None)
-        if (size := sum(part[0].numel() for part in codes)) != self.codes:
-            raise ConfigError("codes", self.codes, f"the discriminator is shown latents of size {size}; tell it so")
-        judged = torch.cat([part.flatten(1) for part in (samples, *codes)], dim=1)
-        hidden: Tensor = self.hidden(with_labels(judged, labels, self.classes))
+        """The last hidden layer, (N, D); arguments as of ``forward``."""
+        latents, labels = split_inputs(
+            rest,
+            num_classes=self.num_classes,
+            labels_per_sample=self.labels_per_sample,
+            latent_dim=self.latent_dim,
+        )
+        vectors = [part.flatten(1) for part in (samples, latents) if part is not None]
+        hidden: Tensor = self.hidden(concat_labels(torch.cat(vectors, dim=1), labels, self.num_classes))
         return hidden
 
     def head(self, features: Tensor) -> Tensor:
-        """Logits (N, K) from the last hidden layer."""
+        """Outputs (N, out_features) from the last hidden layer."""
         logits: Tensor = self.out(features)
         return logits
 
     def forward(self, samples: Tensor, *rest: Tensor) -> Tensor:
-        """Logits (N, K) from samples (N, ...), and latents (N, Z) and labels (N,) where they are judged too."""
+        """Outputs of samples, logits unless a model reads more from them.
+
+        Args:
+            samples: (N, *image_shape).
+            rest: Latents (N, Z) where ``latent_dim`` is positive, then labels (N,) or (N, m) where ``num_classes`` is.
+
+        Returns:
+            (N, out_features).
+
+        Raises:
+            ConfigError: Too many inputs, too few, or of another size than the network was told.
+        """
         return self.head(self.features(samples, *rest))
 
 
@@ -142,10 +157,22 @@ class MLPEncoder(MLPDiscriminator):
 
     Args:
         image_shape: Shape of one sample: (C, H, W), or (d,) for points.
-        hidden: Sizes of the hidden layers.
-        outputs: Z, or 2 Z for mean and logarithm of the variance; the command line takes it from the model.
+        hidden_dims: Sizes of the hidden layers.
+        out_features: Z, or 2 Z for mean and logarithm of the variance; the command line takes it from the model.
+        num_classes: K, where labels are given too. 0 or None for none.
         activation: Of hidden layers; leaky ReLU of slope 0.2 when None.
     """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] | None = None,
+        hidden_dims: Sequence[int] = (128, 128),
+        out_features: int = 1,
+        num_classes: int | None = 0,
+        activation: Activation | None = None,
+    ) -> None:
+        # No latent_dim: it would be a second latent that is shown, while everyone means the one that comes out.
+        super().__init__(image_shape, hidden_dims, out_features, num_classes, activation=activation)
 
 
 class Maxout(nn.Module):
@@ -164,7 +191,7 @@ class Maxout(nn.Module):
 
     def __init__(self, before: int, after: int, pieces: int = 5) -> None:
         super().__init__()
-        positive(pieces=pieces)
+        check_positive(pieces=pieces)
         self.after, self.pieces = after, pieces
         # Pieces come first, so that the largest is taken over whole rows: 20 times as fast as over neighbors (CPU).
         self.linear = nn.Linear(before, pieces * after)
@@ -178,12 +205,12 @@ class Maxout(nn.Module):
 class MaxoutDiscriminator(MLPDiscriminator):
     """From samples to logits through hidden layers of maxout: the discriminator of PacGAN's points in the plane.
 
-    Lin et al. 2018, arXiv:1712.04086, section 4.1; with it goes ``MLPGenerator(hidden=[400, 400, 400, 400],
+    Lin et al. 2018, arXiv:1712.04086, section 4.1; with it goes ``MLPGenerator(hidden_dims=[400, 400, 400, 400],
     batch_norm=True)``.
 
     Args:
         image_shape: Shape of one sample: (C, H, W), or (d,) for points.
-        hidden: Sizes of the hidden layers.
+        hidden_dims: Sizes of the hidden layers.
         pieces: Number of linear functions of each hidden unit.
         kwargs: As of ``MLPDiscriminator``, but ``activation``: maxout is one.
 
@@ -199,12 +226,12 @@ class MaxoutDiscriminator(MLPDiscriminator):
     def __init__(
         self,
         image_shape: Sequence[int] | None = None,
-        hidden: Sequence[int] = (200, 200, 200),
+        hidden_dims: Sequence[int] = (200, 200, 200),
         pieces: int = 5,
         **kwargs: Any,
     ) -> None:
         self.pieces = pieces
-        super().__init__(image_shape, hidden, **kwargs)
+        super().__init__(image_shape, hidden_dims, **kwargs)
         if self.activation is not None:
             raise ConfigError("activation", self.activation, "maxout is one; leave it out")
 
@@ -222,6 +249,6 @@ def _checked(image_shape: Sequence[int] | None) -> tuple[int, ...]:
 def _layers(sizes: Sequence[int], block: Callable[[int, int], list[nn.Module]]) -> list[nn.Module]:
     """Hidden layers, and a linear one at the end."""
     for size in sizes:
-        positive(hidden=size)
+        check_positive(hidden_dims=size)
     layers = [part for before, after in pairwise(sizes[:-1]) for part in block(before, after)]
     return [*layers, nn.Linear(sizes[-2], sizes[-1])]

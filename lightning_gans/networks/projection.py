@@ -1,11 +1,28 @@
 """The projection discriminator, around any discriminator that shows its features."""
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
 from lightning_gans.errors import ConfigError
+from lightning_gans.networks.shapes import check_positive, split_inputs
 from lightning_gans.networks.spectral import SpectralNorm
+
+
+@runtime_checkable
+class ShowsFeatures(Protocol):
+    """A discriminator that can be asked for the layer before its outputs; those of the package can."""
+
+    feature_dim: int
+    """Number of features D."""
+
+    def features(self, images: Tensor, *rest: Tensor) -> Tensor:
+        """Features (N, D) of samples, and of what else it is shown."""
+        ...
+
+    def head(self, features: Tensor) -> Tensor:
+        """Logits from features."""
+        ...
 
 
 class ProjectionDiscriminator(nn.Module):
@@ -24,21 +41,24 @@ class ProjectionDiscriminator(nn.Module):
     Example:
         >>> import torch
         >>> from lightning_gans.networks import MLPDiscriminator
-        >>> judge = ProjectionDiscriminator(MLPDiscriminator((2,)), 3)
-        >>> judge(torch.zeros(5, 2), torch.tensor([0, 1, 2, 0, 1])).shape
+        >>> discriminator = ProjectionDiscriminator(MLPDiscriminator((2,)), 3)
+        >>> discriminator(torch.zeros(5, 2), torch.tensor([0, 1, 2, 0, 1])).shape
         torch.Size([5, 1])
     """
 
     def __init__(self, body: Any, num_classes: int) -> None:
         super().__init__()
-        if missing := [name for name in ("features", "feature_dim", "head") if not hasattr(body, name)]:
-            hint = f"has no {missing[0]}; a projection needs features(x), their feature_dim, and head(features)"
+        if not isinstance(body, ShowsFeatures):
+            hint = "has no features; a projection needs features(x), their feature_dim, and head(features)"
             raise ConfigError("discriminator", type(body).__name__, hint)
-        self.body = body
+        check_positive(num_classes=num_classes)
+        self.body: Any = body
+        self.num_classes = num_classes
         self.embedding = SpectralNorm(nn.Embedding(num_classes, body.feature_dim))
 
-    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, images: Tensor, *rest: Tensor) -> Tensor:
         """Logits (N, 1) from images (N, C, H, W) and labels (N,)."""
+        _, labels = split_inputs(rest, num_classes=self.num_classes)
         features = self.body.features(images)  # (N, D)
         logits: Tensor = self.body.head(features) + (self.embedding(labels) * features).sum(1, keepdim=True)
         return logits

@@ -16,10 +16,14 @@ from lightning_gans.networks import (
     MLPDiscriminator,
     MLPGenerator,
 )
-from lightning_gans.tricks import R1
+from lightning_gans.regularizers import R1
 from tests.games import same, state, train
 
-LAYERS = [partial(MinibatchDiscrimination, kernels=3, size=2), MinibatchStdDev, partial(MinibatchStdDev, group=4)]
+LAYERS = [
+    partial(MinibatchDiscrimination, num_kernels=3, kernel_dim=2),
+    MinibatchStdDev,
+    partial(MinibatchStdDev, group=4),
+]
 
 
 def features(*shape):
@@ -28,7 +32,7 @@ def features(*shape):
 
 @pytest.mark.parametrize("shape", [(6,), (3, 2, 2)])
 def test_minibatch_discrimination_follows_the_paper(shape):
-    layer, f = MinibatchDiscrimination(shape, kernels=4, size=3), features(5, *shape)
+    layer, f = MinibatchDiscrimination(shape, num_kernels=4, kernel_dim=3), features(5, *shape)
     out = layer(f)
     flat = f.flatten(1)
     closeness = torch.zeros(5, 4)
@@ -81,31 +85,31 @@ def test_samples_that_are_nearly_alike_have_derivatives_in_half_precision_too(dt
 @pytest.mark.parametrize("build", LAYERS)
 @pytest.mark.parametrize("network", [MLPDiscriminator, DCGANDiscriminator, MaxoutDiscriminator])
 def test_they_stand_before_the_last_layer_of_a_discriminator(network, build):
-    judge, x = network((1, 8, 8), statistics=build), features(8, 1, 8, 8)
-    (layer,) = [part for part in judge.modules() if getattr(part, "batch_wise", False)]
-    assert judge(x).shape == (8, 1)
-    assert judge.features(x).shape == (8, judge.feature_dim)
-    torch.testing.assert_close(judge(x), judge.head(judge.features(x)))
-    assert judge.out.weight.shape[1] == layer.shape[0]
-    judge.eval()
+    discriminator, x = network((1, 8, 8), minibatch_layer=build), features(8, 1, 8, 8)
+    (layer,) = [part for part in discriminator.modules() if getattr(part, "uses_batch", False)]
+    assert discriminator(x).shape == (8, 1)
+    assert discriminator.features(x).shape == (8, discriminator.feature_dim)
+    torch.testing.assert_close(discriminator(x), discriminator.head(discriminator.features(x)))
+    assert discriminator.out.weight.shape[1] == layer.shape[0]
+    discriminator.eval()
     other = x.clone()
     other[1] += 1
-    assert not torch.equal(judge(x)[0], judge(other)[0]), "the first depends on the second"
+    assert not torch.equal(discriminator(x)[0], discriminator(other)[0]), "the first depends on the second"
 
 
 def test_gradient_penalties_refuse_them():
     generator = MLPGenerator(4, (2,))
     for build in LAYERS:
-        judge = MLPDiscriminator((2,), (8,), statistics=build)
-        for refused in (lambda j: WGANGP(generator, j), lambda j: GAN(generator, j, tricks=[R1()])):
+        discriminator = MLPDiscriminator((2,), (8,), minibatch_layer=build)
+        for refused in (lambda d: WGANGP(generator, d), lambda d: GAN(generator, d, regularizers=[R1()])):
             with pytest.raises(ConfigError, match=r"Minibatch\w+ at .hidden\.2.*by itself"):
-                refused(judge)
+                refused(discriminator)
 
 
-def test_a_game_with_them_trains_and_resumes(tmp_path):
+def test_a_model_with_them_trains_and_resumes(tmp_path):
     def game():
         torch.manual_seed(0)
-        return GAN(DCGANGenerator(4, (1, 8, 8), 4), DCGANDiscriminator((1, 8, 8), 4, statistics=LAYERS[0]))
+        return GAN(DCGANGenerator(4, (1, 8, 8), 4), DCGANDiscriminator((1, 8, 8), 4, minibatch_layer=LAYERS[0]))
 
     data = torch.rand(64, 1, 8, 8) * 2 - 1
     whole, resumed = game(), game()
@@ -118,33 +122,31 @@ def test_a_game_with_them_trains_and_resumes(tmp_path):
 
 
 def test_maxout_is_the_largest_of_linear_functions():
-    judge, x = MaxoutDiscriminator((2,), hidden=(3, 4), pieces=5), features(6, 2)
+    discriminator, x = MaxoutDiscriminator((2,), hidden_dims=(3, 4), pieces=5), features(6, 2)
     hidden = x
-    for layer in judge.hidden:
+    for layer in discriminator.hidden:
         weight, bias = layer.linear.weight, layer.linear.bias
         units = [
             torch.stack([hidden @ weight[row] + bias[row] for row in range(unit, len(bias), layer.after)]).amax(0)
             for unit in range(layer.after)
         ]
         hidden = torch.stack(units, 1)
-    torch.testing.assert_close(judge(x), judge.out(hidden))
+    torch.testing.assert_close(discriminator(x), discriminator.out(hidden))
 
 
 def test_pacgan_s_discriminator_of_points():
-    judge = MaxoutDiscriminator((4,))
-    assert [tuple(layer.linear.weight.shape) for layer in judge.hidden] == [(1000, 4), (1000, 200), (1000, 200)]
-    assert isinstance(judge.out, nn.Linear)
-    assert MaxoutDiscriminator((2,), classes=3, codes=5)(features(7, 2), features(7, 5), torch.arange(7) % 3).shape == (
-        7,
-        1,
-    )
+    discriminator = MaxoutDiscriminator((4,))
+    assert [tuple(layer.linear.weight.shape) for layer in discriminator.hidden] == [(1000, 4), (1000, 200), (1000, 200)]
+    assert isinstance(discriminator.out, nn.Linear)
+    shown = features(7, 2), features(7, 5), torch.arange(7) % 3
+    assert MaxoutDiscriminator((2,), num_classes=3, latent_dim=5)(*shown).shape == (7, 1)
 
 
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: MinibatchDiscrimination((4,), kernels=0), "kernels=0"),
-        (lambda: MinibatchDiscrimination((4,), size=0), "size=0"),
+        (lambda: MinibatchDiscrimination((4,), num_kernels=0), "num_kernels=0"),
+        (lambda: MinibatchDiscrimination((4,), kernel_dim=0), "kernel_dim=0"),
         (lambda: MinibatchStdDev((4,), group=1), "group=1"),
         (lambda: MinibatchStdDev((4,), group=3)(torch.zeros(8, 4)), "group=3: a batch of 8 does not divide"),
         (lambda: MaxoutDiscriminator((2,), pieces=0), "pieces=0"),

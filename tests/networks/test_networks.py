@@ -73,10 +73,10 @@ def test_mlp_shapes(shape):
     ("build", "message"),
     [
         (lambda: DCGANGenerator(0, (1, 8, 8)), "latent_dim=0"),
-        (lambda: DCGANGenerator(4, (1, 8, 8), 0), "width=0"),
-        (lambda: DCGANDiscriminator((1, 8, 8), -1), "width=-1"),
+        (lambda: DCGANGenerator(4, (1, 8, 8), 0), "base_channels=0"),
+        (lambda: DCGANDiscriminator((1, 8, 8), -1), "base_channels=-1"),
         (lambda: MLPGenerator(4), "image_shape=None"),
-        (lambda: MLPGenerator(4, (2,), hidden=(0,)), "hidden=0"),
+        (lambda: MLPGenerator(4, (2,), hidden_dims=(0,)), "hidden_dims=0"),
     ],
 )
 def test_impossible_sizes_are_named(build, message):
@@ -109,11 +109,11 @@ def test_resnet_has_the_paper_s_blocks_on_32_pixels():
 
 def test_what_a_discriminator_is_shown_must_be_what_it_was_told_of():
     points, latents, labels = torch.zeros(2, 3), torch.zeros(2, 4), torch.zeros(2, dtype=torch.long)
-    with pytest.raises(ConfigError, match=r"codes=5: .* latents of size 4"):
-        MLPDiscriminator((3,), codes=5)(points, latents)
-    with pytest.raises(ConfigError, match=r"codes=0: .* latents of size 4"):
+    with pytest.raises(ConfigError, match=r"latent_dim=5: .* latents of size 4"):
+        MLPDiscriminator((3,), latent_dim=5)(points, latents)
+    with pytest.raises(ConfigError, match=r"latent_dim=0: .* latents of size 4"):
         MLPDiscriminator((3,))(points, latents)
-    with pytest.raises(ConfigError, match="classes=0"):
+    with pytest.raises(ConfigError, match="num_classes=0"):
         MLPDiscriminator((3,))(points, labels)
-    with pytest.raises(ConfigError, match=r"images and latents.*MLPDiscriminator"):
+    with pytest.raises(ConfigError, match=r"latents of size 4 need another network, such as MLPDiscriminator"):
         DCGANDiscriminator((1, 8, 8))(torch.zeros(2, 1, 8, 8), latents)

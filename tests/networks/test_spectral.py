@@ -50,7 +50,7 @@ def test_equal_to_torch_s_own_with_the_same_vector():
 
 
 def test_two_passes_before_one_backward():
-    """D judges real and fake samples before it learns; both passes advance the power iteration."""
+    """D scores real and fake samples before it learns; both passes advance the power iteration."""
     wrapped = SpectralNorm(nn.Linear(3, 2))
     loss = wrapped(torch.randn(4, 3)).mean() - wrapped(torch.randn(4, 3)).mean()
     loss.backward()

@@ -6,4 +6,4 @@ from lightning_gans.callbacks.progress import StepProgressBar
 from lightning_gans.callbacks.samples import SampleGrid
 from lightning_gans.callbacks.summary import RunSummary
 
-__all__ = ["StepCheckpoint", "MetricsCallback", "StepProgressBar", "RunSummary", "SampleGrid"]
+__all__ = ["MetricsCallback", "RunSummary", "SampleGrid", "StepCheckpoint", "StepProgressBar"]

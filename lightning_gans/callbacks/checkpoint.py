@@ -1,14 +1,11 @@
-"""Keeps the best and the last state of a game."""
+"""Keeps the best and the last state of a run."""
 
 import math
-import signal
 import sys
-import threading
 import time
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 from weakref import proxy
 
@@ -20,14 +17,13 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
-from lightning_gans.callbacks.folder import is_fast_dev_run, run_dir_of, shown
+from lightning_gans.callbacks.interrupts import InterruptHandler
 from lightning_gans.callbacks.metrics import MetricsCallback
+from lightning_gans.callbacks.run_dir import is_fast_dev_run, relative_path, run_dir
 from lightning_gans.callbacks.writing import AtomicCheckpointIO, remove_unfinished
 from lightning_gans.engine import DivergedError, Game
+from lightning_gans.engine.processes import on_rank_zero
 from lightning_gans.errors import ConfigError
-from lightning_gans.engine.processes import first_process
-
-_AGREE_EVERY = 10  # steps: asking all processes in each would make a GPU wait for each
 
 
 class StepCheckpoint(ModelCheckpoint):
@@ -36,18 +32,18 @@ class StepCheckpoint(ModelCheckpoint):
     A metric belongs to the step in which it was measured: the best is saved in that step or not at all. Ctrl-C and
     SIGTERM finish the present step, save the last state and leave; a second Ctrl-C leaves at once. Lightning's own
     callback does not save by time under manual optimization. Files are written atomically: a kill or a full disk leaves
-    the last good one. With ``restores``, a run whose loss is lost goes back to the last state and on from there.
+    the last good one. With ``max_rollbacks``, a run whose loss diverged goes back to the last state and on from there.
 
     Args:
         monitor: The metric that decides what is best, with or without the suffix of its features. None, or a run
             without metrics, keeps the last state only.
         mode: ``"min"`` or ``"max"``; the direction in which the monitored metric improves when None.
         every_n_steps: Steps between saves of the last state.
-        every: Time between saves of the last state; None for steps only.
+        train_time_interval: Time between saves of the last state; None for steps only.
         dirpath: Folder; by default ``checkpoints`` in the run's folder.
         filename: Name of the best one; may hold ``{step}`` and metrics, as Lightning's.
         save_top_k: How many of the best to keep.
-        restores: How often weights and optimizers may go back to the last state when a loss is not a number, or
+        max_rollbacks: How often weights and optimizers may go back to the last state when a loss is not a number, or
             exploded. Data and noise go on, so the same failure is not repeated; 0 stops the run instead.
 
     Raises:
@@ -59,16 +55,16 @@ class StepCheckpoint(ModelCheckpoint):
         monitor: str | None = "metrics/fid",
         mode: str | None = None,
         every_n_steps: int = 1000,
-        every: timedelta | None = None,
+        train_time_interval: timedelta | None = None,
         dirpath: str | None = None,
         filename: str = "best",
         save_top_k: int = 1,
-        restores: int = 0,
+        max_rollbacks: int = 0,
     ) -> None:
         if every_n_steps < 1:
             raise ConfigError("checkpoint.every_n_steps", every_n_steps, "must be 1 or more")
-        if restores < 0:
-            raise ConfigError("checkpoint.restores", restores, "must be 0 or more")
+        if max_rollbacks < 0:
+            raise ConfigError("checkpoint.max_rollbacks", max_rollbacks, "must be 0 or more")
         if save_top_k not in (0, 1) and "{" not in filename:
             filename += "-{step}"  # several cannot share a name
         super().__init__(
@@ -81,22 +77,20 @@ class StepCheckpoint(ModelCheckpoint):
             every_n_train_steps=every_n_steps,
             enable_version_counter=False,  # a rerun in the same folder replaces its own files
         )
-        self.interval, self._wanted, self.restores = every, monitor, restores
-        self._wanted_mode = mode
-        self.restored = 0
+        self.train_time_interval, self.max_rollbacks, self.rollbacks = train_time_interval, max_rollbacks, 0
+        self._given_monitor, self._given_mode = monitor, mode
         self.wandb_id: str | None = None
         self._seen: Tensor | None = None
-        self._interrupted = 0
-        self._previous_handlers: dict[int, Any] = {}
+        self._interrupts = InterruptHandler()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Settle the folder, that of the run whatever the logger, and the full name of the monitored metric."""
-        self.monitor = logged_name(trainer, self._wanted)
-        if self._wanted_mode is None:
+        self.monitor = logged_name(trainer, self._given_monitor)
+        if self._given_mode is None:
             higher = self._higher(trainer)
             self.mode, self.kth_value = "max" if higher else "min", torch.tensor(-math.inf if higher else math.inf)
         if self.dirpath is None:
-            folder = Path(run_dir_of(trainer)).resolve() / "checkpoints"  # asks all processes
+            folder = Path(run_dir(trainer)).resolve() / "checkpoints"  # asks all processes
             self.dirpath = str(trainer.strategy.broadcast(str(folder)))
         super().setup(trainer, pl_module, stage)
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
@@ -109,21 +103,15 @@ class StepCheckpoint(ModelCheckpoint):
         super().on_train_start(trainer, pl_module)
         self._require_known_monitor(trainer)
         self._seen = self._monitored(trainer)
-        self._interrupted = 0
-        if isinstance(pl_module, Game) and self.restores:
-            pl_module.recover = partial(self._recover, trainer)
+        if isinstance(pl_module, Game) and self.max_rollbacks:
+            pl_module.on_divergence = partial(self._rollback, trainer)
         ids = [logger.version for logger in trainer.loggers if isinstance(logger, WandbLogger)]
         self.wandb_id = ids[0] if ids else None
-        self._catch_interrupts(trainer)
+        self._interrupts.install(trainer)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        """Leave between two steps when somebody asked to stop; processes agree on the step, now and then."""
-        leave = self._interrupted > 0
-        if trainer.world_size > 1:
-            due = trainer.global_step % _AGREE_EVERY == 0
-            leave = due and trainer.strategy.reduce_boolean_decision(leave, all=False)
-        if leave:
-            raise SIGTERMException if self._interrupted == signal.SIGTERM else KeyboardInterrupt
+        """Leave between two steps when somebody asked to stop."""
+        self._interrupts.raise_if_received(trainer)
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         """Save what is due: the best if its metric was measured in this step, the last by steps or by time."""
@@ -136,17 +124,22 @@ class StepCheckpoint(ModelCheckpoint):
         """Save the final state."""
         self._save_best(trainer)
         self._save_last(trainer)
-        self._release_interrupts()
+        self._interrupts.remove()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Save the last state when somebody asked to stop; after an error the last good one stays."""
-        self._release_interrupts()
+        self._interrupts.remove()
         if not isinstance(exception, KeyboardInterrupt | SIGTERMException) or not trainer.training:
             return
         self._save_last(trainer)
         if trainer.is_global_zero and self.last_model_path:
-            advice = f"go on with --ckpt_path {shown(self.last_model_path)}"
+            advice = f"go on with --ckpt_path {relative_path(self.last_model_path)}"
             print(f"\nInterrupted after {trainer.global_step} steps; {advice}", file=sys.stderr)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Leave signals and trainer as they were, however the run ended."""
+        self._interrupts.remove()
+        super().teardown(trainer, pl_module, stage)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Nothing: steps and time decide, epochs do not."""
@@ -160,8 +153,8 @@ class StepCheckpoint(ModelCheckpoint):
         return self._generate_state_key(monitor=self.monitor, mode=self.mode)
 
     def state_dict(self) -> dict[str, Any]:
-        """The paths and scores, the id of the W&B run, which a resumed run continues, and the restores used up."""
-        return super().state_dict() | {"wandb_id": self.wandb_id, "restored": self.restored}
+        """The paths and scores, the number of rollbacks, and the id of the W&B run, which a resumed run continues."""
+        return super().state_dict() | {"wandb_id": self.wandb_id, "rollbacks": self.rollbacks}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take back paths and scores, also when the run's folder was moved meanwhile."""
@@ -172,7 +165,7 @@ class StepCheckpoint(ModelCheckpoint):
             state_dict = state_dict | {"dirpath": str(folder), "best_k_models": moved}
             for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
                 state_dict[key] = state_dict[key].replace(before, f"{folder}/")
-        self.wandb_id, self.restored = state_dict["wandb_id"], state_dict["restored"]
+        self.wandb_id, self.rollbacks = state_dict["wandb_id"], state_dict["rollbacks"]
         super().load_state_dict(state_dict)
 
     def _save_best(self, trainer: Trainer) -> None:
@@ -180,9 +173,9 @@ class StepCheckpoint(ModelCheckpoint):
         if measured is None or measured is self._seen or is_fast_dev_run(trainer):
             return
         self._seen = measured
-        before = self.restored
-        self._require_sound(trainer)
-        if self.restored > before:
+        before = self.rollbacks
+        self._check_finite_state(trainer)
+        if self.rollbacks > before:
             return  # what was measured is not what is there now
         self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
 
@@ -190,43 +183,43 @@ class StepCheckpoint(ModelCheckpoint):
         if is_fast_dev_run(trainer):
             return
         self._last_time_checked = time.monotonic()
-        self._require_sound(trainer)
+        self._check_finite_state(trainer)
         self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
 
-    def _require_sound(self, trainer: Trainer) -> None:
+    def _check_finite_state(self, trainer: Trainer) -> None:
         """Nothing broken is saved over what is good."""
         if isinstance(trainer.lightning_module, Game):
-            trainer.lightning_module.require_sound_state()
+            trainer.lightning_module.check_finite_state()
 
     def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
         """Save; where the first process cannot write, all of them hear of it and stop."""
         content = trainer._checkpoint_connector.dump_checkpoint(self.save_weights_only)  # asks all processes
-        first_process(lambda: trainer.strategy.checkpoint_io.save_checkpoint(content, filepath))
+        on_rank_zero(lambda: trainer.strategy.checkpoint_io.save_checkpoint(content, filepath))
         self._last_global_step_saved, self._last_checkpoint_saved = trainer.global_step, filepath
         for logger in trainer.loggers if trainer.is_global_zero else []:
             logger.after_save_checkpoint(proxy(self))
 
-    def _recover(self, trainer: Trainer, error: DivergedError) -> None:
+    def _rollback(self, trainer: Trainer, error: DivergedError) -> None:
         """Take weights, averages and optimizers back to the last state; steps, data and noise go on.
 
         All processes come here together: they have agreed on the loss.
         """
         path = self.last_model_path
-        if self.restored >= self.restores or not path:
+        if self.rollbacks >= self.max_rollbacks or not path:
             raise error
-        self.restored += 1
+        self.rollbacks += 1
         strategy = trainer.strategy
         content = strategy.load_checkpoint(path, weights_only=True)
         strategy.load_model_state_dict(content)
         strategy.load_optimizer_state_dict(content)
         assert isinstance(trainer.lightning_module, Game)  # which called this
-        trainer.lightning_module.take_settings(content)  # schedulers too
+        trainer.lightning_module.override_optimizer_settings(content)  # schedulers too
         if state := content.get(type(trainer.precision_plugin).__qualname__):
             trainer.precision_plugin.load_state_dict(state)
         if trainer.is_global_zero:
-            lost = f"{error.setting}={error.value} in step {trainer.global_step}"
-            back = f"went back to the weights of step {content['game']['step']}"
-            print(f"\n{lost}: {back} (restore {self.restored} of {self.restores})", file=sys.stderr)
+            lost = f"{error.name}={error.value} in step {trainer.global_step}"
+            back = f"went back to the weights of step {content['lightning_gans']['step']}"
+            print(f"\n{lost}: {back} (rollback {self.rollbacks} of {self.max_rollbacks})", file=sys.stderr)
 
     def _require_known_monitor(self, trainer: Trainer) -> None:
         """Refuse a mistyped metric before training: those of the first evaluation are known by now."""
@@ -239,43 +232,17 @@ class StepCheckpoint(ModelCheckpoint):
         """Whether higher values of the monitored metric are better, as far as the run's metrics say."""
         for callback in trainer.callbacks:  # type: ignore[attr-defined] # Lightning sets it unseen
             if isinstance(callback, MetricsCallback) and self.monitor is not None:
-                return bool(callback.names().get(self.monitor))
+                return bool(callback.metric_names().get(self.monitor))
         return False
 
     def _monitored(self, trainer: Trainer) -> Tensor | None:
         return None if self.monitor is None else trainer.callback_metrics.get(self.monitor)
 
     def _time_is_up(self, trainer: Trainer) -> bool:
-        if self.interval is None or self._last_time_checked is None:
+        if self.train_time_interval is None or self._last_time_checked is None:
             return False
-        up = time.monotonic() - self._last_time_checked >= self.interval.total_seconds()
+        up = time.monotonic() - self._last_time_checked >= self.train_time_interval.total_seconds()
         return bool(trainer.strategy.broadcast(up))  # clocks differ between processes; saving is collective
-
-    def _catch_interrupts(self, trainer: Trainer) -> None:
-        """Turn the first signal into a note; on the main thread only, as Python has it.
-
-        Lightning's handler of SIGTERM broadcasts wherever it happens to interrupt, which hangs several processes; and
-        its processes ask each other about it in every step, which makes every step wait for the device.
-        """
-
-        def interrupt(number: int, frame: FrameType | None) -> None:
-            if self._interrupted:
-                raise KeyboardInterrupt
-            self._interrupted = number
-
-        if threading.current_thread() is threading.main_thread():
-            caught = (signal.SIGINT, signal.SIGTERM)
-            self._previous_handlers = {number: signal.signal(number, interrupt) for number in caught}
-            trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = _agreed  # type: ignore[method-assign] # see _agreed
-
-    def _release_interrupts(self) -> None:
-        for number, handler in self._previous_handlers.items():
-            signal.signal(number, handler)
-        self._previous_handlers = {}
-
-
-def _agreed() -> None:
-    """Nothing: this callback asks all processes itself, now and then."""
 
 
 def logged_name(trainer: Trainer, metric: str | None) -> str | None:
@@ -291,6 +258,6 @@ def logged_name(trainer: Trainer, metric: str | None) -> str | None:
     for callback in trainer.callbacks:  # type: ignore[attr-defined] # Lightning sets it unseen
         if isinstance(callback, MetricsCallback) and callback.evaluator is not None:
             names = {metric, f"{metric}{callback.evaluator.features.metric_suffix}"}
-            if found := names & callback.names().keys():
+            if found := names & callback.metric_names().keys():
                 return found.pop()
     return metric

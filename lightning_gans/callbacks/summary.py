@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from lightning_gans.callbacks.checkpoint import StepCheckpoint
-from lightning_gans.callbacks.folder import is_fast_dev_run, run_dir_of, shown
 from lightning_gans.callbacks.metrics import MetricsCallback
+from lightning_gans.callbacks.run_dir import is_fast_dev_run, relative_path, run_dir
 from lightning_gans.callbacks.samples import SampleGrid
 from lightning_gans.engine import Game
-from lightning_gans.evaluation.evaluator import Report
+from lightning_gans.evaluation.report import Report
 
 
 class RunSummary(Callback):
@@ -26,12 +26,12 @@ class RunSummary(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """One line: the model, its size, the device, the folder."""
-        folder = run_dir_of(trainer)  # asks all processes
+        folder = run_dir(trainer)  # asks all processes
         if not trainer.is_global_zero:
             return
         sizes = ", ".join(f"{name} {size}" for name, size in parameter_counts(pl_module).items())
         device = f"{trainer.world_size} x {pl_module.device.type}" if trainer.world_size > 1 else str(pl_module.device)
-        where = "nothing is saved (fast_dev_run)" if is_fast_dev_run(trainer) else shown(folder)
+        where = "nothing is saved (fast_dev_run)" if is_fast_dev_run(trainer) else relative_path(folder)
         print(f"{type(pl_module).__name__} on {device} ({sizes} parameters): {where}", flush=True)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -64,17 +64,17 @@ class RunSummary(Callback):
 
 def table(report: Report, steps: int) -> Table:
     """The figures, each beside what a perfect generator scores, and under them how they came about."""
-    protocol = report.protocol
-    fake = protocol["fake"]
+    made = report.provenance
+    fake = made["fake"]
     caption = (
-        f"{fake['count']} samples ({fake['weights']} weights, seed {fake['seed']}) against {protocol['real']['count']} "
-        f"real images; features {protocol['features']} {protocol['features_sha256'][:8]}; floor: {protocol['floor']}"
+        f"{fake['count']} samples ({fake['weights']} weights, seed {fake['seed']}) against {made['real']['count']} "
+        f"real images; features {made['features']} {made['features_sha256'][:8]}; floor: {made['real_vs_real']}"
     )
     result = Table(title=f"Metrics after {steps} steps", caption=caption)
     for heading in ("metric", "value", "floor"):
         result.add_column(heading, justify="left" if heading == "metric" else "right")
     for name, value in report.values.items():
-        result.add_row(name, f"{value:.4g}", f"{report.floors[name]:.4g}" if name in report.floors else "")
+        result.add_row(name, f"{value:.4g}", f"{report.real_vs_real[name]:.4g}" if name in report.real_vs_real else "")
     return result
 
 
@@ -90,8 +90,8 @@ def paths(trainer: Trainer) -> dict[str, Any]:
         if isinstance(logger, WandbLogger) and logger.experiment.settings.mode == "offline":
             latest = Path(logger.experiment.dir).parent
             parts = sorted(latest.parent.glob(f"offline-run-*-{logger.version}"))  # several after a resume
-            found["to upload"] = f"wandb sync {' '.join(shown(part) for part in parts or [latest])}"
-    return {name: shown(path) for name, path in found.items() if path}
+            found["to upload"] = f"wandb sync {' '.join(relative_path(part) for part in parts or [latest])}"
+    return {name: relative_path(path) for name, path in found.items() if path}
 
 
 def parameter_counts(model: LightningModule) -> dict[str, str]:

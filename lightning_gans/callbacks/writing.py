@@ -47,9 +47,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             cause = error.__context__ if isinstance(error, RuntimeError) else error  # torch covers it with its own
             if not isinstance(cause, OSError):
                 raise
-            hint = (
-                f"cannot be written ({cause.strerror}); what was saved before is whole: make room and resume from it"
-            )
+            hint = f"cannot be written ({cause.strerror}); what was saved before is whole: make room and resume from it"
             raise ConfigError("checkpoint", str(target), hint) from error
         finally:
             if partial.exists():

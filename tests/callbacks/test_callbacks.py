@@ -10,7 +10,7 @@ from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from lightning_gans import GAN
-from lightning_gans.callbacks import StepCheckpoint, MetricsCallback, SampleGrid
+from lightning_gans.callbacks import MetricsCallback, SampleGrid, StepCheckpoint
 from lightning_gans.data import Digits
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import DigitsFeatures
@@ -47,33 +47,33 @@ def metrics(**kwargs):
 class Watched(MetricsCallback):
     def __init__(self, **kwargs):
         super().__init__(DigitsFeatures(), num_samples=32, **kwargs)
-        self.judged = []
+        self.steps = []
 
     def _evaluate(self, trainer, pl_module):
-        self.judged.append(trainer.global_step)
+        self.steps.append(trainer.global_step)
         return super()._evaluate(trainer, pl_module)
 
 
 def test_metrics_with_a_plain_loader():
-    judged = Watched(every_n_steps=4)
-    run = trainer(10, judged)
+    measured = Watched(every_n_steps=4)
+    run = trainer(10, measured)
     run.fit(model(), loader())
-    assert judged.judged == [0, 4, 8, 10]
-    assert set(judged.names()) <= set(run.callback_metrics)
-    assert float(run.callback_metrics[FID]) == pytest.approx(judged.report.values["fid_digits"])
-    assert judged.report.protocol["real"]["count"] == 96
+    assert measured.steps == [0, 4, 8, 10]
+    assert set(measured.metric_names()) <= set(run.callback_metrics)
+    assert float(run.callback_metrics[FID]) == pytest.approx(measured.report.values["fid_digits"])
+    assert measured.report.provenance["real"]["count"] == 96
 
 
 def test_metrics_are_those_of_the_given_images():
-    own = metrics(real=TensorDataset(torch.rand(40, 1, 8, 8)))
+    own = metrics(reference=TensorDataset(torch.rand(40, 1, 8, 8)))
     trainer(2, own).fit(model(), loader())
-    assert own.report.protocol["real"]["count"] == 40
+    assert own.report.provenance["real"]["count"] == 40
 
 
 def test_validate_gives_metrics_as_its_result():
-    judged = metrics()
-    (result,) = trainer(0, judged).validate(model(), Digits(), verbose=False)
-    assert result[FID] == pytest.approx(judged.report.values["fid_digits"])
+    measured = metrics()
+    (result,) = trainer(0, measured).validate(model(), Digits(), verbose=False)
+    assert result[FID] == pytest.approx(measured.report.values["fid_digits"])
 
 
 def test_metrics_need_real_images():
@@ -97,20 +97,22 @@ def test_two_extractors_keep_their_states_apart():
     trainer(2, ema, raw).fit(model(), loader())
 
 
-def test_second_fit_judges_anew():
-    judged = Watched(every_n_steps=100)
-    trainer(2, judged).fit(model(), loader())
-    trainer(3, judged).fit(model(), loader())
-    assert judged.judged == [0, 2, 0, 3]
+def test_second_fit_measures_anew():
+    measured = Watched(every_n_steps=100)
+    trainer(2, measured).fit(model(), loader())
+    trainer(3, measured).fit(model(), loader())
+    assert measured.steps == [0, 2, 0, 3]
 
 
-def test_lightnings_checkpoint_sees_the_value_of_its_round(tmp_path):
+def test_lightnings_checkpoint_sees_the_value_of_its_step(tmp_path):
     keep = ModelCheckpoint(tmp_path, "{step}", monitor=FID, save_top_k=-1, every_n_train_steps=4)
-    judged = Watched(every_n_steps=4)
-    run = trainer(8, judged, keep, enable_checkpointing=True)
+    measured = Watched(every_n_steps=4)
+    run = trainer(8, measured, keep, enable_checkpointing=True)
     run.fit(model(), loader())
     assert sorted(path.name for path in tmp_path.glob("*.ckpt")) == ["step=4.ckpt", "step=8.ckpt"]
-    assert float(keep.best_k_models[str(tmp_path / "step=8.ckpt")]) == pytest.approx(judged.report.values["fid_digits"])
+    assert float(keep.best_k_models[str(tmp_path / "step=8.ckpt")]) == pytest.approx(
+        measured.report.values["fid_digits"]
+    )
 
 
 def test_early_stopping_sees_the_values():
@@ -122,8 +124,8 @@ def test_early_stopping_sees_the_values():
 
 def test_checkpoint_keeps_best_and_last(tmp_path):
     keep = StepCheckpoint(FID, dirpath=str(tmp_path / "kept"), every_n_steps=3)
-    judged = Watched(every_n_steps=2)
-    trainer(7, judged, keep, enable_checkpointing=True).fit(model(), loader())
+    measured = Watched(every_n_steps=2)
+    trainer(7, measured, keep, enable_checkpointing=True).fit(model(), loader())
     best, last = (torch.load(tmp_path / f"kept/{name}.ckpt", weights_only=True) for name in ("best", "last"))
     assert last["global_step"] == 7
     assert best["global_step"] in (2, 4, 6, 7)
@@ -132,7 +134,7 @@ def test_checkpoint_keeps_best_and_last(tmp_path):
 
 
 def test_checkpoint_saves_by_time(tmp_path):
-    keep = StepCheckpoint(every_n_steps=10**6, every=timedelta(0), dirpath=str(tmp_path))
+    keep = StepCheckpoint(every_n_steps=10**6, train_time_interval=timedelta(0), dirpath=str(tmp_path))
     saved = []
     keep._save_last_checkpoint = lambda run, _: saved.append(run.global_step)
     trainer(3, keep, enable_checkpointing=True).fit(model(), loader())
@@ -154,9 +156,9 @@ def test_checkpoint_state_follows_a_moved_folder(tmp_path):
 
 
 def test_sample_grid_draws_when_due_and_at_the_end(tmp_path):
-    grid = SampleGrid(every_n_steps=2, num=4)
+    grid = SampleGrid(every_n_steps=2, num_samples=4)
     trainer(5, grid, default_root_dir=tmp_path / "run").fit(model(), loader())
-    assert sorted(p.name for p in (tmp_path / "run/samples").iterdir()) == [f"step{n:09d}.png" for n in (2, 4, 5)]
+    assert sorted(p.name for p in (tmp_path / "run/samples").iterdir()) == [f"step_{n:09d}.png" for n in (2, 4, 5)]
     trainer(2, SampleGrid(every_n_steps=0), default_root_dir=tmp_path / "none").fit(model(), loader())
     assert not (tmp_path / "none/samples").exists()
 
@@ -164,27 +166,29 @@ def test_sample_grid_draws_when_due_and_at_the_end(tmp_path):
 def test_sample_grid_draws_the_same_latents(tmp_path):
     still = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.0}}
     generator, discriminator = MLPGenerator(4, (1, 8, 8), (8,)), MLPDiscriminator((1, 8, 8), (8,))
-    frozen = GAN(generator, discriminator, generator_optimizer=still, discriminator_optimizer=still)
-    trainer(4, SampleGrid(every_n_steps=2, num=4), default_root_dir=tmp_path).fit(frozen, loader())
-    two, four = ((tmp_path / f"samples/step{n:09d}.png").read_bytes() for n in (2, 4))
+    frozen = GAN(generator, discriminator, optimization={"generator": still, "discriminator": still})
+    trainer(4, SampleGrid(every_n_steps=2, num_samples=4), default_root_dir=tmp_path).fit(frozen, loader())
+    two, four = ((tmp_path / f"samples/step_{n:09d}.png").read_bytes() for n in (2, 4))
     assert two == four
 
 
 def test_files_lie_in_the_loggers_folder_by_default(tmp_path):
     logger = CSVLogger(tmp_path / "logs")
-    trainer(2, SampleGrid(num=4), StepCheckpoint(), logger=logger, enable_checkpointing=True).fit(model(), loader())
+    trainer(2, SampleGrid(num_samples=4), StepCheckpoint(), logger=logger, enable_checkpointing=True).fit(
+        model(), loader()
+    )
     assert [p.parent.parent.name for p in tmp_path.rglob("last.ckpt")] == ["version_0"]
     assert [p.parent.parent.name for p in tmp_path.rglob("step*.png")] == ["version_0"]
 
 
 def test_two_processes_agree_and_do_not_hang(tmp_path):
-    judged, keep = metrics(every_n_steps=2), StepCheckpoint(FID, dirpath=str(tmp_path / "kept"), every_n_steps=2)
-    grid = SampleGrid(every_n_steps=2, num=4)
+    measured, keep = metrics(every_n_steps=2), StepCheckpoint(FID, dirpath=str(tmp_path / "kept"), every_n_steps=2)
+    grid = SampleGrid(every_n_steps=2, num_samples=4)
     spread = {"strategy": "ddp_fork", "devices": 2, "default_root_dir": tmp_path, "enable_checkpointing": True}
-    many = trainer(4, judged, grid, keep, **spread)
+    many = trainer(4, measured, grid, keep, **spread)
     many.fit(model(), Digits(batch_size=8))
-    one_judged = metrics(every_n_steps=2)
-    one = trainer(0, one_judged)
+    alone = metrics(every_n_steps=2)
+    one = trainer(0, alone)
     kept = GAN.load_from_checkpoint(
         tmp_path / "kept/last.ckpt",
         generator=DCGANGenerator(4, (1, 8, 8), base_channels=4),

@@ -46,7 +46,7 @@ def test_a_full_disk_leaves_the_last_good_file(tmp_path, full_disk):
     with pytest.raises(ConfigError, match=r"checkpoint='.*last\.ckpt': cannot be written \(File too large\)"):
         run(tmp_path, Fill(full_disk, 12))
     assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
-    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["game"]["step"] == 10
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["lightning_gans"]["step"] == 10
 
 
 class Occupy(Callback):

@@ -8,8 +8,8 @@ from lightning.pytorch import Trainer
 
 from lightning_gans import GAN
 from lightning_gans.callbacks import MetricsCallback
-from lightning_gans.engine import NonFiniteLossError
 from lightning_gans.data import Digits
+from lightning_gans.engine import NonFiniteLossError
 from lightning_gans.evaluation.features import DigitsFeatures
 from lightning_gans.evaluation.metrics.kernels import GaussianKernel
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
@@ -36,13 +36,13 @@ def test_kernel_and_further_metrics_are_objects():
     torch.manual_seed(0)
     model = GAN(*networks())
     callback = MetricsCallback(
-        DigitsFeatures(), num_samples=50, kernel=GaussianKernel(10.0), extra={"brightness": MeanLevel()}
+        DigitsFeatures(), num_samples=50, mmd_kernel=GaussianKernel(10.0), extra_metrics={"brightness": MeanLevel()}
     )
     values = fit(model, 2, callback).callback_metrics
-    level = model.sample(50).add(1).mul(127.5).round().mean() - Digits().reference().images.float().mean()
+    level = model.sample(50).add(1).mul(127.5).round().mean() - Digits().reference_dataset.images.float().mean()
     assert float(values["metrics/brightness"]) == pytest.approx(float(level), rel=1e-3)
-    assert "GaussianKernel" in callback.report.protocol["mmd"]
-    assert -1 < float(values["metrics/mmd_digits"]) < 4
+    assert "GaussianKernel" in callback.report.provenance["mmd"]
+    assert -1 < float(values["metrics/kid_digits"]) < 4
 
 
 def test_an_evaluation_names_the_player_that_broke():

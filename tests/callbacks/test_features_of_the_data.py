@@ -5,9 +5,9 @@ import torch
 from lightning.pytorch import Callback, Trainer
 
 from lightning_gans import GAN
-from lightning_gans.callbacks import StepCheckpoint, MetricsCallback
+from lightning_gans.callbacks import MetricsCallback, StepCheckpoint
 from lightning_gans.data import Digits, Ring2D
-from lightning_gans.errors import LightningGANsWarning, ConfigError
+from lightning_gans.errors import ConfigError, LightningGANsWarning
 from lightning_gans.evaluation.features import DigitsFeatures
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
 
@@ -47,7 +47,7 @@ def kept(path):
 def test_features_and_monitor_follow_the_data(tmp_path):
     callback, keep = MetricsCallback(num_samples=32), StepCheckpoint(dirpath=str(tmp_path / "kept"))
     trainer = fit(callback, keep, data=Digits())
-    assert callback.report.protocol["features"] == "digits"
+    assert callback.report.provenance["features"] == "digits"
     assert keep.monitor == "metrics/fid_digits"
     assert keep.best_model_score == trainer.callback_metrics["metrics/fid_digits"]
     assert kept(tmp_path / "kept") == {"best.ckpt", "last.ckpt"}
@@ -58,12 +58,14 @@ def test_features_and_monitor_follow_the_data(tmp_path):
 def test_given_features_win(tmp_path):
     callback, keep = MetricsCallback(DigitsFeatures(), num_samples=32), StepCheckpoint("metrics/recall", "max")
     fit(callback, keep, data=Unknown())
-    assert (callback.report.protocol["features"], keep.monitor) == ("digits", "metrics/recall_digits")
+    assert (callback.report.provenance["features"], keep.monitor) == ("digits", "metrics/recall_digits")
 
 
 def test_without_features_fit_says_so_once_and_keeps_the_last_state(tmp_path):
     keep = StepCheckpoint(dirpath=str(tmp_path / "kept"))
-    with pytest.warns(LightningGANsWarning, match=r"no metrics.*--metrics.features InceptionFeatures.*train-features") as found:
+    with pytest.warns(
+        LightningGANsWarning, match=r"no metrics.*--metrics.features InceptionFeatures.*train-features"
+    ) as found:
         trainer = fit(MetricsCallback(num_samples=32), keep, data=Unknown())
     assert sum(one.category is LightningGANsWarning for one in found) == 1
     assert not [name for name in trainer.callback_metrics if name.startswith("metrics/")]
@@ -72,9 +74,9 @@ def test_without_features_fit_says_so_once_and_keeps_the_last_state(tmp_path):
 
 def test_without_features_there_is_nothing_to_validate():
     trainer = Trainer(accelerator="cpu", callbacks=[MetricsCallback()], logger=False, enable_checkpointing=False)
-    for judge in (trainer.validate, trainer.test):
+    for measure in (trainer.validate, trainer.test):
         with pytest.raises(ConfigError, match=r"metrics\.features=None"):
-            judge(model(), Unknown(), verbose=False)
+            measure(model(), Unknown(), verbose=False)
 
 
 def test_a_second_fit_on_other_data_asks_them_anew():
@@ -99,7 +101,7 @@ def test_a_resumed_run_keeps_its_best(tmp_path):
 def test_some_or_none_of_the_real_images():
     """A share of them is spread over all; 0 measures nothing in fit; fast_dev_run looks at 64."""
     for settings, smoke, expected in (
-        ({"num_real": 100}, False, 100),
+        ({"num_reference": 100}, False, 100),
         ({}, 2, 64),
         ({"every_n_steps": 0}, False, None),
     ):
@@ -107,10 +109,10 @@ def test_some_or_none_of_the_real_images():
         off = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
         trainer = Trainer(max_steps=2, accelerator="cpu", callbacks=[callback], fast_dev_run=smoke, **off)
         trainer.fit(model(), datamodule=Digits())
-        measured = None if callback.report is None else callback.report.protocol["real"]["count"]
+        measured = None if callback.report is None else callback.report.provenance["real"]["count"]
         assert measured == expected
-    with pytest.raises(ConfigError, match="num_real=1"):
-        MetricsCallback(num_real=1)
+    with pytest.raises(ConfigError, match="num_reference=1"):
+        MetricsCallback(num_reference=1)
 
 
 def test_best_is_the_direction_in_which_a_metric_improves(tmp_path):
@@ -140,9 +142,9 @@ class Scored(Callback):
             trainer.callback_metrics["score"] = torch.tensor(score)
 
 
-def test_restored_weights_do_not_get_the_score_of_the_lost_ones(tmp_path, capsys):
-    keep = StepCheckpoint("score", dirpath=str(tmp_path / "kept"), every_n_steps=2, restores=1)
+def test_weights_of_a_rollback_do_not_get_the_score_of_the_lost_ones(tmp_path, capsys):
+    keep = StepCheckpoint("score", dirpath=str(tmp_path / "kept"), every_n_steps=2, max_rollbacks=1)
     fit(Scored(), keep, data=Digits(), steps=7)
     assert "went back to the weights of step 4" in capsys.readouterr().err
-    assert torch.load(tmp_path / "kept/best.ckpt", weights_only=True)["game"]["step"] == 4
+    assert torch.load(tmp_path / "kept/best.ckpt", weights_only=True)["lightning_gans"]["step"] == 4
     assert float(keep.best_model_score) == 3.0

@@ -1,0 +1,110 @@
+"""What a run's data tell beside their batches: the one place that asks a datamodule for what it may or may not have."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+from torch import Tensor
+from torch.utils.data import Dataset, Subset
+from torchmetrics import Metric
+
+from lightning_gans.batch import Batch
+from lightning_gans.evaluation.features import FeatureExtractor
+from lightning_gans.evaluation.sources import DatasetSource
+from lightning_gans.images import from_uint8
+
+
+def real_images(trainer: Trainer) -> Dataset[Any] | None:
+    """The images that samples are compared with: ``datamodule.reference_dataset``, or else the running loop's data set.
+
+    Args:
+        trainer: The trainer of the run.
+
+    Returns:
+        A data set with a length and items, or None where there is none.
+    """
+    return _indexed(_hook(trainer, "reference_dataset"), _running_loader(trainer))
+
+
+def held_out_pairs(trainer: Trainer) -> Dataset[Any] | None:
+    """What a translator is measured on: ``datamodule.test_dataset``, or else a validation, test or training data set.
+
+    Args:
+        trainer: The trainer of the run.
+
+    Returns:
+        A data set of images with their sources, with a length and items, or None where there is none.
+    """
+    held_out = trainer.val_dataloaders if trainer.training else None
+    return _indexed(_hook(trainer, "test_dataset"), held_out or _running_loader(trainer))
+
+
+def are_paired(trainer: Trainer) -> bool:
+    """Whether the images of held-out pairs are the targets of their sources: ``datamodule.paired``, or True."""
+    return _hook(trainer, "paired") is not False
+
+
+def data_features(trainer: Trainer) -> FeatureExtractor | None:
+    """The extractor that suits the data: ``datamodule.features()``, or None."""
+    return _called(trainer, "features")
+
+
+def data_metrics(trainer: Trainer) -> dict[str, Metric]:
+    """Further metrics that suit the data, by name: ``datamodule.metrics()``, or none."""
+    return _called(trainer, "metrics") or {}
+
+
+def mode_centers(trainer: Trainer) -> Tensor | None:
+    """Centers of the data's modes (K, d): ``datamodule.means``, or None."""
+    found: Tensor | None = _hook(trainer, "means")
+    return found
+
+
+def spread_batch(dataset: Dataset[Any], num: int) -> Batch:
+    """Some items as a batch on the CPU, images in [-1, 1]; see ``spread``.
+
+    Args:
+        dataset: With a length and items.
+        num: How many; all where there are fewer.
+    """
+    source = DatasetSource(spread(dataset, num))
+    batch = source.batch(0, len(source))
+    image, condition = batch.image, source.condition(0, len(source))
+    return Batch(from_uint8(image) if image is not None and image.dtype == torch.uint8 else image, condition)
+
+
+def spread(dataset: Dataset[Any], num: int) -> Dataset[Any]:
+    """``num`` items at equal distances, since folders are ordered by class; all of them where there are fewer.
+
+    Args:
+        dataset: With a length and items.
+        num: How many.
+
+    Example:
+        >>> list(spread(range(10), 4)), list(spread(range(2), 4))
+        ([0, 3, 6, 9], [0, 1])
+    """
+    total = len(dataset)  # type: ignore[arg-type] # torch's Dataset declares no length
+    return Subset(dataset, torch.linspace(0, total - 1, num).long().tolist()) if num < total else dataset
+
+
+def _hook(trainer: Trainer, name: str) -> Any:
+    return getattr(getattr(trainer, "datamodule", None), name, None)
+
+
+def _called(trainer: Trainer, name: str) -> Any:
+    hook = _hook(trainer, name)
+    return None if hook is None else hook()
+
+
+def _running_loader(trainer: Trainer) -> Any:
+    if trainer.validating:
+        return trainer.val_dataloaders
+    return trainer.test_dataloaders if trainer.testing else trainer.train_dataloader
+
+
+def _indexed(dataset: Any, loader: Any) -> Dataset[Any] | None:
+    """A data set, or else that of a loader or of the first of several, if it has items and a length."""
+    if dataset is None:
+        dataset = getattr(loader[0] if isinstance(loader, list) else loader, "dataset", None)
+    return dataset if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__") else None

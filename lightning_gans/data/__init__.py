@@ -3,8 +3,9 @@
 from lightning_gans.data.base import ImageDataModule
 from lightning_gans.data.classics import CIFAR10, MNIST, FashionMNIST
 from lightning_gans.data.coupled import DigitEdges, DigitNegatives
-from lightning_gans.data.datasets import ImageDataset
+from lightning_gans.data.datasets import BatchedDataset, ImageDataset, PairDataset, PointDataset
 from lightning_gans.data.digits import Digits
+from lightning_gans.data.emoji import Emoji, EmojiPairs
 from lightning_gans.data.folder import ImageFolder
 from lightning_gans.data.mixtures import GaussianMixture2D, Grid2D, Ring2D
 from lightning_gans.data.stacked import StackedMNIST
@@ -12,15 +13,20 @@ from lightning_gans.data.stacked import StackedMNIST
 __all__ = [
     "CIFAR10",
     "MNIST",
+    "BatchedDataset",
     "DigitEdges",
     "DigitNegatives",
     "Digits",
+    "Emoji",
+    "EmojiPairs",
     "FashionMNIST",
     "GaussianMixture2D",
     "Grid2D",
     "ImageDataModule",
     "ImageDataset",
     "ImageFolder",
+    "PairDataset",
+    "PointDataset",
     "Ring2D",
     "StackedMNIST",
 ]

@@ -13,7 +13,7 @@ from lightning_gans.data.base import ImageDataModule
 from lightning_gans.data.datasets import FileDataset, ImageDataset
 from lightning_gans.data.files import MODES, read_images
 from lightning_gans.errors import ConfigError, LightningGANsWarning
-from lightning_gans.evaluation.sources import image_files
+from lightning_gans.evaluation.files import image_files
 
 _KEPT = 512 * 2**20  # bytes of decoded images that may stay in memory
 _NAMED = 3  # files that a message names

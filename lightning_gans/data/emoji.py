@@ -1,0 +1,174 @@
+"""The embedded emoji: images to generate, and pairs of two styles to translate."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from lightning_gans.augment.transform import Transform
+from lightning_gans.data import emoji_images
+from lightning_gans.data.augmentation import RandomFlip
+from lightning_gans.data.base import ImageDataModule
+from lightning_gans.data.datasets import ImageDataset, PairDataset
+from lightning_gans.data.emoji_images import STYLES, Split, emoji_records, load_emoji, rows_of, shared_rows, shrink
+from lightning_gans.errors import ConfigError
+
+Style = Literal["openmoji", "outline", "noto", "twemoji"]
+SIZES = (16, 32, 64)  # divisors of the tiles' side, so that shrinking is exact averaging
+
+
+class Emoji(ImageDataModule):
+    """Emoji of one style on white, inside the package; labels are Unicode's groups, as ``"food-drink"``.
+
+    OpenMoji has 2,186 in ten groups, Noto and Twemoji 1,636 in eight. One in nine is held out together with its
+    variants (man, woman and person of one profession, say) and serves ``validate`` and ``test``; metrics compare with
+    the others, which are trained on. Authors and licenses are named in ``lightning_gans/data/assets/emoji``.
+
+    Args:
+        style: ``"openmoji"``, ``"outline"`` (OpenMoji's black lines), ``"noto"`` or ``"twemoji"``.
+        image_size: Height and width: 64, or 32 or 16 by averaging.
+        flip: Whether every other training image is mirrored.
+
+    Attributes:
+        classes: Names of the groups, in the order of their labels.
+
+    Raises:
+        ConfigError: There is no such style or size.
+
+    Example:
+        >>> data = Emoji(image_size=32)
+        >>> images, labels = next(iter(data.train_dataloader()))
+        >>> images.shape, labels.shape, len(data.train_dataset), data.classes[3]
+        (torch.Size([64, 3, 32, 32]), torch.Size([64]), 1943, 'food-drink')
+    """
+
+    def __init__(
+        self,
+        style: Style = "openmoji",
+        image_size: int = 64,
+        flip: bool = False,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(batch_size, num_workers, seed)
+        self.style, self.image_size, self.flip = _checked_style("style", style), _checked_size(image_size), flip
+        self.image_shape = (3, image_size, image_size)
+        self.classes = _groups(style)
+        self.num_classes = len(self.classes)
+
+    def load_train(self) -> ImageDataset:
+        """The emoji that are not held out."""
+        return self._part("train")
+
+    def load_test(self) -> ImageDataset:
+        """The emoji that are held out."""
+        return self._part("test")
+
+    def augmentations(self) -> Sequence[Transform]:
+        """The flip, if asked for."""
+        return [RandomFlip()] if self.flip else []
+
+    def _part(self, split: Split) -> ImageDataset:
+        images, records = load_emoji(self.style)
+        rows = rows_of(records, split)
+        return ImageDataset(shrink(images[rows], self.image_size), _labels(records, rows, self.classes))
+
+
+class EmojiPairs(ImageDataModule):
+    """The same emoji in two styles, to translate one into the other: by default outlines to color, edges to image.
+
+    Batches are dicts: ``"source"``, ``"image"``, both (B, 3, H, W), and ``"label"``, the group. Metrics compare
+    translations of the held-out sources with their images, and with each other; no variant of these was trained on.
+    OpenMoji's two styles are one drawing; of Noto and Twemoji each is drawn independently, so that their pairs show
+    the same thing, not the same shapes.
+
+    Args:
+        source_style: Style of what is given; see ``Emoji``.
+        style: Style of what should come out.
+        image_size: Height and width of both: 64, or 32 or 16 by averaging.
+        flip: Whether every other training pair is mirrored, as in pix2pix's code; both of a pair alike.
+
+    Attributes:
+        classes: Names of the groups, in the order of their labels.
+
+    Raises:
+        ConfigError: There is no such style or size, or the two styles are one.
+
+    Example:
+        >>> data = EmojiPairs(image_size=16)
+        >>> batch = next(iter(data.train_dataloader()))
+        >>> batch["source"].shape, batch["image"].shape, len(data.test_dataset)
+        (torch.Size([64, 3, 16, 16]), torch.Size([64, 3, 16, 16]), 243)
+    """
+
+    def __init__(
+        self,
+        source_style: Style = "outline",
+        style: Style = "openmoji",
+        image_size: int = 64,
+        flip: bool = True,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(batch_size, num_workers, seed)
+        self.source_style, self.style = _checked_style("source_style", source_style), _checked_style("style", style)
+        if source_style == style:
+            raise ConfigError("source_style", source_style, "is what should come out already; choose another style")
+        self.image_size, self.flip = _checked_size(image_size), flip
+        self.image_shape = self.source_shape = (3, image_size, image_size)
+        self.classes = _groups(style, source_style)
+        self.num_classes = len(self.classes)
+
+    def load_train(self) -> PairDataset:
+        """The pairs that are not held out."""
+        return self._part("train")
+
+    def load_test(self) -> PairDataset:
+        """The pairs that are held out."""
+        return self._part("test")
+
+    @property
+    def reference_dataset(self) -> PairDataset:
+        """The pairs that are held out, not flipped: a translator that has seen the answer proves nothing."""
+        test = self.test_dataset
+        assert isinstance(test, PairDataset)
+        return test
+
+    def augmentations(self) -> Sequence[Transform]:
+        """The flip, if asked for."""
+        return [RandomFlip()] if self.flip else []
+
+    def _part(self, split: Split) -> PairDataset:
+        images, records = load_emoji(self.style)
+        sources, _ = load_emoji(self.source_style)
+        rows, source_rows = shared_rows(self.style, self.source_style, split)
+        return PairDataset(
+            shrink(images[rows], self.image_size),
+            shrink(sources[source_rows], self.image_size),
+            _labels(records, rows, self.classes),
+        )
+
+
+def _groups(*styles: Style) -> list[str]:
+    """The groups of the emoji that all of these styles have, in the order of Unicode's charts."""
+    return list(dict.fromkeys(one.group for one in emoji_records() if all(style in one.tiles for style in styles)))
+
+
+def _labels(records: Sequence[emoji_images.Emoji], rows: Tensor, classes: Sequence[str]) -> Tensor:
+    numbers = {name: number for number, name in enumerate(classes)}
+    return torch.tensor([numbers[records[row].group] for row in rows.tolist()])
+
+
+def _checked_style(name: str, style: Style) -> Style:
+    if style not in STYLES:
+        raise ConfigError(name, style, f"choose one of {', '.join(STYLES)}")
+    return style
+
+
+def _checked_size(image_size: int) -> int:
+    if image_size not in SIZES:
+        raise ConfigError("image_size", image_size, f"choose one of {', '.join(map(str, SIZES))}")
+    return image_size

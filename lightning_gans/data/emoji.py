@@ -5,6 +5,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torchmetrics import Metric
 
 from lightning_gans.augment.transform import Transform
 from lightning_gans.data import emoji_images
@@ -13,6 +14,7 @@ from lightning_gans.data.base import ImageDataModule
 from lightning_gans.data.datasets import ImageDataset, PairDataset
 from lightning_gans.data.emoji_images import STYLES, Split, emoji_records, load_emoji, rows_of, shared_rows, shrink
 from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.metrics import hue_metrics, paired_metrics
 
 Style = Literal["openmoji", "outline", "noto", "twemoji"]
 SIZES = (16, 32, 64)  # divisors of the tiles' side, so that shrinking is exact averaging
@@ -140,6 +142,11 @@ class EmojiPairs(ImageDataModule):
     def augmentations(self) -> Sequence[Transform]:
         """The flip, if asked for."""
         return [RandomFlip()] if self.flip else []
+
+    def metrics(self) -> dict[str, Metric]:
+        """L1, PSNR and SSIM; of outlines in color, hues too, which know where the drawing left something to fill in."""
+        one_drawing = (self.source_style, self.style) == ("outline", "openmoji")
+        return paired_metrics() | (hue_metrics() if one_drawing else {})
 
     def _part(self, split: Split) -> PairDataset:
         images, records = load_emoji(self.style)

@@ -1,3 +1,5 @@
+import inspect
+
 import pytest
 import torch
 
@@ -92,6 +94,21 @@ def test_both_of_a_pair_are_mirrored_alike():
 def test_impossible_settings_are_refused(make, message):
     with pytest.raises(ConfigError, match=message):
         make()
+
+
+def test_metrics_of_pairs_know_a_perfect_translator_and_one_that_leaves_white():
+    held_out = EmojiPairs(image_size=16).reference_dataset
+    batch = {name: (part + 1) / 2 for name, part in held_out.__getitems__(range(0, 243, 9)).items() if name != "label"}
+    found = {}
+    for kind, made in (("perfect", batch["image"]), ("white", batch["source"])):
+        for name, metric in EmojiPairs().metrics().items():
+            source = [batch["source"]] if "source" in inspect.signature(metric.update).parameters else []
+            metric.update(made, batch["image"], *source)
+            found[kind, name] = float(metric.compute())
+    assert (found["perfect", "l1"], found["perfect", "ssim"], found["perfect", "hue_tv"]) == (0, pytest.approx(1), 0)
+    assert found["perfect", "hue_entropy"] == found["white", "hue_entropy_target"] > 1 > found["white", "hue_entropy"]
+    assert found["white", "l1"] > 0.05
+    assert EmojiPairs("noto", "twemoji").metrics().keys() == {"l1", "psnr", "ssim"}
 
 
 def test_outlines_are_black_lines():

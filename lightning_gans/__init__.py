@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING, Any
 from lightning_gans.errors import ConfigError
 
 if TYPE_CHECKING:
-    from lightning_gans.engine import GAN, Conditional, Game, Inference, LatentModel, Normal, Player, Prior, Trick, Uniform
+    from lightning_gans.batch import Batch, Condition, Sample
+    from lightning_gans.engine import (
+        Critic,
+        Game,
+        LatentModel,
+        Normal,
+        Optimization,
+        Phase,
+        Player,
+        Prior,
+        TopK,
+        Translator,
+        Uniform,
+        WithEncoder,
+    )
     from lightning_gans.models import (
         AAE,
         ACGAN,
@@ -15,6 +29,7 @@ if TYPE_CHECKING:
         DCGAN,
         DRAGAN,
         FGAN,
+        GAN,
         LSGAN,
         MMDGAN,
         R3GAN,
@@ -36,8 +51,11 @@ if TYPE_CHECKING:
         SaddlePointFGAN,
         UnrolledGAN,
     )
+    from lightning_gans.schedule import Ramp
 
 __version__ = version("lightning-gans")
+
+_ROOMS = ("batch", "schedule", "engine", "models")
 
 __all__ = [
     "AAE",
@@ -56,41 +74,48 @@ __all__ = [
     "VEEGAN",
     "WGAN",
     "WGANGP",
+    "Batch",
     "BiGAN",
     "CoGAN",
-    "Conditional",
+    "Condition",
     "ConditionalGAN",
     "ConditionalVAE",
+    "ConfigError",
+    "Critic",
     "Game",
     "HingeGAN",
-    "Inference",
     "InfoGAN",
     "LatentModel",
     "MinimaxGAN",
     "Normal",
+    "Optimization",
     "PacGAN",
+    "Phase",
     "Player",
     "Prior",
     "ProjectionGAN",
+    "Ramp",
     "SaddlePointFGAN",
-    "ConfigError",
-    "Trick",
+    "Sample",
+    "TopK",
+    "Translator",
     "Uniform",
     "UnrolledGAN",
+    "WithEncoder",
 ]
 
 
 def __dir__() -> list[str]:
     """What can be asked for, imported or not."""
-    return sorted({*globals(), *__all__, "core", "models", "tricks"})
+    return sorted({*globals(), *__all__, "engine", "models"})
 
 
 def __getattr__(name: str) -> Any:
     """Import models and engine when they are asked for: a command that needs no torch starts at once."""
-    if name in ("core", "models", "tricks"):
+    if name in ("engine", "models"):
         return importlib.import_module(f"{__name__}.{name}")
     if name in __all__:
-        for room in ("core", "models", "tricks"):
+        for room in _ROOMS:
             found = getattr(importlib.import_module(f"{__name__}.{room}"), name, None)
             if found is not None:
                 globals()[name] = found

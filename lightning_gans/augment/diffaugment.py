@@ -1,16 +1,18 @@
 """The discriminator sees augmented images only."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from lightning_gans.augment import Augmentation, Color, Cutout, Translation
-from lightning_gans.engine import GAN, Trick
+from lightning_gans.augment.augment import Augment
+from lightning_gans.augment.transform import Transform
+from lightning_gans.augment.transforms import Color, Cutout, RandomTranslation
 from lightning_gans.errors import ConfigError
+from lightning_gans.schedule import Clock
 
 
-class DiffAugment(Trick):
+class DiffAugment(Augment):
     """Real and generated images are changed at random before D sees them, in its losses and in the generator's.
 
         L_D = E[f(D(T(x)))] + E[g(D(T(G(z))))],    L_G = E[h(D(T(G(z))))]
@@ -20,25 +22,23 @@ class DiffAugment(Trick):
     penalty is that of D after T, as a function of the image before.
 
     Args:
-        augmentations: T, in this order; color, translation and cutout when None, as in the paper.
+        transforms: T, in this order; color, translation and cutout when None, as in the paper.
     """
 
-    def __init__(self, augmentations: Sequence[Augmentation] | None = None) -> None:
-        chosen = (Color(), Translation(), Cutout()) if augmentations is None else tuple(augmentations)
-        self.augmentations = chosen
+    def __init__(self, transforms: Sequence[Transform] | None = None) -> None:
+        chosen = (Color(), RandomTranslation(), Cutout()) if transforms is None else tuple(transforms)
+        self.transforms = chosen
 
-    def seen(self, game: GAN, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Augmented images; what is judged with them (labels, latents) stays as it is.
+    def __call__(self, samples: Tensor, rand: Callable[..., Tensor], clock: Clock) -> Tensor:
+        """Augmented images.
 
         Raises:
             ConfigError: They are no images.
         """
-        images, *rest = inputs
-        if images.ndim != 4:
-            hint = f"changes images, and these are {images.ndim - 1}-D; leave it out"
-            raise ConfigError("tricks", type(self).__name__, hint)
-        changed = images
-        for augmentation in self.augmentations:
-            uniform = game.rand(torch.rand, len(images), augmentation.draws)
-            changed = augmentation(changed, uniform)
-        return changed.to(images.dtype), *rest
+        if samples.ndim != 4:
+            hint = f"changes images, and these are {samples.ndim - 1}-D; leave it out"
+            raise ConfigError("augment", type(self).__name__, hint)
+        changed = samples
+        for transform in self.transforms:
+            changed = transform(changed, rand(torch.rand, len(samples), transform.num_uniforms))
+        return changed.to(samples.dtype)

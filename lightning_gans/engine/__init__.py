@@ -1,40 +1,51 @@
-"""The game engine: players, steps, randomness, averaging, gradient exchange."""
+"""The game engine: players, steps, critics, randomness, averaging, gradient exchange."""
 
-from lightning_gans.engine.conditional import Conditional
-from lightning_gans.engine.game import Game
-from lightning_gans.models.gan import GAN
 from lightning_gans.engine.checks import DivergedError, NonFiniteLossError
-from lightning_gans.engine.inference import Inference
-from lightning_gans.engine.joint import BidirectionalGAN
+from lightning_gans.engine.critic import Critic, discriminator_auc
+from lightning_gans.engine.encoder import WithEncoder, WithGaussianEncoder
+from lightning_gans.engine.game import Game
 from lightning_gans.engine.latent import LatentModel
-from lightning_gans.engine.logging import log_values
+from lightning_gans.engine.logging import log_metrics
+from lightning_gans.engine.optimization import BaseOptimization, Optimization, adam
+from lightning_gans.engine.phase import Phase
 from lightning_gans.engine.player import Player
-from lightning_gans.engine.randomness import Codes, Normal, Prior, Uniform
-from lightning_gans.engine.trick import Trick
-from lightning_gans.engine.unrolling import InnerOptimizer, InnerSGD, OwnOptimizer, under, unroll
-from lightning_gans.engine.variational import Variational, VariationalGame
+from lightning_gans.engine.priors import InfoGANPrior, Normal, Prior, Uniform
+from lightning_gans.engine.protocols import can_encode, can_sample, can_translate, is_class_conditional
+from lightning_gans.engine.rng import fold_in, rows_from_index
+from lightning_gans.engine.top_k import TopK
+from lightning_gans.engine.translator import Translator
+from lightning_gans.engine.unrolling import InnerOptimizer, InnerSGD, SameOptimizer, functional_call_with, unroll
 
 __all__ = [
-    "GAN",
-    "Codes",
-    "Conditional",
+    "BaseOptimization",
+    "Critic",
     "DivergedError",
     "Game",
-    "Inference",
+    "InfoGANPrior",
     "InnerOptimizer",
     "InnerSGD",
-    "BidirectionalGAN",
     "LatentModel",
     "NonFiniteLossError",
     "Normal",
-    "OwnOptimizer",
+    "Optimization",
+    "Phase",
     "Player",
     "Prior",
-    "Trick",
+    "SameOptimizer",
+    "TopK",
+    "Translator",
     "Uniform",
-    "Variational",
-    "VariationalGame",
-    "log_values",
-    "under",
+    "WithEncoder",
+    "WithGaussianEncoder",
+    "adam",
+    "can_encode",
+    "can_sample",
+    "can_translate",
+    "discriminator_auc",
+    "fold_in",
+    "functional_call_with",
+    "is_class_conditional",
+    "log_metrics",
+    "rows_from_index",
     "unroll",
 ]

@@ -102,18 +102,18 @@ def require_graph(player: str, loss: Tensor) -> None:
         raise _without_gradient(player)
 
 
-class GradientWatch:
+class GradientMonitor:
     """Knows which parameters of each player no backward pass has reached so far in this run."""
 
     def __init__(self) -> None:
         self._unreached: dict[str, set[str]] = {}
         self._told: set[str] = set()
 
-    def knows(self, player: str) -> bool:
-        """Whether the player has moved before."""
+    def seen_before(self, player: str) -> bool:
+        """Whether the player was updated before."""
         return player in self._unreached
 
-    def look(self, player: str, owned: Sequence[nn.Parameter], game: nn.Module) -> None:
+    def update(self, player: str, owned: Sequence[nn.Parameter], game: nn.Module) -> None:
         """Look at a player's gradients after a backward pass.
 
         Args:

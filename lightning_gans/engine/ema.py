@@ -11,65 +11,70 @@ from lightning_gans.errors import ConfigError
 
 
 class EMA(nn.Module):
-    """Exponential moving average of some modules: w_ema <- d * w_ema + (1 - d) * w after each move.
+    """Exponential moving averages of modules: w_ema <- d * w_ema + (1 - d) * w after each update of the owner.
 
-    After n earlier moves d is the smaller of ``decay`` and n / (n + 9): the first move is copied, since what the
+    After n earlier updates d is the smaller of ``decay`` and n / (n + 9): the first one is copied, since what the
     networks were before they learned anything is no part of the average, and a young average looks back over a tenth of
     its life instead of remembering its beginnings (the ramp of TensorFlow's ``ExponentialMovingAverage``). Batch norm's
-    running statistics belong to the weights that produced them, so averaged weights need their own: ``calibrate``
+    running statistics belong to the weights that produced them, so averaged weights need their own: ``update_bn``
     re-estimates them, and is due after every update.
 
     Args:
         modules: What to average, by name; copied, never changed.
-        decay: Largest weight of the past per move of the owner, in [0, 1).
+        decay: Largest weight of the past per update of the owner, in [0, 1).
 
     Raises:
         ConfigError: ``decay`` outside [0, 1).
     """
 
-    moves: Tensor
+    num_updates: Tensor
+    """Updates of each module so far, (modules,) int64."""
 
     def __init__(self, modules: dict[str, nn.Module], decay: float) -> None:
         super().__init__()
         if not 0 <= decay < 1:
-            raise ConfigError("ema_decay", decay, "must lie in [0, 1); 0 turns averaging off")
+            raise ConfigError("optimization.ema_decay", decay, "must lie in [0, 1); 0 turns averaging off")
         self.decay = decay
         self._sources = dict(modules)  # in a dict, so that the sources do not become our submodules
         copies = {name: copy.deepcopy(module).requires_grad_(False) for name, module in modules.items()}
         self.averages = nn.ModuleDict(copies)
-        self.register_buffer("moves", torch.tensor(0))
-        self._moves = 0  # the same where reading it does not wait for the device
-        self.calibrated = False
-        self.register_load_state_dict_post_hook(_take_over)  # type: ignore[no-untyped-call] # torch leaves it untyped
+        self.register_buffer("num_updates", torch.zeros(len(copies), dtype=torch.int64))
+        self._counts = dict.fromkeys(copies, 0)  # the same where reading them does not wait for the device
+        self.bn_updated = False
+        self.register_load_state_dict_post_hook(_count_on)  # type: ignore[no-untyped-call] # torch leaves it untyped
 
     def __getitem__(self, name: str) -> nn.Module:
         """The averaged copy of a module."""
         return self.averages[name]
 
     @torch.no_grad()
-    def update(self) -> None:
-        """Take one step towards the current weights; torch's ``AveragedModel`` would wait for the device twice."""
-        decay = min(self.decay, self._moves / (self._moves + 9))
-        for name, source in self._sources.items():
-            average = self.averages[name]
+    def update(self, names: Iterable[str]) -> None:
+        """Take one step towards the current weights; torch's ``AveragedModel`` would wait for the device twice.
+
+        Args:
+            names: The modules whose owner has just been updated.
+        """
+        for name in names:
+            average, source, count = self.averages[name], self._sources[name], self._counts[name]
             averaged: list[Tensor] = list(average.parameters())
             current: list[Tensor] = list(source.parameters())
-            torch._foreach_lerp_(averaged, current, 1 - decay)
+            torch._foreach_lerp_(averaged, current, 1 - min(self.decay, count / (count + 9)))
             if buffers := list(average.buffers()):
                 torch._foreach_copy_(buffers, list(source.buffers()))
-        self._moves += 1
-        self.moves += 1
-        self.calibrated = False
+            self._counts[name] = count + 1
+            self.num_updates[list(self._counts).index(name)] += 1
+            self.bn_updated = False
 
 
-def _take_over(average: nn.Module, _: object) -> None:
+def _count_on(average: nn.Module, _: object) -> None:
     """After loading: go on from where that average was."""
     assert isinstance(average, EMA)
-    average._moves, average.calibrated = int(average.moves), False
+    average._counts = dict(zip(average._counts, average.num_updates.tolist(), strict=True))
+    average.bn_updated = False
 
 
 @contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
+def eval_mode(module: nn.Module) -> Iterator[None]:
     """Eval mode for a while; every submodule gets back the mode that it had."""
     modes = {part: part.training for part in module.modules()}
     module.eval()
@@ -86,7 +91,7 @@ def has_batch_statistics(module: nn.Module) -> bool:
 
 
 @torch.no_grad()
-def calibrate(module: nn.Module, forward: Callable[[int], object], batches: Iterable[int]) -> None:
+def update_bn(module: nn.Module, forward: Callable[[int], object], batches: Iterable[int]) -> None:
     """Re-estimate batch norm's running statistics under a module's present weights, as equal-weight averages.
 
     Inherited or averaged statistics are not enough: they belong to other weights. Only batch norm is in training mode
@@ -99,7 +104,7 @@ def calibrate(module: nn.Module, forward: Callable[[int], object], batches: Iter
     """
     layers = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
     momenta = [layer.momentum for layer in layers]
-    with evaluating(module):
+    with eval_mode(module):
         for layer in layers:
             layer.reset_running_stats()
             layer.momentum = None  # torch's sign for a cumulative average

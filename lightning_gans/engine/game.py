@@ -1,11 +1,11 @@
-"""The engine: who moves when, with which gradients, noise and bookkeeping. What differs between papers is not here."""
+"""The engine: who is updated when, with which gradients, noise and bookkeeping. What differs between papers is not here."""
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from lightning.pytorch import Callback, LightningModule
@@ -14,25 +14,31 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lightning_gans.batch import chunks_of, images_of
-from lightning_gans.engine.ema import EMA
-from lightning_gans.engine.compilation import compilation_refused, compile_networks
-from lightning_gans.engine.global_step import at_end_of_round, counted_once
-from lightning_gans.engine.exchange import average_over_processes, batch_statistics, local_backward
+from lightning_gans.batch import Batch, split_batch
 from lightning_gans.engine.checks import (
     DivergedError,
-    GradientWatch,
-    warn_about_loaders,
+    GradientMonitor,
     require_graph,
     require_images_in_range,
     require_supported,
+    warn_about_loaders,
 )
-from lightning_gans.engine.logging import Journal, log_values
-from lightning_gans.engine.player import Player, build, fuse
-from lightning_gans.engine.randomness import Draw, Randomness
-from lightning_gans.engine.resuming import needed_again, settings_of, take_average, take_settings
-from lightning_gans.engine.saving import class_named, constructor_arguments, is_plain
+from lightning_gans.engine.compilation import compilation_refused, compile_networks
+from lightning_gans.engine.distributed import all_reduce_mean, no_sync
+from lightning_gans.engine.ema import EMA
+from lightning_gans.engine.global_step import one_global_step, rewind_to_step_end
+from lightning_gans.engine.logging import LossBuffer, log_metrics
+from lightning_gans.engine.migration import KEY, migrated
+from lightning_gans.engine.optimization import BaseOptimization, optimization_of
+from lightning_gans.engine.phase import Phase, boundaries, phase_of
+from lightning_gans.engine.player import Player
+from lightning_gans.engine.priors import Distribution
+from lightning_gans.engine.resuming import override_optimizer_settings, reconcile_ema, resume_state
+from lightning_gans.engine.rng import StepRNG
+from lightning_gans.engine.roster import Roster
+from lightning_gans.engine.saving import described, init_arguments, resolve_class
 from lightning_gans.errors import ConfigError
+from lightning_gans.schedule import Clock
 
 # Warnings of Lightning that are no news here: a game has a validation_step for `validate` and needs no validation
 # loader for `fit`; a checkpoint that holds the state after a whole step holds what it should; and of loaders that
@@ -41,175 +47,212 @@ warnings.filterwarnings("ignore", message="You defined a `validation_step` but h
 warnings.filterwarnings("ignore", message="Using ModelCheckpoint with manual optimization")
 warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended")
 
+_PREPARING = 2**20  # where a player's number stands in the coordinates of random numbers
+
 
 class Game(LightningModule):
-    """A game of named players; each step, every player that is due descends its own loss while the others stand still.
+    """A game of named players; in each step, every player that is due minimizes its own loss while the others stand still.
 
-    One batch is one step is one ``training_step``: ``trainer.global_step`` advances by exactly one whatever the
-    number of players. A variant says who plays (``players``) and what each minimizes; the order of moves,
-    freezing, gradient exchange, clipping, accumulation, precision, averaging, randomness and logging are here.
+    One batch is one step is one ``training_step``: ``trainer.global_step`` advances by exactly one whatever the number
+    of players. A variant says who plays (``players``) and what each minimizes; the order of updates, freezing, gradient
+    exchange, clipping, micro-batches, precision, averaging, randomness and logging are here.
 
     Args:
-        ema_decay: Weight of the past in the moving average of ``averaged``, per move of its owner; 0 is off.
-        accumulate: Number of equal chunks in which each batch is processed; the gradients are averaged. Equal to the
-            undivided batch for losses that are means over samples, without batch norm and spectral norm.
-        compile: Compile the players' networks, one by one; gradient penalties run uncompiled.
-        loss_limit: A loss beyond it, in absolute value, counts as exploded, as one that is not a number does.
+        optimization: How the players learn; what it leaves open is the class's ``defaults``.
+        phases: Phases of the run, in their order, as objects or plain data; none for one that lasts all the time.
+        max_abs_loss: A loss beyond it, in absolute value, counts as exploded, as one that is not a number does.
 
     Raises:
         ConfigError: A setting is out of its range.
     """
 
+    defaults: ClassVar[BaseOptimization] = BaseOptimization(ema_decay=0.0, micro_batches=1, compile=False)
+    """How the players of this class learn unless it is said otherwise: each default stands here, once."""
+    given: Sequence[str] = ()
+    """The parts of the condition that the model uses: fields of ``Condition``."""
     image_range: tuple[float, float] | None = (-1.0, 1.0)
     """The range that images must lie in, as decision of a class; None for any. Points have none."""
 
     def __init__(
-        self, *, ema_decay: float = 0.0, accumulate: int = 1, compile: bool = False, loss_limit: float = 1e8
+        self,
+        *,
+        optimization: BaseOptimization | Mapping[str, Any] = defaults,
+        phases: Sequence[Any] = (),
+        max_abs_loss: float = 1e8,
     ) -> None:
         super().__init__()
         self._remember_arguments(inspect.currentframe())
         self.automatic_optimization = False
-        if accumulate < 1:
-            raise ConfigError("accumulate", accumulate, "must be a number of chunks, 1 or more")
-        if not 0 <= ema_decay < 1:
-            raise ConfigError("ema_decay", ema_decay, "must lie in [0, 1); 0 turns averaging off")
-        if not loss_limit > 0:
-            raise ConfigError("loss_limit", loss_limit, "must be positive")
-        self.ema_decay, self.accumulate = ema_decay, accumulate
-        self.compiles = compile
+        if not max_abs_loss > 0:
+            raise ConfigError("max_abs_loss", max_abs_loss, "must be positive")
+        self.optimization: Any = optimization_of(optimization, self.defaults)
+        self.phases: list[Phase] = [phase_of(spec) for spec in phases]
         self.ema: EMA | None = None
         self.step = 0
         self.seed: int | None = None
-        self._randomness = Randomness(seed=0)
-        self._players: list[Player] = []
-        self._moving = 0
+        self._rng = StepRNG(seed=0)
+        self._roster = Roster([])
+        self._updating = 0
         self._first = True  # the next step is the first of this fit
-        self._settings: dict[str, dict[str, Any]] = {}  # of the optimizers, as built
+        self._horizon = float("inf")  # length of the run in steps, where it is known
+        self._boundaries: list[int] | None = None  # where phases end, once training has begun
         self._resumed: dict[str, Any] | None = None  # what was loaded, until training begins
         self._epoch: int | None = None  # that of the last step of this fit
-        self._watch = GradientWatch()
-        self._journal = Journal(loss_limit)
-        self.recover: Callable[[DivergedError], None] | None = None
-        self._due = False
+        self._monitor = GradientMonitor()
+        self._buffer = LossBuffer(max_abs_loss)
+        self.on_divergence: Callable[[DivergedError], None] | None = None
+        self.logging_due = False
+        """Whether this step is logged; guards what is computed for the log alone."""
 
     # What a variant says.
 
     def players(self) -> list[Player]:
-        """Who plays, in the order of their moves. Called once, when the optimizers are built."""
+        """Who plays, in the order of their updates. Called once, when the optimizers are built."""
         raise NotImplementedError(f"{type(self).__name__} must say who plays: override players()")
 
-    def averaged(self) -> dict[str, nn.Module]:
-        """The modules that the moving average covers, by name: what generates, never what judges."""
+    def ema_modules(self) -> dict[str, nn.Module]:
+        """The modules that the moving average covers, by name: what generates, never what discriminates."""
         return {}
 
-    def sample(
-        self,
-        n: int,
-        *,
-        labels: Tensor | None = None,
-        seed: int = 0,
-        truncation: float | None = None,
-        ema: bool = True,
-        start: int = 0,
-    ) -> Tensor:
-        """Generate samples ``start`` to ``start + n`` of those that ``seed`` selects; see ``GAN.sample``."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how it generates: override sample()")
+    def prepare(self, batch: Any) -> Batch:
+        """A user's batch as losses take it: with what the model is given, and nothing else.
+
+        Raises:
+            ConfigError: Something that the model is given is missing, or images are no floats.
+        """
+        found = Batch.of(batch)
+        if found.image is not None and not found.image.is_floating_point():
+            raise ConfigError("batch", str(found.image.dtype), "networks take floats in [-1, 1]; see images.from_uint8")
+        return found._replace(condition=found.condition.only(self.given))
 
     # What a loss may use.
 
-    def rand(self, draw: Draw, n: int, *shape: int) -> Tensor:
-        """Random numbers (n, *shape), a function of (seed, step, move, draw): the one source of noise in a loss.
+    def rand(self, distribution: Distribution, n: int, *shape: int) -> Tensor:
+        """Random numbers (n, *shape), a function of (seed, step, player, draw): the one source of noise in a loss.
 
         Args:
-            draw: ``torch.randn``, ``torch.rand`` or a prior.
-            n: Number of rows: samples of the present batch or chunk.
+            distribution: ``torch.randn``, ``torch.rand`` or a prior.
+            n: Number of rows: samples of the present batch or micro-batch.
             shape: Shape of a row.
         """
-        return self._randomness.rand(draw, n, *shape, device=self.device)
+        return self._rng.rand(distribution, n, *shape, device=self.device)
 
-    def note(self, name: str, value: Tensor | float) -> None:
+    def log_value(self, name: str, value: Tensor | float) -> None:
         """Log the mean of a value under a name, when logging is due; costs nothing when it is not."""
-        if self._due:
-            self._journal.notes[name] = torch.as_tensor(value, device=self.device).detach().float().mean()
+        if self.logging_due:
+            self._buffer.values[name] = torch.as_tensor(value, device=self.device).detach().float().mean()
 
     @property
-    def noting(self) -> bool:
-        """Whether this step is logged; guards what is computed for the log alone."""
-        return self._due
+    def phase(self) -> Phase | None:
+        """The phase that the run is in; None for a game without phases."""
+        return self.phases[self._phase_index()] if self.phases else None
 
     # The step.
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
-        """Play one step on one batch."""
+        """Update each player that is due, on one batch."""
         every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined] # Lightning sets it unseen by mypy
-        self._due = every > 0 and (self.trainer.global_step + 1) % every == 0
-        self._journal.notes = {}
-        self._randomness.reseed_global(self.step, self.device)
-        images = images_of(batch)
-        if self._due or self._first:
-            require_images_in_range(images, self.image_range, self._largest, advising=self._first)
+        self.logging_due = every > 0 and (self.trainer.global_step + 1) % every == 0
+        self._buffer.values = {}
+        self._rng.seed_all(self.step, self.device)
+        self._rng.seek(self.step, _PREPARING)
+        prepared = self.prepare(batch)
+        if self.logging_due or self._first:
+            require_images_in_range(prepared.images, self.image_range, self._largest, advising=self._first)
         optimizers = self.optimizers()
         optimizers = optimizers if isinstance(optimizers, list) else [optimizers]
-        due = [index for index, player in enumerate(self._players) if player.moves_in(self.step)]
-        with counted_once(optimizers), compilation_refused(self.compiles):
-            for index in due:
-                self._move(index, self._players[index], optimizers[index], batch)
-        if self.ema is not None and any(self._players[index].name in self._averaging for index in due):
-            self.ema.update()
+        with one_global_step(optimizers), compilation_refused(self.optimization.compile):
+            for index, player in enumerate(self._roster.players):
+                if player.phase in (None, self.phase and self.phase.name) and player.is_due(self.step):
+                    for update in range(player.updates):
+                        self._update(index, update, optimizers[self._roster.slots[index]], prepared)
         self.step += 1
         self._first, self._epoch = False, self.trainer.current_epoch
-        self._journal.saw(len(images) * self.trainer.world_size)
-        if self._due:
-            self._log_round()
+        self._buffer.count_images(prepared.size * self.trainer.world_size)
+        if self.logging_due:
+            self._log_step()
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Seed the generators that the next batch is loaded and augmented with, whatever the callbacks drew."""
-        self._randomness.reseed_global(self.step, self.device, loading=True)
+        self._rng.seed_all(self.step, self.device, loading=True)
 
-    def _move(self, index: int, player: Player, optimizer: LightningOptimizer, batch: Any) -> None:
-        """One move: the others frozen, gradients of all chunks and processes averaged, one optimizer step."""
-        self._moving = index
+    def _update(self, index: int, update: int, optimizer: LightningOptimizer, batch: Batch) -> None:
+        """One update: the others frozen, gradients of all micro-batches and processes averaged, one optimizer step."""
+        player, owned, parts = self._roster.players[index], self._roster.owned[index], self.optimization.micro_batches
+        self._updating = index
         total = torch.zeros((), device=self.device)
-        with self._alone(index):
-            for chunk_index, chunk in enumerate(chunks_of(batch, self.accumulate)):
-                self._randomness.seek(self.step, index, chunk_index)
-                loss = player.loss(chunk) / self.accumulate
+        self._roster.set_ramps(index, self._clock(index).progress)
+        with self._freeze_others(index):
+            for number, part in enumerate(split_batch(batch, parts)):
+                self._rng.seek(self.step, index, number, update)
+                loss = self._loss(index, update, part) / parts
                 require_graph(player.name, loss)
-                with local_backward(self.trainer.strategy):
-                    self.manual_backward(loss)
+                with no_sync(self.trainer.strategy):
+                    self.manual_backward(loss if player.shares is None else loss * player.interval)
                 total = total + loss.detach()
-            if self._due or not self._watch.knows(player.name):
-                self._watch.look(player.name, self._own[index], self)
-            average_over_processes(self._own[index], self._statistics)
+            if self.logging_due or not self._monitor.seen_before(player.name):
+                self._monitor.update(player.name, owned, self)
+            all_reduce_mean(owned, self._roster.statistics)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        if player.constraint is not None:
+        if player.project is not None:
             with torch.no_grad():
-                player.constraint()
-        if (scheduler := self._schedulers[index]) is not None:
+                player.project()
+        if (scheduler := self._roster.schedulers[index]) is not None:
             scheduler.step()
-        self._journal.lost(player.name, total)
+        if self.ema is not None and player.shares is None:
+            self.ema.update(self._roster.averaged[index])
+        self._buffer.add_loss(player.name, total)
+
+    def _loss(self, index: int, update: int, batch: Batch) -> Tensor:
+        """A player's loss, with what the regularizers of its critics add."""
+        player = self._roster.players[index]
+        log = self.log_value if self.logging_due else None
+        for critic, owner in self._roster.critics:
+            critic.begin(self._clock(owner, update if owner == index else 0), self.rand, log, owner == index)
+        try:
+            loss = player.loss(batch)
+            for critic in (*player.critics, *player.against):
+                if (added := critic.settle(player.name)) is not None:
+                    loss = loss + added
+            return loss
+        finally:
+            for critic, _ in self._roster.critics:
+                critic.end()  # a game that kept their graphs could not be copied
 
     @contextmanager
-    def _alone(self, index: int) -> Iterator[None]:
-        """Freeze what the moving player does not own. Cached lists: ten times as fast as ``toggle_optimizer``."""
+    def _freeze_others(self, index: int) -> Iterator[None]:
+        """Freeze what the player does not own. Cached lists: ten times as fast as ``toggle_optimizer``."""
         try:
-            for p in self._others[index]:
+            for p in self._roster.others[index]:
                 p.requires_grad = False
             yield
         finally:
-            for p in self._others[index]:
+            for p in self._roster.others[index]:
                 p.requires_grad = True
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Measure and clip the moving player's gradient: here it is unscaled, in every precision."""
-        player, owned = self._players[self._moving], self._own[self._moving]
-        if not (self._due or player.clip is not None):
+        """Measure and clip the player's gradient: here it is unscaled, in every precision."""
+        player, owned = self._roster.players[self._updating], self._roster.owned[self._updating]
+        if not (self.logging_due or player.clip is not None):
             return
         norm = nn.utils.get_total_norm([p.grad for p in owned if p.grad is not None])
-        self.note(f"grad_norm/{player.name}", norm)
+        self.log_value(f"grad_norm/{player.name}", norm)
         if player.clip is not None:
             nn.utils.clip_grads_with_norm_(owned, player.clip, norm)
+
+    def _phase_index(self) -> int:
+        return sum(self.step >= end for end in self._boundaries or ())
+
+    def _clock(self, index: int, update: int = 0) -> Clock:
+        """Where the run is for a player: a game without phases is one that lasts all the time."""
+        player, begin, end = self._roster.players[index], 0, self._horizon
+        if player.phase is not None and self._boundaries is not None:
+            number = [phase.name for phase in self.phases].index(player.phase)
+            begin = ([0, *self._boundaries])[number]
+            end = ([*self._boundaries, self._horizon])[number]
+        progress = min(max((self.step - begin) / max(end - begin, 1), 0.0), 1.0)
+        return Clock(self.step, player.updates_before(self.step, begin) + update, progress)
 
     # What Lightning asks for.
 
@@ -226,67 +269,49 @@ class Game(LightningModule):
         """
         if self._trainer is not None:
             self._trainer.precision_plugin.convert_module(self)
-        if self.ema is None and self.ema_decay > 0 and (modules := self.averaged()):
-            self.ema = EMA(modules, self.ema_decay)
+        if self.ema is None and self.optimization.ema_decay > 0 and (modules := self.ema_modules()):
+            self.ema = EMA(modules, self.optimization.ema_decay)
 
     def configure_optimizers(self) -> Any:
-        """One optimizer a player, in the order of ``players``; with its scheduler, if it has one."""
-        self._players = self.players()
-        names = [player.name for player in self._players]
-        if not names or len(set(names)) < len(names):
-            raise ConfigError("players", names, "a game needs at least one player, and each a name of its own")
-        self._own = [player.parameters() for player in self._players]
-        every_one = {id(p): p for own in self._own for p in own}
-        self._others = []
-        for own, player in zip(self._own, self._players, strict=True):
-            if not own:
-                raise ConfigError(f"{player.name}", "no parameters", "owns nothing that could learn")
-            mine = {id(p) for p in own}
-            self._others.append([p for key, p in every_one.items() if key not in mine])
-        self._statistics = batch_statistics(module for player in self._players for module in player.modules)
-        covered = {id(module) for module in self.averaged().values()}
-        self._averaging = {player.name for player in self._players if covered & {id(m) for m in player.modules}}
-        optimizers = [fuse(build(player.optimizer, own)) for player, own in zip(self._players, self._own, strict=True)]
-        self._schedulers = [
-            None if player.scheduler is None else build(player.scheduler, optimizer)
-            for player, optimizer in zip(self._players, optimizers, strict=True)
-        ]
-        self._settings = {
-            player.name: settings_of(optimizer, scheduler)
-            for player, optimizer, scheduler in zip(self._players, optimizers, self._schedulers, strict=True)
-        }
-        configured: list[dict[str, Any]] = []
-        for player, optimizer, scheduler in zip(self._players, optimizers, self._schedulers, strict=True):
-            config = {"scheduler": scheduler, "name": f"lr/{player.name}"}
-            configured.append({"optimizer": optimizer} | ({} if scheduler is None else {"lr_scheduler": config}))
-        return configured
+        """One optimizer a player that has its own, in the order of ``players``; with its scheduler, if it has one."""
+        self._roster = Roster(self.players(), self.ema_modules(), [phase.name for phase in self.phases])
+        if self.phases or self._roster.needs_horizon:
+            self._horizon = float(self.trainer.estimated_stepping_batches)
+        if self.phases and self._boundaries is None:
+            self._boundaries = boundaries(self.phases, self._horizon)
+        self._roster.require_known(self._horizon)
+        return self._roster.build_optimizers()
 
     def on_fit_start(self) -> None:
         """Agree on the seed: the run's, the same on all processes; a resumed run keeps the one it began with."""
         if self.seed is None:
             self.seed = int(self.trainer.strategy.broadcast(torch.initial_seed()))
         trainer = self.trainer
-        self._randomness = Randomness(self.seed, trainer.global_rank, trainer.world_size, self.accumulate)
-        self._randomness.reseed_global(self.step, self.device, loading=True)
-        self._journal.restart_clock()
-        self._first, self._epoch, self._watch = True, None, GradientWatch()
-        if self.compiles:
-            compile_networks(module for player in self._players for module in player.modules)
+        self._rng = StepRNG(self.seed, trainer.global_rank, trainer.world_size, self.optimization.micro_batches)
+        self._rng.seed_all(self.step, self.device, loading=True)
+        self._buffer.restart_clock()
+        self._first, self._epoch, self._monitor = True, None, GradientMonitor()
+        if self.optimization.compile:
+            compile_networks(module for player in self._roster.players for module in player.modules)
 
     def on_train_start(self) -> None:
         """Take the present settings where they differ from a checkpoint's; tell when the data start over."""
         warn_about_loaders(self.trainer)
         if self._resumed is not None:
-            self.take_settings(self._resumed)
+            self.override_optimizer_settings(self._resumed)
             self._resumed = None
 
-    def take_settings(self, checkpoint: dict[str, Any]) -> None:
+    def override_optimizer_settings(self, checkpoint: dict[str, Any]) -> None:
         """Let the settings of optimizers and schedulers win over those that a loaded checkpoint was trained with."""
-        optimizers = self.trainer.strategy.optimizers
-        take_settings(self._players, optimizers, self._schedulers, self._settings, checkpoint)
+        override_optimizer_settings(self._roster, self.trainer.strategy.optimizers, checkpoint)
+
+    def optimizer_of(self, player: str) -> Optimizer:
+        """The optimizer of a player, as it is in training."""
+        names = [each.name for each in self._roster.players]
+        return self.trainer.strategy.optimizers[self._roster.slots[names.index(player)]]
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Nothing per batch: a game is judged by what it generates (see the metrics callback)."""
+        """Nothing per batch: a game is evaluated by what it generates (see the metrics callback)."""
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
         """Nothing per batch, as in validation."""
@@ -296,26 +321,25 @@ class Game(LightningModule):
         if (error := self._divergence()) is not None:
             raise error
         if self._epoch is not None:
-            at_end_of_round(checkpoint, self._epoch)
+            rewind_to_step_end(checkpoint, self._epoch)
         kind = f"{type(self).__module__}.{type(self).__qualname__}"
-        counters = {"step": self.step, "seed": self.seed, "losses": self._journal.latest, "settings": self._settings}
-        checkpoint["game"] = {"class": kind, "objects": self._objects, **counters}
+        counters = {"step": self.step, "seed": self.seed, "losses": self._buffer.last_losses}
+        plan = {"settings": self._roster.settings, "boundaries": self._boundaries}
+        checkpoint[KEY] = {"class": kind, "objects": self._objects, **counters, **plan}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take back the game's counters."""
-        if "game" not in checkpoint:
-            raise ConfigError("checkpoint", "no game in it", "it was not written by lightning_gans")
-        game = checkpoint["game"]
-        if "settings" not in game:
-            raise ConfigError("checkpoint", "no settings in it", "an earlier version wrote it; train anew")
-        self.step, self.seed, self._journal.latest = game["step"], game["seed"], dict(game["losses"])
+        migrated(checkpoint)
+        counters = checkpoint[KEY]
+        self.step, self.seed = counters["step"], counters["seed"]
+        self._buffer.last_losses, self._boundaries = dict(counters["losses"]), counters["boundaries"]
         if self._trainer is not None and self._trainer.state.fn == "fit":
-            self._resumed = needed_again(checkpoint)
-            take_average(checkpoint["state_dict"], self.state_dict(keep_vars=True))
+            self._resumed = resume_state(checkpoint)
+            reconcile_ema(checkpoint["state_dict"], self.state_dict(keep_vars=True))
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> Self:
-        """Load a game from its checkpoint, as Lightning does.
+        """Load a game from its checkpoint, as Lightning does; one of version 0.1 too.
 
         What the command line wrote describes itself. A game that was built in Python needs the objects it was built
         from again (``generator=..., discriminator=...``): code is not stored in checkpoints.
@@ -328,64 +352,69 @@ class Game(LightningModule):
         Raises:
             ConfigError: It was not written by this package, or objects that it needs were not given.
         """
-        content = torch.load(checkpoint_path, map_location="cpu", weights_only=True)
-        if "game" not in content:
-            raise ConfigError("checkpoint_path", str(checkpoint_path), "it was not written by lightning_gans")
-        if missing := [name for name in content["game"]["objects"] if name not in kwargs]:
+        content = migrated(torch.load(checkpoint_path, map_location="cpu", weights_only=True))
+        lost = {path.partition(".")[0] for path in content[KEY]["objects"]}
+        if missing := sorted(lost - set(kwargs)):
             given = ", ".join(f"{name}=..." for name in missing)
-            raise ConfigError(
-                "checkpoint_path", str(checkpoint_path), f"built in Python: pass what it was built from again ({given})"
-            )
-        kind = class_named(content["hyper_parameters"].get("_class_path"), cls)
+            hint = f"built in Python: pass what it was built from again ({given})"
+            raise ConfigError("checkpoint_path", str(checkpoint_path), hint)
+        kind = resolve_class(content["hyper_parameters"].get("_class_path"), cls)
         return super(Game, kind).load_from_checkpoint(checkpoint_path, *args, **kwargs)
 
     # Bookkeeping.
 
     def _remember_arguments(self, frame: FrameType | None) -> None:
-        """Keep the constructor's plain arguments as hyperparameters, and the names of the others.
+        """Keep the constructor's arguments as hyperparameters, as plain data, and the paths of what is none.
 
         Modules, callables and other objects would break ``weights_only`` loading, or be dropped in silence; the
         command line replaces them by their plain description (``class_path``, ``init_args``).
         """
         assert frame is not None
-        objects = [name for name, value in constructor_arguments(frame).items() if not is_plain(value)]
-        described = _given_hyperparameters.get() is not None  # by the command line, as plain data
-        self._objects = [] if described else objects
-        self.save_hyperparameters(ignore=self._objects, frame=frame)
+        self._objects: list[str] = []
+        if _given_hyperparameters.get() is not None:  # by the command line, as plain data
+            self.save_hyperparameters(frame=frame)
+            return
+        kept = {}
+        for name, value in init_arguments(frame).items():
+            plain, lost = described(value, name)
+            self._objects += lost
+            if plain is not None or not lost:
+                kept[name] = plain
+        self.save_hyperparameters(kept)
 
-    def _log_round(self) -> None:
-        """Log what was noted; one exchange between processes, one wait for the device, only when due."""
-        self.require_finite_losses()
-        values = self._journal.entry(self._mean)
-        for player in self._players:
-            self._watch.warn(player.name, values.get(f"grad_norm/{player.name}"))
+    def _log_step(self) -> None:
+        """Log what was collected; one exchange between processes, one wait for the device, only when due."""
+        self.check_finite_losses()
+        values = self._buffer.flush(self._mean)
+        for player in self._roster.players:
+            self._monitor.warn(player.name, values.get(f"grad_norm/{player.name}"))
         shown = [name for name in values if name.startswith("loss/")]
-        log_values(self.trainer, values, on_bar=[*shown, "images_per_second"])
+        log_metrics(self.trainer, values, prog_bar=[*shown, "images_per_second"])
 
-    def require_finite_losses(self) -> None:
-        """Check the losses of all moves since the last check; collective, and waits for the device.
+    def check_finite_losses(self) -> None:
+        """Check the losses of all updates since the last check; collective, and waits for the device.
 
         Raises:
             NonFiniteLossError: One of them was not a number, or exploded; names the player that lost it first.
         """
-        self._unless_recovered(self._journal.diverged(self._mean, self.step))
+        self._raise_unless_handled(self._buffer.check_finite(self._mean, self.step))
 
-    def require_sound_state(self) -> None:
+    def check_finite_state(self) -> None:
         """Check losses and weights, before they are saved over the last good ones.
 
         Raises:
             DivergedError: Some are not numbers.
         """
-        self._unless_recovered(self._divergence())
+        self._raise_unless_handled(self._divergence())
 
-    def _unless_recovered(self, error: DivergedError | None) -> None:
+    def _raise_unless_handled(self, error: DivergedError | None) -> None:
         if error is not None:
-            if self.recover is None:
+            if self.on_divergence is None:
                 raise error
-            self.recover(error)
+            self.on_divergence(error)
 
     def _divergence(self) -> DivergedError | None:
-        if (error := self._journal.diverged(self._mean, self.step)) is not None:
+        if (error := self._buffer.check_finite(self._mean, self.step)) is not None:
             return error
         for name, module in self.named_children():
             tensors = (*module.parameters(), *(b for b in module.buffers() if b.is_floating_point()))

@@ -8,8 +8,8 @@ from lightning.pytorch.core.optimizer import LightningOptimizer, do_nothing_clos
 
 
 @contextmanager
-def counted_once(optimizers: Sequence[LightningOptimizer]) -> Iterator[None]:
-    """Let all moves of a step count as one step.
+def one_global_step(optimizers: Sequence[LightningOptimizer]) -> Iterator[None]:
+    """Let all updates of a step count as one.
 
     Lightning counts every optimizer step by the hooks that it sets on each optimizer for the time of a batch; here
     they are muted, and called once.
@@ -22,7 +22,7 @@ def counted_once(optimizers: Sequence[LightningOptimizer]) -> Iterator[None]:
     after()
 
 
-def at_end_of_round(checkpoint: dict[str, Any], epoch: int) -> None:
+def rewind_to_step_end(checkpoint: dict[str, Any], epoch: int) -> None:
     """Let a checkpoint say that its last step has just ended, whenever it was saved after it.
 
     Lightning counts on when training ends: an epoch that ``max_steps`` cut short is complete then, and resuming plays
@@ -39,7 +39,7 @@ def at_end_of_round(checkpoint: dict[str, Any], epoch: int) -> None:
         loop["epoch_loop.batch_progress"]["current"]["ready"]
         > loop["epoch_loop.batch_progress"]["current"]["processed"]
     ):
-        loop["epoch_loop.batch_progress"]["is_last_batch"] = False  # said of a batch that was loaded, but not played
+        loop["epoch_loop.batch_progress"]["is_last_batch"] = False  # said of a batch that was loaded, but not used
     for batches in (loop["epoch_loop.batch_progress"][which] for which in ("total", "current")):
         batches["ready"] = batches["started"] = batches["processed"]
         batches["completed"] = batches["processed"] - 1

@@ -1,103 +1,158 @@
-"""What samples: a generator that turns latents into images, whoever taught it."""
+"""What generates from latents: a generator that turns them into images, whoever trained it."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lightning_gans.batch import images_of
-from lightning_gans.engine.ema import calibrate, evaluating, has_batch_statistics
+from lightning_gans.batch import Batch, Condition
+from lightning_gans.engine.ema import eval_mode, has_batch_statistics, update_bn
 from lightning_gans.engine.game import Game
-from lightning_gans.engine.randomness import Normal, Prior, indexed_draw, mix
+from lightning_gans.engine.priors import Normal, Prior
+from lightning_gans.engine.rng import fold_in, rows_at, rows_from_index
 from lightning_gans.errors import ConfigError
 
-_CALIBRATION_BATCHES, _CALIBRATION_SIZE, _CALIBRATION_SEED = 20, 64, 0x5EED
+_BN_BATCHES, _BN_BATCH_SIZE, _BN_SEED = 20, 64, 0x5EED
 _SAMPLING_SIZE = 256  # images generated at a time: bounds the memory of sample()
+_COLUMNS = 8  # of a row of pictures
 
 
 class LatentModel(Game):
     """A game one of whose networks turns latents into samples: what ``GAN`` and ``VAE`` have in common.
 
     Args:
-        generator: From latents (N, Z) to images (N, C, H, W) in [-1, 1], or to points (N, d).
+        generator: From latents (N, Z), and the parts of the condition that are ``given``, to images (N, C, H, W) in
+            [-1, 1], or to points (N, d).
         latent_dim: Z; taken from ``generator.latent_dim`` when None.
         prior: Distribution of the latents; standard normal when None.
-        kwargs: As of ``Game``.
+        given: What is given besides noise: ``label`` makes any model class-conditional.
+        num_classes: Number of classes where labels are given; the command line takes it from the data.
 
     Raises:
-        ConfigError: No latent size is given, or a setting is out of its range.
+        ConfigError: No latent size is known, labels are given and no number of classes, or something else that no
+            latent model is given.
     """
 
     def __init__(
-        self, generator: nn.Module, *, latent_dim: int | None = None, prior: Prior | None = None, **kwargs: Any
+        self,
+        generator: nn.Module,
+        *,
+        latent_dim: int | None = None,
+        prior: Prior | None = None,
+        given: Sequence[str] = (),
+        num_classes: int | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.generator = generator
         self.latent_dim = _latent_dim(latent_dim, generator)
         self.prior = prior if prior is not None else Normal()
-
-    # The seams that variants override.
+        self.given = (given,) if isinstance(given, str) else tuple(given)
+        if unknown := sorted(set(self.given) - {"label"}):
+            hint = "a model that generates from latents is given nothing but 'label'"
+            raise ConfigError("given", unknown[0], hint)
+        if "label" in self.given and (num_classes is None or num_classes < 1):
+            hint = "a class-conditional model needs data with labels, such as an ImageFolder with a folder a class"
+            raise ConfigError("num_classes", num_classes, hint)
+        self.num_classes = num_classes if "label" in self.given else None
 
     @classmethod
-    def facts(cls, role: str, facts: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    def network_kwargs(cls, role: str, data: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
         """What the command line tells the network in an argument, where its own arguments leave it unset.
 
         Args:
             role: The argument: ``generator``, ``discriminator``, ...
-            facts: ``image_shape``, ``num_classes`` and ``latent_dim``, where they are known; None where not.
+            data: ``image_shape``, ``num_classes``, ``source_shape`` and ``latent_dim``, where they are known; None
+                where not.
             settings: The arguments of the model.
 
         Returns:
             Values for arguments of the network, by name; those that it does not have are not told.
         """
-        return facts
+        told = {"image_shape": data["image_shape"]}
+        if "label" in (settings.get("given") or ()):
+            told["num_classes"] = data["num_classes"]
+        return told | ({"latent_dim": data["latent_dim"]} if role == "generator" else {})
 
-    def images(self, batch: Any) -> Tensor:
-        """The images of a batch, as networks take them.
-
-        Raises:
-            ConfigError: They are no floats.
-        """
-        images = images_of(batch)
-        if not images.is_floating_point():
-            raise ConfigError("batch", str(images.dtype), "networks take floats in [-1, 1]; see images.from_uint8")
-        return images
-
-    def latent(self, batch: Any) -> Tensor:
+    def latent(self, batch: Batch) -> Tensor:
         """Latents for a batch, (N, Z)."""
-        return self.rand(self.prior, len(images_of(batch)), self.latent_dim).type(self.dtype)
+        return self.rand(self.prior, batch.size, self.latent_dim).type(self.dtype)
 
-    def averaged(self) -> dict[str, nn.Module]:
+    def ema_modules(self) -> dict[str, nn.Module]:
         """The generator."""
         return {"generator": self.generator}
 
-    def conditions(self, labels: Tensor | None) -> tuple[Tensor, ...]:
-        """What networks take besides images or latents: nothing, or (labels,) in a conditional model."""
-        return ()
-
-    def panels(self, real: Tensor | None, labels: Tensor | None = None, seed: int = 0) -> dict[str, Tensor]:
+    def visuals(self, batch: Batch | None, seed: int = 0) -> dict[str, Tensor]:
         """Further pictures that show what this model can do, by name; drawn beside the grid of samples.
 
+        Where labels are given, ``classes``: a row for each class, a column for each latent.
+
         Args:
-            real: Real images (N, C, H, W) on the CPU, where there are any.
-            labels: Their labels (N,), where there are any.
+            batch: Real images with what is given, on the CPU, where there are any.
             seed: Selects the latents.
 
         Returns:
             Rows and columns of images in [-1, 1], (R, K, C, H, W).
         """
-        return {}
+        if self.num_classes is None:
+            return {}
+        classes = Condition(label=torch.arange(self.num_classes).repeat_interleave(_COLUMNS))
+        z, *_ = self.generator_inputs(self._placed(self.sample_condition(0, _COLUMNS, seed)), 0, _COLUMNS, seed)
+        with torch.no_grad():
+            images: Tensor = self(z.repeat(self.num_classes, 1), *self._placed(classes).tensors())
+        return {"classes": images.float().cpu().unflatten(0, (self.num_classes, _COLUMNS))}
 
     # What comes out.
 
     def forward(self, *inputs: Tensor, ema: bool = True) -> Tensor:
         """Images (N, C, H, W) in [-1, 1] from what the generator takes: averaged weights or raw ones, eval mode."""
-        generator = self.network("generator", ema=ema)
-        with evaluating(generator):
+        generator = self.inference_network("generator", ema=ema)
+        with eval_mode(generator):
             images: Tensor = generator(*inputs)
         return images
 
     @torch.no_grad()
+    def generate(
+        self,
+        condition: Condition = Condition(),  # noqa: B008 # immutable
+        *,
+        n: int,
+        seed: int = 0,
+        start: int = 0,
+        ema: bool = True,
+        truncation: float | None = None,
+    ) -> Tensor:
+        """Generate from what is given; sample i is a function of (seed, i) and of its condition.
+
+        It does not depend on n, on batches or on the device's generator.
+
+        Args:
+            condition: What the model is ``given``, for each sample.
+            n: How many.
+            seed: Selects the latents.
+            start: Index of the first sample.
+            ema: Averaged weights (with batch norm re-estimated under them), or the raw ones.
+            truncation: Bound on the latents; None for the whole prior.
+
+        Returns:
+            Images (n, C, H, W) in [-1, 1], or points (n, d), float32, on the model's device.
+
+        Raises:
+            ConfigError: Something that the model is given is missing or not one per sample; truncation out of range.
+        """
+        if n < 1:
+            raise ConfigError("n", n, "must be 1 or more")
+        prior = self.prior if truncation is None else self.prior.truncate(truncation)
+        condition = self._placed(condition, n)
+        generator = self.inference_network("generator", ema=ema)
+        parts = []
+        with eval_mode(generator):
+            for first, last in _spans(n):
+                part = condition.map(lambda t, first=first, last=last: t[first:last])  # type: ignore[misc] # bound now
+                parts.append(generator(*self.generator_inputs(part, start + first, start + last, seed, prior)).float())
+        return torch.cat(parts)
+
     def sample(
         self,
         n: int,
@@ -108,14 +163,14 @@ class LatentModel(Game):
         ema: bool = True,
         start: int = 0,
     ) -> Tensor:
-        """Generate samples; sample i depends on (seed, i) alone, not on n, on batches or on the device's generator.
+        """Generate samples ``start`` to ``start + n`` of those that ``seed`` selects: ``generate``, with classes drawn.
 
         Args:
             n: How many.
-            labels: Classes (n,) for a conditional model; None for classes drawn at random.
-            seed: Selects the latents.
+            labels: Classes (n,) where labels are given; None for classes drawn at random.
+            seed: Selects latents and classes.
             truncation: Bound on the latents; None for the whole prior.
-            ema: Averaged weights (with batch norm re-estimated under them), or the raw ones.
+            ema: Averaged weights, or the raw ones.
             start: Index of the first sample.
 
         Returns:
@@ -124,32 +179,51 @@ class LatentModel(Game):
         Raises:
             ConfigError: Labels for a model without classes, or not one per sample; truncation out of range.
         """
-        if n < 1:
-            raise ConfigError("n", n, "must be 1 or more")
-        if labels is not None and len(labels) != n:
-            raise ConfigError("labels", f"{len(labels)} labels", f"one per sample is needed: {n}")
-        generator = self.network("generator", ema=ema)
-        prior = self.prior if truncation is None else self.prior.truncate(truncation)
-        parts = []
-        with evaluating(generator):
-            for first in range(start, start + n, _SAMPLING_SIZE):
-                last = min(first + _SAMPLING_SIZE, start + n)
-                chosen = None if labels is None else labels[first - start : last - start]
-                parts.append(generator(*self.sampling_inputs(first, last, seed, prior, chosen)).float())
-        return torch.cat(parts)
+        if labels is not None and self.num_classes is None:
+            raise ConfigError("labels", f"{len(labels)} labels", f"{type(self).__name__} is not conditional; drop them")
+        condition = self.sample_condition(start, start + n, seed) if labels is None else Condition(label=labels)
+        return self.generate(condition, n=n, seed=seed, start=start, ema=ema, truncation=truncation)
 
-    def sampling_inputs(
-        self, first: int, last: int, seed: int, prior: Prior, labels: Tensor | None = None
+    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Samples by number, or of the conditions of a batch.
+
+        A batch of integers (N,), or the ``index`` of a dict, are numbers of samples: they select the latents, so that
+        any number of processes makes the same ones. A batch without an index counts on within its process.
+        """
+        found = Batch.of(batch)
+        if found.image is not None and found.image.ndim == 1 and not found.image.is_floating_point():
+            found = Batch(None, index=found.image)
+        index = found.index
+        if index is None:
+            index = torch.arange(batch_idx * found.size, (batch_idx + 1) * found.size)
+        given = found.condition
+        if self.num_classes is not None and given.label is None:
+            given = Condition(label=self._labels_at(index, 0))
+        z = rows_at(self.prior, fold_in(0, 0), index, self.latent_dim).to(self.device).type(self.dtype)
+        return self(z, *self._placed(given, len(index)).tensors()).float()
+
+    def sample_condition(self, first: int, last: int, seed: int) -> Condition:
+        """What is given for samples ``first`` to ``last`` where nobody says: uniform classes, from (seed, index)."""
+        if self.num_classes is None:
+            return Condition()
+        return Condition(label=(rows_from_index(torch.rand, fold_in(seed, 1), first, last) * self.num_classes).long())
+
+    def generator_inputs(
+        self, condition: Condition, first: int, last: int, seed: int, prior: Prior | None = None
     ) -> tuple[Tensor, ...]:
-        """What the generator takes for samples ``first`` to ``last``: (latents,)."""
-        if labels is not None:
-            raise ConfigError(
-                "labels", f"{len(labels)} labels", f"{type(self).__name__} is not conditional; drop them"
-            )
-        z = indexed_draw(prior, mix(seed, 0), first, last, self.latent_dim)
-        return (z.to(self.device).type(self.dtype),)
+        """What the generator takes for samples ``first`` to ``last``: latents, and what is given.
 
-    def network(self, name: str, *, ema: bool) -> nn.Module:
+        Args:
+            condition: Of these samples, on the device.
+            first: The first.
+            last: One past the last.
+            seed: Selects the latents.
+            prior: Where they are drawn from; the model's when None.
+        """
+        z = rows_from_index(prior or self.prior, fold_in(seed, 0), first, last, self.latent_dim)
+        return z.to(self.device).type(self.dtype), *condition.tensors()
+
+    def inference_network(self, name: str, *, ema: bool) -> nn.Module:
         """A network to generate with: the averaged one, or the raw one where it is asked for or there is no other.
 
         Batch norm's statistics of an averaged generator are estimated under its weights.
@@ -157,16 +231,32 @@ class LatentModel(Game):
         if not ema or self.ema is None:
             network: nn.Module = getattr(self, name)
             return network
-        if not self.ema.calibrated:
+        if not self.ema.bn_updated:
             average = self.ema["generator"]
             if has_batch_statistics(average):
-                calibrate(average, lambda i: average(*self._calibration_inputs(i)), range(_CALIBRATION_BATCHES))
-            self.ema.calibrated = True
+                update_bn(average, lambda i: average(*self._bn_inputs(i)), range(_BN_BATCHES))
+            self.ema.bn_updated = True
         return self.ema[name]
 
-    def _calibration_inputs(self, index: int) -> tuple[Tensor, ...]:
-        first = index * _CALIBRATION_SIZE
-        return self.sampling_inputs(first, first + _CALIBRATION_SIZE, _CALIBRATION_SEED, self.prior)
+    def _bn_inputs(self, number: int) -> tuple[Tensor, ...]:
+        first, last = number * _BN_BATCH_SIZE, (number + 1) * _BN_BATCH_SIZE
+        return self.generator_inputs(self._placed(self.sample_condition(first, last, _BN_SEED)), first, last, _BN_SEED)
+
+    def _labels_at(self, index: Tensor, seed: int) -> Tensor:
+        assert self.num_classes is not None
+        return (rows_at(torch.rand, fold_in(seed, 1), index) * self.num_classes).long()
+
+    def _placed(self, condition: Condition, n: int | None = None) -> Condition:
+        """What the model is given of a condition, on its device; checked to be for n samples."""
+        for name, part in condition._asdict().items():
+            if part is not None and n is not None and len(part) != n:
+                raise ConfigError(f"{name}s", f"{len(part)} {name}s", f"one per sample is needed: {n}")
+        return condition.only(self.given).map(lambda t: t.to(self.device))
+
+
+def _spans(n: int) -> Iterator[tuple[int, int]]:
+    for first in range(0, n, _SAMPLING_SIZE):
+        yield first, min(first + _SAMPLING_SIZE, n)
 
 
 def _latent_dim(given: int | None, generator: nn.Module) -> int:

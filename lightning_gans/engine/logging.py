@@ -17,8 +17,8 @@ Mean = Callable[[Tensor], Tensor]
 """The mean of a tensor over all processes; collective."""
 
 
-class Journal:
-    """What the moves report until logging is due: losses of every move, notes of steps that are due, and the speed.
+class LossBuffer:
+    """What the updates report until logging is due: losses of every update, values of steps that are due, and the speed.
 
     It keeps tensors and reads none of them before it must: no step waits for the device but those that are logged.
 
@@ -28,8 +28,8 @@ class Journal:
 
     def __init__(self, limit: float) -> None:
         self.limit = limit
-        self.latest: dict[str, float] = {}
-        self.notes: dict[str, Tensor] = {}
+        self.last_losses: dict[str, float] = {}
+        self.values: dict[str, Tensor] = {}
         self._losses: deque[tuple[str, Tensor]] = deque(maxlen=_REMEMBERED_LOSSES)
         self.restart_clock()
 
@@ -37,16 +37,16 @@ class Journal:
         """Begin to measure the speed."""
         self._images, self._since = 0, time.perf_counter()
 
-    def lost(self, player: str, loss: Tensor) -> None:
-        """Keep the loss of a move."""
+    def add_loss(self, player: str, loss: Tensor) -> None:
+        """Keep the loss of an update."""
         self._losses.append((player, loss))
 
-    def saw(self, images: int) -> None:
+    def count_images(self, images: int) -> None:
         """Count images, those of all processes."""
         self._images += images
 
-    def diverged(self, mean: Mean, step: int) -> NonFiniteLossError | None:
-        """Read the losses of all moves since the last call; the first that is lost, if one is. Waits for the device."""
+    def check_finite(self, mean: Mean, step: int) -> NonFiniteLossError | None:
+        """Read the losses of all updates since the last call; the first that is lost, if one is. Waits for the device."""
         if not self._losses:
             return None
         names, losses = zip(*self._losses, strict=True)
@@ -54,14 +54,14 @@ class Journal:
         for name, loss in zip(names, _read(losses, mean), strict=True):
             if not math.isfinite(loss) or abs(loss) > self.limit:
                 return NonFiniteLossError(name, loss, step)
-            self.latest[name] = loss
+            self.last_losses[name] = loss
         return None
 
-    def entry(self, mean: Mean) -> dict[str, float]:
-        """What to log now: latest losses, notes, images per second; one exchange between processes."""
-        values = {f"loss/{name}": loss for name, loss in self.latest.items()}
-        if self.notes:
-            values |= dict(zip(self.notes, _read(list(self.notes.values()), mean), strict=True))
+    def flush(self, mean: Mean) -> dict[str, float]:
+        """What to log now: latest losses, values, images per second; one exchange between processes."""
+        values = {f"loss/{name}": loss for name, loss in self.last_losses.items()}
+        if self.values:
+            values |= dict(zip(self.values, _read(list(self.values.values()), mean), strict=True))
         values["images_per_second"] = self._images / (time.perf_counter() - self._since)
         self.restart_clock()
         return values
@@ -72,7 +72,7 @@ def _read(values: Sequence[Tensor], mean: Mean) -> list[float]:
     return numbers
 
 
-def log_values(trainer: Trainer, values: dict[str, float], on_bar: Sequence[str] = ()) -> None:
+def log_metrics(trainer: Trainer, values: dict[str, float], prog_bar: Sequence[str] = ()) -> None:
     """Log values at ``trainer.global_step``: to the loggers, to callbacks at once, and some to the progress bar.
 
     ``self.log`` would label the point with a counter of its own, one behind ``global_step``, and drop what a callback
@@ -81,12 +81,12 @@ def log_values(trainer: Trainer, values: dict[str, float], on_bar: Sequence[str]
     Args:
         trainer: The trainer of the run.
         values: What to log.
-        on_bar: The names that the progress bar shows.
+        prog_bar: The names that the progress bar shows.
     """
     tensors = {name: torch.tensor(value) for name, value in values.items()}
     trainer.callback_metrics.update(tensors)
     trainer.logged_metrics.update(tensors)
-    trainer.progress_bar_metrics.update({name: values[name] for name in on_bar})
+    trainer.progress_bar_metrics.update({name: values[name] for name in prog_bar})
     for logger in trainer.loggers:
         logger.log_metrics({**values, "epoch": trainer.current_epoch}, step=trainer.global_step)
         logger.save()

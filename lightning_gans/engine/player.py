@@ -1,15 +1,20 @@
-"""A player: what it owns, what it minimizes, how it moves."""
+"""A player: what it owns, what it minimizes, how it is updated."""
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from copy import deepcopy
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from lightning_gans.batch import Batch
+from lightning_gans.engine.critic import Critic
 from lightning_gans.errors import ConfigError
+from lightning_gans.schedule import Ramp
 
 OptimizerSpec = Callable[[Iterable[nn.Parameter]], Optimizer] | Mapping[str, Any]
 """A function from parameters to an optimizer, or ``{"class_path": ..., "init_args": {...}}``."""
@@ -20,51 +25,86 @@ SchedulerSpec = Callable[[Optimizer], LRScheduler] | Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Player:
-    """One player of a game: descends its own loss over its own modules while the others stand still.
+    """One player of a game: minimizes its own loss over its own modules while the others stand still.
 
     Args:
         name: Names the player in logs (``loss/<name>``) and in errors.
         loss: From a batch to the scalar that the player minimizes.
-        modules: What its optimizer moves. A module may have two owners (the encoder of an adversarial autoencoder).
-        optimizer: Builds its optimizer; see ``OptimizerSpec``.
-        every: It moves in every n-th step: in step n, 2n, ... counted from 1.
+        modules: What its optimizer updates. A module may have two owners (the encoder of an adversarial autoencoder).
+        optimizer: Builds its optimizer; see ``OptimizerSpec``. None only where it ``shares`` another's.
+        interval: It is updated in every n-th step: in step n, 2n, ... counted from 1.
+        updates: Updates in each such step, each with noise of its own.
+        phase: Name of the phase in which it plays; None for all.
+        shares: Name of the player whose optimizer it uses for a term that is computed in every n-th step only (lazy
+            regularization: Karras et al. 2020, arXiv:1912.04958, app. B). Its loss counts n times, and the rates of
+            that optimizer, an Adam, are corrected for the further updates.
         clip: Largest 2-norm that its gradient may have, None for no clipping.
-        scheduler: Builds its learning rate scheduler, stepped once per own move; None for a constant rate.
-        constraint: Called after each own move: projects the modules back into the set that the paper allows.
+        scheduler: Builds its learning rate scheduler, stepped once per own update; None for a constant rate.
+        ramps: What changes with the run: ``lr`` as a factor of the optimizer's own, ``beta1`` and ``beta2`` of Adam.
+        critics: The critics that it trains: their regularizers belong to its loss.
+        against: The critics that score what it makes.
+        project: Called after each update: projects the modules back into the set that the paper allows.
+
+    Raises:
+        ConfigError: A setting is out of its range, or two of them exclude each other.
     """
 
     name: str
-    loss: Callable[[Any], Tensor]
+    loss: Callable[[Batch], Tensor]
     modules: Sequence[nn.Module]
-    optimizer: OptimizerSpec
-    every: int = 1
+    optimizer: OptimizerSpec | None = None
+    interval: int = 1
+    updates: int = 1
+    phase: str | None = None
+    shares: str | None = None
     clip: float | None = None
     scheduler: SchedulerSpec | None = None
-    constraint: Callable[[], None] | None = None
+    ramps: Mapping[str, Ramp] = field(default_factory=dict)
+    critics: Sequence[Critic] = ()
+    against: Sequence[Critic] = ()
+    project: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
-        if self.every < 1:
-            raise ConfigError(f"{self.name}.every", self.every, "a player moves in every n-th step, n = 1, 2, ...")
+        if self.interval < 1 or self.updates < 1:
+            hint = "a player is updated so many times in every n-th step, both 1 or more"
+            raise ConfigError(f"{self.name}.interval", (self.interval, self.updates), hint)
         if self.clip is not None and self.clip <= 0:
-            raise ConfigError(f"{self.name}_clip", self.clip, "the largest gradient norm must be positive")
+            raise ConfigError(f"optimization.{self.name}_clip", self.clip, "the largest norm must be positive")
+        if (self.optimizer is None) == (self.shares is None):
+            hint = "give what builds it, or the player whose optimizer is shared"
+            raise ConfigError(f"optimization.{self.name}", self.optimizer, hint)
+        if "lr" in self.ramps and self.scheduler is not None:
+            hint = "its rate is ramped already; leave one of the two out"
+            raise ConfigError(f"optimization.{self.name}_scheduler", type(self.scheduler).__name__, hint)
+        if unknown := sorted(set(self.ramps) - {"lr", "beta1", "beta2"}):
+            raise ConfigError(f"{self.name}.ramps", unknown[0], "lr, beta1 and beta2 can be ramped")
 
     def parameters(self) -> list[nn.Parameter]:
         """The trainable parameters that it owns, each once, in a fixed order."""
         owned = {id(p): p for module in self.modules for p in module.parameters() if p.requires_grad}
         return list(owned.values())
 
-    def moves_in(self, step: int) -> bool:
-        """Whether it moves in a step, counted from 0.
+    def is_due(self, step: int) -> bool:
+        """Whether it is updated in a step of its phase, counted from 0.
 
         Example:
-            >>> critic_five = Player("generator", loss=sum, modules=[], optimizer={}, every=5)
-            >>> [r for r in range(12) if critic_five.moves_in(r)]
+            >>> slow = Player("generator", loss=sum, modules=[], optimizer={}, interval=5)
+            >>> [step for step in range(12) if slow.is_due(step)]
             [4, 9]
         """
-        return (step + 1) % self.every == 0
+        return (step + 1) % self.interval == 0
+
+    def updates_before(self, step: int, begin: int = 0) -> int:
+        """Its updates from step ``begin``, at which its phase begins, up to a step.
+
+        Example:
+            >>> Player("generator", loss=sum, modules=[], optimizer={}, interval=5).updates_before(9)
+            1
+        """
+        return self.updates * (step // self.interval - begin // self.interval)
 
 
-def build(spec: Callable[[Any], Any] | Mapping[str, Any], argument: object) -> Any:
+def instantiate(spec: Callable[[Any], Any] | Mapping[str, Any], argument: object) -> Any:
     """Build an optimizer or a scheduler from its specification.
 
     Args:
@@ -76,13 +116,12 @@ def build(spec: Callable[[Any], Any] | Mapping[str, Any], argument: object) -> A
         ConfigError: ``class_path`` names nothing that can be imported, or an object is given that is built already.
 
     Example:
-        >>> import torch
         >>> spec = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1}}
-        >>> type(build(spec, [torch.nn.Parameter(torch.zeros(1))])).__name__
+        >>> type(instantiate(spec, [torch.nn.Parameter(torch.zeros(1))])).__name__
         'SGD'
     """
     if callable(spec):
-        return _stepped_by_moves(spec(argument))
+        return _stepped_by_updates(spec(argument))
     if not isinstance(spec, Mapping):
         hint = "is built already; give what builds it: a class with its settings, or a function of the parameters"
         raise ConfigError("optimizer", type(spec).__name__, hint)
@@ -91,12 +130,12 @@ def build(spec: Callable[[Any], Any] | Mapping[str, Any], argument: object) -> A
         factory = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError("class_path", spec["class_path"], f"cannot be imported ({error})") from error
-    return _stepped_by_moves(factory(argument, **spec.get("init_args", {})))
+    return _stepped_by_updates(factory(argument, **spec.get("init_args", {})))
 
 
-def _stepped_by_moves(built: Any) -> Any:
+def _stepped_by_updates(built: Any) -> Any:
     if isinstance(built, ReduceLROnPlateau):
-        hint = "waits for a metric, and a player's schedule goes by its own moves; choose another"
+        hint = "waits for a metric, and a player's schedule goes by its own updates; choose another"
         raise ConfigError("scheduler", "ReduceLROnPlateau", hint)
     return built
 
@@ -104,7 +143,7 @@ def _stepped_by_moves(built: Any) -> Any:
 _FUSING_DEVICES = {"cpu", "cuda", "mps", "xpu"}
 
 
-def fuse(optimizer: Optimizer) -> Optimizer:
+def enable_fused(optimizer: Optimizer) -> Optimizer:
     """Let an optimizer do its step in one kernel where it can and the user did not say how.
 
     Set on the parameter groups, not asked of the constructor: an optimizer that is built fused announces that it
@@ -114,8 +153,7 @@ def fuse(optimizer: Optimizer) -> Optimizer:
         optimizer: Any; only Adam, AdamW, SGD and Adagrad know fused steps, and only of real floats.
 
     Example:
-        >>> import torch
-        >>> fuse(torch.optim.Adam([nn.Parameter(torch.zeros(1))])).param_groups[0]["fused"]
+        >>> enable_fused(torch.optim.Adam([nn.Parameter(torch.zeros(1))])).param_groups[0]["fused"]
         True
     """
     for group in optimizer.param_groups:
@@ -126,3 +164,31 @@ def fuse(optimizer: Optimizer) -> Optimizer:
         if undecided and able and group.get("foreach") is None:
             group["fused"] = True
     return optimizer
+
+
+def settings_of(optimizer: Optimizer, scheduler: LRScheduler | None) -> dict[str, Any]:
+    """The settings that an optimizer and its scheduler were built with, as plain data that compares.
+
+    Args:
+        optimizer: Before its first step.
+        scheduler: Likewise; None for a constant rate.
+
+    Example:
+        >>> sgd = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        >>> settings_of(sgd, None)["groups"][0]["lr"], settings_of(sgd, None)["scheduler"]
+        (0.1, None)
+    """
+    groups = [{k: _plain(v) for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
+    plan = None if scheduler is None else {"class": _path(scheduler), "state": deepcopy(scheduler.state_dict())}
+    return {"optimizer": _path(optimizer), "groups": groups, "scheduler": plan}
+
+
+def _plain(value: Any) -> Any:
+    """Numbers for tensors of one, lists for tuples: as a checkpoint gives them back."""
+    if isinstance(value, torch.Tensor):
+        return value.item()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _path(thing: object) -> str:
+    return f"{type(thing).__module__}.{type(thing).__qualname__}"

@@ -1,4 +1,4 @@
-"""Optimizer steps that can be differentiated: what a network would be after k more moves, as a function of its inputs.
+"""Optimizer steps that can be differentiated: what a network would be after k more updates, as a function of its inputs.
 
 Torch's own optimizers change weights in place and forget how. Here a step is a pure function of weights and gradients,
 so that what comes of k steps has an exact gradient, second derivatives included.
@@ -15,19 +15,19 @@ from torch.optim import SGD, Adam, Optimizer
 
 from lightning_gans.errors import ConfigError
 
-Rule = Callable[[Tensor, Tensor], Tensor]
+UpdateRule = Callable[[Tensor, Tensor], Tensor]
 """From a weight and its gradient to the weight one step on; may remember the steps before."""
 
 
 class InnerOptimizer(ABC):
-    """How a network that is unrolled would move; an object, so that a recipe can name it."""
+    """How a network that is unrolled would be updated; an object, so that a recipe can name it."""
 
     @abstractmethod
-    def rules(self, own: Optimizer, parameters: Sequence[nn.Parameter]) -> list[Rule]:
+    def update_rules(self, own: Optimizer, parameters: Sequence[nn.Parameter]) -> list[UpdateRule]:
         """The rule of each parameter, at the first of the steps.
 
         Args:
-            own: The optimizer that really moves the network; read, never changed.
+            own: The optimizer that really updates the network; read, never changed.
             parameters: Those of its parameters that are unrolled.
         """
 
@@ -47,18 +47,18 @@ class InnerSGD(InnerOptimizer):
             raise ConfigError("inner_optimizer.lr", lr, "must be positive")
         self.lr = lr
 
-    def rules(self, own: Optimizer, parameters: Sequence[nn.Parameter]) -> list[Rule]:
+    def update_rules(self, own: Optimizer, parameters: Sequence[nn.Parameter]) -> list[UpdateRule]:
         """The same rule for all, without a memory."""
         return [lambda weight, grad: weight - self.lr * grad for _ in parameters]
 
 
-class OwnOptimizer(InnerOptimizer):
+class SameOptimizer(InnerOptimizer):
     """The network's own optimizer, Adam or SGD, from where it stands: its present rates, moments and step counts.
 
     As in the code that the authors published of Metz et al. 2017, arXiv:1611.02163.
     """
 
-    def rules(self, own: Optimizer, parameters: Sequence[nn.Parameter]) -> list[Rule]:
+    def update_rules(self, own: Optimizer, parameters: Sequence[nn.Parameter]) -> list[UpdateRule]:
         """Adam's or SGD's rule for each parameter.
 
         Raises:
@@ -66,10 +66,10 @@ class OwnOptimizer(InnerOptimizer):
         """
         kind = _RULES.get(type(own))
         groups = {id(p): group for group in own.param_groups for p in group["params"]}
-        odd = [name for name in _ODD if any(group.get(name) for group in own.param_groups)]
+        odd = [name for name in _UNSUPPORTED if any(group.get(name) for group in own.param_groups)]
         if kind is None or odd:
             hint = "only Adam and SGD can be unrolled; let it be one of them, or give an inner_optimizer"
-            raise ConfigError("discriminator_optimizer", " ".join([type(own).__name__, *odd]), hint)
+            raise ConfigError("optimization.discriminator", " ".join([type(own).__name__, *odd]), hint)
         return [kind(groups[id(p)], own.state.get(p, {})) for p in parameters]
 
 
@@ -119,8 +119,8 @@ def _decayed(weight: Tensor, grad: Tensor, group: Mapping[str, Any]) -> Tensor:
     return grad + group["weight_decay"] * weight if group["weight_decay"] else grad
 
 
-_RULES: dict[type[Optimizer], Callable[[Mapping[str, Any], Mapping[str, Any]], Rule]] = {SGD: _SGD, Adam: _Adam}
-_ODD = ("amsgrad", "maximize", "decoupled_weight_decay")
+_RULES: dict[type[Optimizer], Callable[[Mapping[str, Any], Mapping[str, Any]], UpdateRule]] = {SGD: _SGD, Adam: _Adam}
+_UNSUPPORTED = ("amsgrad", "maximize", "decoupled_weight_decay")
 
 
 def unroll(
@@ -134,27 +134,27 @@ def unroll(
         module: The network.
         loss: What it descends; every call of the module in it sees the weights of the present step.
         steps: k; 0 for the weights as they are.
-        own: The optimizer that really moves the module; what it does not hold stays fixed.
-        inner: How the module would move.
+        own: The optimizer that really updates the module; what it does not hold stays fixed.
+        inner: How the module would be updated.
 
     Returns:
-        Tensors by their names in the module, for ``under``.
+        Tensors by their names in the module, for ``functional_call_with``.
     """
     moved = {id(p) for group in own.param_groups for p in group["params"]}
     parameters = {name: p for name, p in module.named_parameters() if id(p) in moved}
-    # Copies: buffers change in place, and the parameters of who stands still are frozen.
+    # Copies: buffers change in place, and the parameters of what is frozen are frozen.
     state = {name: p.detach() for name, p in module.named_parameters()}
     state |= {name: buffer.clone() for name, buffer in module.named_buffers()}
     weights = [p.detach().clone().requires_grad_() for p in parameters.values()]
-    rules = inner.rules(own, list(parameters.values()))
+    rules = inner.update_rules(own, list(parameters.values()))
     for _ in range(steps):
-        value = under(module, state | dict(zip(parameters, weights, strict=True)), loss)
+        value = functional_call_with(module, state | dict(zip(parameters, weights, strict=True)), loss)
         grads = torch.autograd.grad(value, weights, create_graph=True, allow_unused=True)
         weights = _stepped(rules, weights, grads)
     return state | dict(zip(parameters, weights, strict=True))
 
 
-def under(module: nn.Module, state: Mapping[str, Tensor], function: Callable[[], Tensor]) -> Tensor:
+def functional_call_with(module: nn.Module, state: Mapping[str, Tensor], function: Callable[[], Tensor]) -> Tensor:
     """What a function returns while a module has other weights and buffers.
 
     Args:
@@ -164,14 +164,14 @@ def under(module: nn.Module, state: Mapping[str, Tensor], function: Callable[[],
 
     Example:
         >>> layer = nn.Linear(1, 1, bias=False)
-        >>> under(layer, {"weight": torch.tensor([[3.0]])}, lambda: layer(torch.ones(1, 1))).item()
+        >>> functional_call_with(layer, {"weight": torch.tensor([[3.0]])}, lambda: layer(torch.ones(1, 1))).item()
         3.0
     """
-    value: Tensor = functional_call(_Around(module, function), {f"module.{name}": t for name, t in state.items()}, ())
+    value: Tensor = functional_call(_FunctionOf(module, function), {f"module.{name}": t for name, t in state.items()}, ())
     return value
 
 
-class _Around(nn.Module):
+class _FunctionOf(nn.Module):
     """A function with the module whose weights are replaced while it runs."""
 
     def __init__(self, module: nn.Module, function: Callable[[], Tensor]) -> None:
@@ -182,6 +182,6 @@ class _Around(nn.Module):
         return self.function()
 
 
-def _stepped(rules: Iterable[Rule], weights: Sequence[Tensor], grads: Sequence[Tensor | None]) -> list[Tensor]:
+def _stepped(rules: Iterable[UpdateRule], weights: Sequence[Tensor], grads: Sequence[Tensor | None]) -> list[Tensor]:
     """One step; an optimizer skips what has no gradient."""
     return [w if g is None else rule(w, g) for rule, w, g in zip(rules, weights, grads, strict=True)]

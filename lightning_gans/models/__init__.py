@@ -9,7 +9,7 @@ from lightning_gans.models.cvae import ConditionalVAE
 from lightning_gans.models.dcgan import DCGAN
 from lightning_gans.models.dragan import DRAGAN
 from lightning_gans.models.fgan import FGAN, SaddlePointFGAN
-from lightning_gans.models.gan import MinimaxGAN
+from lightning_gans.models.gan import GAN, MinimaxGAN
 from lightning_gans.models.hinge import HingeGAN
 from lightning_gans.models.infogan import InfoGAN
 from lightning_gans.models.lsgan import LSGAN
@@ -32,6 +32,7 @@ __all__ = [
     "DCGAN",
     "DRAGAN",
     "FGAN",
+    "GAN",
     "LSGAN",
     "MMDGAN",
     "R3GAN",

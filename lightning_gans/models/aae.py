@@ -1,19 +1,50 @@
 """Adversarial autoencoder."""
 
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lightning_gans.engine import GAN, Inference, Player
+from lightning_gans.augment import Augment
+from lightning_gans.batch import Batch, Condition, Sample
+from lightning_gans.engine import BaseOptimization, Critic, Player, TopK, WithEncoder, adam
+from lightning_gans.objectives import NonSaturating
+from lightning_gans.regularizers import Regularizer
 
-ADAM: Any = {"class_path": "torch.optim.Adam", "init_args": {"lr": 1e-3}}
-GAN_ADAM: Any = {"class_path": "torch.optim.Adam", "init_args": {"lr": 2e-4, "betas": [0.5, 0.999]}}
+
+@dataclass(frozen=True)
+class AAEOptimization(BaseOptimization):
+    """How the players of an adversarial autoencoder learn.
+
+    Args:
+        autoencoder: The optimizer of encoder and generator in the reconstruction phase.
+        encoder: The optimizer of the encoder against the discriminator.
+        discriminator: The discriminator's optimizer.
+        autoencoder_scheduler: Learning rate scheduler, stepped once per own update.
+        encoder_scheduler: Likewise.
+        discriminator_scheduler: Likewise.
+        autoencoder_clip: Largest norm of the gradient, None for no clipping.
+        encoder_clip: Likewise.
+        discriminator_clip: Likewise.
+        n_critic: Updates of the discriminator for each of the encoder against it.
+    """
+
+    autoencoder: OptimizerCallable | None = None
+    encoder: OptimizerCallable | None = None
+    discriminator: OptimizerCallable | None = None
+    autoencoder_scheduler: LRSchedulerCallable | None = None
+    encoder_scheduler: LRSchedulerCallable | None = None
+    discriminator_scheduler: LRSchedulerCallable | None = None
+    autoencoder_clip: float | None = None
+    encoder_clip: float | None = None
+    discriminator_clip: float | None = None
+    n_critic: int | None = None
 
 
-class AAE(Inference, GAN):
+class AAE(WithEncoder):
     """Adversarial autoencoder: a discriminator of latents keeps the codes of images distributed as the prior.
 
         L_AE = E_x[mean squared error of G(E(x))]                      encoder and generator
@@ -21,23 +52,29 @@ class AAE(Inference, GAN):
         L_E  = -E_x[log D(E(x))]                                       encoder, once more
 
     Makhzani et al. 2016, arXiv:1511.05644, section 2, with a deterministic encoder. Reconstruction phase first, then
-    the two moves of the regularization phase. What D takes for real are draws from the prior, for fake the codes; the
+    the two updates of the regularization phase. What D takes for real are draws from the prior, for fake the codes; the
     encoder plays the part of a GAN's generator, and has a second owner, the autoencoder. Any prior will do.
 
     Args:
-        generator: The decoder: from latents (N, Z) to images (N, C, H, W) in [-1, 1], or to points (N, d).
-        encoder: From images to latents (N, Z).
+        generator: The decoder: from latents (N, Z), and what is given, to images (N, C, H, W) in [-1, 1], or points.
+        encoder: From images, and what is given, to latents (N, Z).
         discriminator: From latents (N, Z) to logits (N, ...).
-        autoencoder_optimizer: The optimizer of encoder and generator in the reconstruction phase.
-        autoencoder_scheduler: Its learning rate scheduler, stepped once per step.
-        autoencoder_clip: Largest norm of their gradient, None for no clipping.
-        encoder_optimizer: The optimizer of the encoder against the discriminator.
-        encoder_scheduler: Its learning rate scheduler.
-        encoder_clip: Largest norm of its gradient there.
-        discriminator_optimizer: The discriminator's optimizer.
-        n_critic: The encoder moves against the discriminator in every n-th step.
-        kwargs: As of ``GAN``.
+        optimization: How the three players learn.
+        regularizers: Added to the discriminator's loss.
+        augment: Done to the latents that the discriminator sees.
+        top_k: Chooses among codes for the encoder's loss against the discriminator; None for all.
+        kwargs: As of ``LatentModel`` and ``Game``.
     """
+
+    defaults = AAEOptimization(
+        autoencoder=adam(1e-3, 0.9),
+        encoder=adam(),
+        discriminator=adam(),
+        n_critic=1,
+        ema_decay=0.999,
+        micro_batches=1,
+        compile=False,
+    )
 
     def __init__(
         self,
@@ -45,54 +82,51 @@ class AAE(Inference, GAN):
         encoder: nn.Module,
         discriminator: nn.Module,
         *,
-        autoencoder_optimizer: OptimizerCallable = ADAM,
-        autoencoder_scheduler: LRSchedulerCallable | None = None,
-        autoencoder_clip: float | None = None,
-        encoder_optimizer: OptimizerCallable = GAN_ADAM,
-        encoder_scheduler: LRSchedulerCallable | None = None,
-        encoder_clip: float | None = None,
-        discriminator_optimizer: OptimizerCallable = GAN_ADAM,
-        n_critic: int = 1,
+        optimization: AAEOptimization = defaults,
+        regularizers: Iterable[Regularizer] = (),
+        augment: Iterable[Augment] = (),
+        top_k: TopK | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            generator,
-            encoder,
-            discriminator,
-            generator_optimizer=encoder_optimizer,  # the encoder is what the discriminator plays against
-            generator_scheduler=encoder_scheduler,
-            generator_clip=encoder_clip,
-            discriminator_optimizer=discriminator_optimizer,
-            n_critic=n_critic,
-            **kwargs,
-        )
-        self.autoencoder_optimizer = autoencoder_optimizer
-        self.autoencoder_scheduler, self.autoencoder_clip = autoencoder_scheduler, autoencoder_clip
+        super().__init__(generator, encoder, optimization=optimization, **kwargs)
+        self.discriminator = discriminator
+        self.critic = Critic(discriminator, NonSaturating(), regularizers, augment, top_k=top_k)
 
     @classmethod
-    def facts(cls, role: str, facts: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
-        """The discriminator is told that what it judges are latents."""
-        found = super().facts(role, facts, settings)
-        size = found["latent_dim"]
-        return found | {"image_shape": size and (size,)} if role == "discriminator" else found
+    def network_kwargs(cls, role: str, data: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+        """The discriminator is told that what it scores are latents."""
+        size = data["latent_dim"]
+        if role == "discriminator":
+            return {"image_shape": size and (size,)}
+        return super().network_kwargs(role, data, settings)
 
     def players(self) -> list[Player]:
         """The autoencoder; the discriminator; the encoder alone."""
-        discriminator, generator = super().players()
-        spec, clip, scheduler = self.autoencoder_optimizer, self.autoencoder_clip, self.autoencoder_scheduler
-        modules = [self.encoder, self.generator]
-        autoencoder = Player("autoencoder", self.autoencoder_loss, modules, spec, clip=clip, scheduler=scheduler)
-        return [autoencoder, discriminator, replace(generator, name="encoder", modules=[self.encoder])]
+        o: AAEOptimization = self.optimization
+        turns: dict[str, Any] = {"interval": o.n_critic, "against": [self.critic]}
+        return [
+            o.player("autoencoder", self.autoencoder_loss, [self.encoder, self.generator]),
+            o.player("discriminator", self.discriminator_loss, [self.discriminator], critics=[self.critic]),
+            o.player("encoder", self.encoder_loss, [self.encoder], **turns),
+        ]
 
-    def autoencoder_loss(self, batch: Any) -> Tensor:
+    def autoencoder_loss(self, batch: Batch) -> Tensor:
         """E[mean squared error of G(E(x))], a scalar."""
-        images = self.images(batch)
-        return F.mse_loss(self.generator(self.infer(images)).float(), images)
+        rebuilt = self.generator(self.encode_train(batch), *batch.condition.tensors())
+        return F.mse_loss(rebuilt.float(), batch.images)
 
-    def real(self, batch: Any) -> tuple[Tensor, ...]:
-        """(draws from the prior,)."""
-        return (self.latent(batch),)
+    def discriminator_loss(self, batch: Batch) -> Tensor:
+        """-E[log D(z)] - E[log(1 - D(E(x)))], a scalar."""
+        return self.critic.discriminator_loss(self.real(batch), self.fake(batch))
 
-    def fake(self, batch: Any, z: Tensor | None = None) -> tuple[Tensor, ...]:
-        """(codes of the images,), or of those that are made of ``z``."""
-        return (self.infer(self.images(batch) if z is None else self.generator(z)),)
+    def encoder_loss(self, batch: Batch) -> Tensor:
+        """-E[log D(E(x))], a scalar."""
+        return self.critic.generator_loss(self.fake(batch))
+
+    def real(self, batch: Batch) -> Sample:
+        """Draws from the prior."""
+        return Sample(None, Condition(), self.latent(batch))
+
+    def fake(self, batch: Batch) -> Sample:
+        """Codes of the images."""
+        return Sample(None, Condition(), self.encode_train(batch), generated=True)

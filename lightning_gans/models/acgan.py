@@ -1,17 +1,17 @@
 """Auxiliary classifier GAN."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
 from torch.nn import functional as F
 
-from lightning_gans.batch import labels_of
-from lightning_gans.engine import GAN, Conditional
+from lightning_gans.batch import Batch, Condition
 from lightning_gans.errors import ConfigError
-from lightning_gans.objectives import minimax_discriminator_loss, non_saturating_generator_loss
+from lightning_gans.models.gan import GAN
 
 
-class ACGAN(Conditional, GAN):
+class ACGAN(GAN):
     """Auxiliary classifier GAN: the discriminator is not told the class, it has to name it.
 
         L_S = E[log P(S = real | X_real)] + E[log P(S = fake | X_fake)]
@@ -22,60 +22,46 @@ class ACGAN(Conditional, GAN):
     both distributions: 1 logit for the source S, and C for the classes.
 
     Args:
-        args: Generator, from latents (N, Z) and labels (N,) to images (N, C, H, W); discriminator, from images to
-            (N, 1 + classes) logits, the first that of being real.
-        num_classes: Number of classes; the command line takes it from the data.
+        args: Generator, as of ``GAN``; discriminator, from images to (N, 1 + C) logits, the first that of being real,
+            or to a pair (N, 1) and (N, C).
+        given: The label.
         kwargs: As of ``GAN``.
 
     Raises:
-        ConfigError: The discriminator has another number of outputs.
+        ConfigError: In training: the discriminator has another number of outputs.
     """
 
-    sample_wise = False  # the classes of all samples count, whatever a trick does to their sources
+    def __init__(self, *args: Any, given: Sequence[str] = ("label",), **kwargs: Any) -> None:
+        super().__init__(*args, given=given, **kwargs)
+        if self.num_classes is None:
+            raise ConfigError("given", list(self.given), "this model names classes: it is given the label")
+        self.critic.output_sizes = (1, self.num_classes)
 
     @classmethod
-    def facts(cls, role: str, facts: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    def network_kwargs(cls, role: str, data: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
         """The discriminator is not told labels, but has an output for each."""
-        found = super().facts(role, facts, settings)
-        classes = found["num_classes"] or 0
-        return found | ({"classes": 0, "outputs": 1 + classes} if role == "discriminator" else {})
+        told = super().network_kwargs(role, data, settings)
+        outputs = 1 + (data["num_classes"] or 0)
+        return told | ({"num_classes": 0, "out_features": outputs} if role == "discriminator" else {})
 
-    def real(self, batch: Any) -> tuple[Tensor, ...]:
-        """(images,)."""
-        return super().real(batch)[:1]
+    def discriminator_condition(self, condition: Condition) -> Condition:
+        """Nothing: D has to name the class."""
+        return Condition()
 
-    def fake(self, batch: Any, z: Tensor | None = None) -> tuple[Tensor, ...]:
-        """(generated images,), made for the labels of the batch."""
-        return super().fake(batch, z)[:1]
-
-    def judge(self, *inputs: Tensor) -> Tensor:
-        """The logit of the source, (N, 1)."""
-        return self.source_and_class(*inputs)[0]
-
-    def source_and_class(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of the source (N, 1) and of the classes (N, C)."""
-        outputs = self.outputs(*inputs)
-        if outputs.shape[1:] != (1 + self.num_classes,):
-            given, wanted = tuple(outputs.shape[1:]), f"1 + {self.num_classes}, for the source and the classes"
-            raise ConfigError("discriminator", f"outputs {given}", f"this model needs {wanted}")
-        return outputs[:, :1], outputs[:, 1:]
-
-    def discriminator_loss(self, batch: Any) -> Tensor:
+    def discriminator_loss(self, batch: Batch) -> Tensor:
         """-L_S - L_C."""
-        labels, real, fake = labels_of(batch), self.real(batch), self.fake(batch)
-        (real_source, real_class), (fake_source, fake_class) = (
-            self.source_and_class(*real),
-            self.source_and_class(*fake),
-        )
-        self.note("class_accuracy/real", _accuracy(real_class, labels))
-        self.note("class_accuracy/fake", _accuracy(fake_class, labels))
-        source = minimax_discriminator_loss(*self.weighed(real, fake, real_source, fake_source))
+        real, fake = self.real(batch), self.fake(batch)
+        real_scored, fake_scored, labels = self.critic.score(real), self.critic.score(fake), batch.condition.label
+        (real_class,), (fake_class,) = real_scored.rest, fake_scored.rest  # (N, C)
+        self.log_value("class_accuracy/real", _accuracy(real_class, labels))
+        self.log_value("class_accuracy/fake", _accuracy(fake_class, labels))
+        source = self.critic.discriminator_loss(real_scored, fake_scored)
         return source + F.cross_entropy(real_class, labels) + F.cross_entropy(fake_class, labels)
 
-    def generator_loss(self, batch: Any) -> Tensor:
+    def generator_loss(self, batch: Batch) -> Tensor:
         """L_S - L_C, where L_S is -E[log P(S = real | X_fake)]."""
-        source, classes = self.source_and_class(*self.fake(batch))
-        return non_saturating_generator_loss(self.heard(source)) + F.cross_entropy(classes, labels_of(batch))
+        fake = self.critic.score(self.fake(batch))
+        return self.critic.generator_loss(fake) + F.cross_entropy(fake.rest[0], batch.condition.label)
 
 
 def _accuracy(logits: Tensor, labels: Tensor) -> Tensor:

@@ -3,14 +3,15 @@
 from typing import Any
 
 from torch import Tensor
-from torch.nn import functional as F
 
-from lightning_gans.engine import BidirectionalGAN, Variational
-from lightning_gans.objectives import non_saturating_generator_loss
+from lightning_gans.batch import Batch
+from lightning_gans.engine import WithGaussianEncoder
+from lightning_gans.models.bidirectional import BidirectionalGAN
+from lightning_gans.objectives import Bidirectional
 
 
 class BiGAN(BidirectionalGAN):
-    """Bidirectional GAN: an encoder learns to invert the generator, because D judges images with their latents.
+    """Bidirectional GAN: an encoder learns to invert the generator, because D scores images with their latents.
 
         min_{G,E} max_D  E_x[log D(x, E(x))] + E_z[log(1 - D(G(z), z))]
         L_D  = -E_x[log D(x, E(x))] - E_z[log(1 - D(G(z), z))]
@@ -21,20 +22,21 @@ class BiGAN(BidirectionalGAN):
     (theorem 2).
 
     Args:
-        generator: From latents (N, Z) to images (N, C, H, W) in [-1, 1], or to points (N, d).
-        encoder: From images to latents (N, Z).
-        discriminator: From images and latents to logits (N, ...).
+        args: Generator, encoder and discriminator, as of ``BidirectionalGAN``.
         kwargs: As of ``GAN``; the generator's settings (optimizer, clip, ...) are of generator and encoder.
     """
 
-    def generator_loss(self, batch: Any) -> Tensor:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, objective=Bidirectional(), **kwargs)
+
+    def generator_loss(self, batch: Batch) -> Tensor:
         """-E[log(1 - D(x, E(x)))] - E[log D(G(z), z)], a scalar."""
         real, fake = self.real(batch), self.fake(batch)
-        self.note_inversion(batch, fake)
-        return F.softplus(self.judge(*real)).mean() + non_saturating_generator_loss(self.judge_fake(fake))
+        self.log_reconstruction_error(batch, fake)
+        return self.critic.generator_loss(fake, real)
 
 
-class ALI(Variational, BiGAN):
+class ALI(WithGaussianEncoder, BiGAN):
     """Adversarially learned inference: the game of ``BiGAN`` with an encoder that gives a distribution.
 
         z ~ N(mu(x), sigma(x)^2)  in place of E(x),   z = mu(x) + sigma(x) eps,  eps ~ N(0, I)

@@ -1,21 +1,26 @@
 """Conditional GAN."""
 
-from lightning_gans.engine import GAN, Conditional
+from collections.abc import Sequence
+from typing import Any
+
+from lightning_gans.models.gan import GAN
 
 
-class ConditionalGAN(Conditional, GAN):
-    """Conditional GAN: both networks see the label, ``generator(z, labels)`` and ``discriminator(images, labels)``.
+class ConditionalGAN(GAN):
+    """Conditional GAN: both networks see the label, ``generator(z, label)`` and ``discriminator(image, label)``.
 
         L_D = -E_{x,y}[log D(x | y)] - E_{z,y}[log(1 - D(G(z | y) | y))]
         L_G = -E_{z,y}[log D(G(z | y) | y)]
 
-    Mirza and Osindero 2014, arXiv:1411.1784, eq. 2, with the non-saturating generator loss. The losses are those of
-    ``GAN``; what it judges are pairs (images, labels), and generated images are judged with the labels that they were
-    made for.
+    Mirza and Osindero 2014, arXiv:1411.1784, eq. 2, with the non-saturating generator loss. It is ``GAN`` that is
+    given labels; generated images are scored with the labels that they were made for. Any other model becomes
+    class-conditional likewise, by ``given=["label"]``.
 
     Args:
-        args: Generator, from latents (N, Z) and labels (N,) to images (N, C, H, W); discriminator, from images and
-            labels to logits.
-        num_classes: Number of classes; the command line takes it from the data.
+        args: Generator and discriminator, as of ``GAN``.
+        given: The label.
         kwargs: As of ``GAN``.
     """
+
+    def __init__(self, *args: Any, given: Sequence[str] = ("label",), **kwargs: Any) -> None:
+        super().__init__(*args, given=given, **kwargs)

@@ -1,14 +1,18 @@
 """Coupled GAN."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from lightning_gans.engine import GAN, Conditional
+from lightning_gans.batch import Batch
+from lightning_gans.models.gan import GAN
 
 _COLUMNS, _LATENTS = 8, 32
 
 
-class CoGAN(Conditional, GAN):
+class CoGAN(GAN):
     """Coupled GAN: a GAN for each domain, with shared layers; one latent gives an image in each, which belong together.
 
         L_D = sum_i -E_{x_i}[log D_i(x_i)] - E_z[log(1 - D_i(G_i(z)))]
@@ -22,15 +26,18 @@ class CoGAN(Conditional, GAN):
         args: Generator, from latents (N, Z) and domains (N,) to images, with shared first layers:
             ``CoupledGenerator``; discriminator, from images and domains to logits, with shared last layers:
             ``CoupledDiscriminator``.
-        num_classes: Number of domains; the command line takes it from the data.
+        given: The label, which is the domain.
         kwargs: As of ``GAN``.
     """
 
-    def panels(self, real: Tensor | None, labels: Tensor | None = None, seed: int = 0) -> dict[str, Tensor]:
+    def __init__(self, *args: Any, given: Sequence[str] = ("label",), **kwargs: Any) -> None:
+        super().__init__(*args, given=given, **kwargs)
+
+    def visuals(self, batch: Batch | None, seed: int = 0) -> dict[str, Tensor]:
         """``pairs``: for each row of latents a row of each domain, one below the other."""
         domains = [
             self.sample(_LATENTS, labels=torch.full((_LATENTS,), domain), seed=seed)
-            for domain in range(self.num_classes)
+            for domain in range(self.num_classes or 0)
         ]
         rows = torch.stack(domains).cpu().unflatten(1, (-1, _COLUMNS))  # (domains, R, K, C, H, W)
         return {"pairs": rows.transpose(0, 1).flatten(0, 1)}

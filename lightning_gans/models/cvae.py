@@ -1,9 +1,12 @@
 """Class-conditional variational autoencoder."""
 
-from lightning_gans.engine import Conditional, VariationalGame
+from collections.abc import Sequence
+from typing import Any
+
+from lightning_gans.models.vae import VAE
 
 
-class ConditionalVAE(Conditional, VariationalGame):
+class ConditionalVAE(VAE):
     """Class-conditional variational autoencoder: encoder and decoder see the label, the latent says the rest.
 
         log p(x | y) >= ELBO = E_{q(z|x,y)}[log p(x | z, y)] - KL(q(z | x, y) || p(z))
@@ -11,11 +14,13 @@ class ConditionalVAE(Conditional, VariationalGame):
 
     Sohn et al. 2015, *Learning Structured Output Representation using Deep Conditional Generative Models*, eq. 4, with
     image and label in each other's place and a prior that does not depend on the label, as model M2 of Kingma et al.
-    2014, arXiv:1406.5298, eq. 6. Players, loss and arguments are those of ``VariationalGame``.
+    2014, arXiv:1406.5298, eq. 6.
 
     Args:
-        args: Generator, the decoder, from latents (N, Z) and labels (N,) to images (N, C, H, W); encoder, from images
-            and labels to (N, 2 Z): means and logarithms of the variances.
-        num_classes: Number of classes; the command line takes it from the data.
-        kwargs: As of ``VariationalGame``.
+        args: Generator and encoder, as of ``VAE``.
+        given: The label.
+        kwargs: As of ``VAE``.
     """
+
+    def __init__(self, *args: Any, given: Sequence[str] = ("label",), **kwargs: Any) -> None:
+        super().__init__(*args, given=given, **kwargs)

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from torch import nn
-
-from lightning_gans.engine import GAN, Prior, Uniform
+from lightning_gans.engine import Prior, Uniform
+from lightning_gans.models.gan import GAN
 
 
 class DCGAN(GAN):
@@ -18,13 +17,10 @@ class DCGAN(GAN):
     beta_1 = 0.5, which are the defaults here.
 
     Args:
-        generator: From latents (N, Z) to images (N, C, H, W) in [-1, 1].
-        discriminator: From images to logits (N, ...).
+        args: Generator and discriminator, as of ``GAN``.
         prior: Distribution of the latents; uniform on [-1, 1) when None.
         kwargs: As of ``GAN``.
     """
 
-    def __init__(
-        self, generator: nn.Module, discriminator: nn.Module, *, prior: Prior | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(generator, discriminator, prior=prior if prior is not None else Uniform(), **kwargs)
+    def __init__(self, *args: Any, prior: Prior | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, prior=prior if prior is not None else Uniform(), **kwargs)

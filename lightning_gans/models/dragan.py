@@ -3,11 +3,12 @@
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from lightning_gans.engine import GAN
+from lightning_gans.batch import Batch
 from lightning_gans.errors import ConfigError
-from lightning_gans.regularizers import gradient_penalty, require_sample_wise
+from lightning_gans.models.gan import GAN
+from lightning_gans.regularizers import gradient_penalty, require_no_batch_statistics
 
 
 class DRAGAN(GAN):
@@ -20,8 +21,7 @@ class DRAGAN(GAN):
     standard deviation of the batch, where the paper writes delta ~ N(0, c I). The gradient is that of the logit.
 
     Args:
-        generator: From latents (N, Z) to images (N, C, H, W) in [-1, 1], or to points (N, d).
-        discriminator: From what it judges to logits, without batch norm: the penalty is defined sample by sample.
+        args: Generator and discriminator, as of ``GAN``; D without batch norm: the penalty is defined sample by sample.
         gp_weight: lambda.
         noise_scale: c, in standard deviations of the batch's pixels.
         kwargs: As of ``GAN``.
@@ -30,30 +30,22 @@ class DRAGAN(GAN):
         ConfigError: A setting is out of its range, or the discriminator has batch norm.
     """
 
-    def __init__(
-        self,
-        generator: nn.Module,
-        discriminator: nn.Module,
-        *,
-        gp_weight: float = 10.0,
-        noise_scale: float = 0.5,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(generator, discriminator, **kwargs)
+    def __init__(self, *args: Any, gp_weight: float = 10.0, noise_scale: float = 0.5, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         if gp_weight < 0:
             raise ConfigError("gp_weight", gp_weight, "must be 0 or more; the paper uses 10")
         if noise_scale <= 0:
             raise ConfigError("noise_scale", noise_scale, "must be positive; the authors use 0.5")
-        require_sample_wise(discriminator)
+        require_no_batch_statistics(self.discriminator)
         self.gp_weight, self.noise_scale = gp_weight, noise_scale
 
-    def discriminator_loss(self, batch: Any) -> Tensor:
+    def discriminator_loss(self, batch: Batch) -> Tensor:
         """-E[log D(x)] - E[log(1 - D(G(z)))] + lambda E[(|grad D(x + alpha delta)|_2 - 1)^2]."""
         loss = super().discriminator_loss(batch)
-        images, *rest = self.real(batch)
+        real, images = self.real(batch), batch.images
         noise = self.rand(torch.rand, *images.shape).type(images.dtype)
         perturbed = images + self.noise_scale * images.std() * noise
         alpha = self.rand(torch.rand, len(images))  # (N,)
-        penalty = gradient_penalty(self.judge, (images, *rest), (perturbed, *rest), alpha)
-        self.note("penalty/gradient", penalty)
+        penalty = gradient_penalty(self.critic.logits, real, real._replace(image=perturbed), alpha)
+        self.log_value("penalty/gradient", penalty)
         return loss + self.gp_weight * penalty

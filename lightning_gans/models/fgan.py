@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from lightning_gans.engine import GAN
-from lightning_gans.objectives.divergences import Divergence, JensenShannon
+from lightning_gans.batch import Batch
+from lightning_gans.models.gan import GAN
+from lightning_gans.objectives import Divergence, FDivergence
 
 
 class FGAN(GAN):
@@ -20,30 +21,21 @@ class FGAN(GAN):
     ``SaddlePointFGAN`` descends F.
 
     Args:
-        generator: From latents (N, Z) to images (N, C, H, W) in [-1, 1], or to points (N, d).
-        discriminator: V, from what it judges to values (N, ...), unbounded; the divergence says what becomes of them.
+        args: Generator and V, as of ``GAN``; V's logits are unbounded, the divergence says what becomes of them.
         divergence: One of ``lightning_gans.objectives.divergences``; Jensen and Shannon's when None.
         kwargs: As of ``GAN``.
     """
 
-    log_odds = False
+    saddle_point = False
 
-    def __init__(
-        self, generator: nn.Module, discriminator: nn.Module, *, divergence: Divergence | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(generator, discriminator, **kwargs)
-        self.divergence = divergence if divergence is not None else JensenShannon()
+    def __init__(self, *args: Any, divergence: Divergence | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, objective=FDivergence(divergence, self.saddle_point), **kwargs)
 
-    def discriminator_loss(self, batch: Any) -> Tensor:
-        """-E[g_f(V(x))] + E[f*(g_f(V(G(z))))]: minus the bound, which is noted as ``divergence``."""
-        real_logits, fake_logits = self.judge_both(self.real(batch), self.fake(batch))
-        bound = self.divergence.activation(real_logits).mean() - self.divergence.activated_conjugate(fake_logits).mean()
-        self.note("divergence", bound)
-        return -bound
-
-    def generator_loss(self, batch: Any) -> Tensor:
-        """-E[g_f(V(G(z)))]: section 3.2, eq. 12."""
-        return -self.divergence.activation(self.judge_fake(self.fake(batch))).mean()
+    def discriminator_loss(self, batch: Batch) -> Tensor:
+        """-E[g_f(V(x))] + E[f*(g_f(V(G(z))))]: minus the bound, which is logged as ``divergence``."""
+        loss = super().discriminator_loss(batch)
+        self.log_value("divergence", -loss)
+        return loss
 
 
 class SaddlePointFGAN(FGAN):
@@ -51,10 +43,7 @@ class SaddlePointFGAN(FGAN):
 
         L_G = -E_z[f*(g_f(V(G(z))))]
 
-    Nowozin et al. 2016, arXiv:1606.00709, algorithm 1: what its theorem of convergence is about. The arguments are
-    those of ``FGAN``.
+    Nowozin et al. 2016, arXiv:1606.00709, algorithm 1: what its theorem of convergence is about.
     """
 
-    def generator_loss(self, batch: Any) -> Tensor:
-        """-E[f*(g_f(V(G(z))))]: the part of F that G can change."""
-        return -self.divergence.activated_conjugate(self.judge_fake(self.fake(batch))).mean()
+    saddle_point = True

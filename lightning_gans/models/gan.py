@@ -1,11 +1,99 @@
-"""The original game, with the generator loss of its first equation."""
+"""The original game of two."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from lightning_gans.engine import GAN
-from lightning_gans.objectives import minimax_generator_loss
+from lightning_gans.augment import Augment
+from lightning_gans.batch import Batch, Condition, Sample
+from lightning_gans.engine import Critic, LatentModel, Optimization, Player, TopK, adam
+from lightning_gans.objectives import Minimax, NonSaturating, Objective
+from lightning_gans.regularizers import Regularizer
+
+
+class GAN(LatentModel):
+    """Generative adversarial network with the non-saturating generator loss, or any other objective.
+
+        L_D = -E_x[log D(x)] - E_z[log(1 - D(G(z)))]
+        L_G = -E_z[log D(G(z))]
+
+    Goodfellow et al. 2014, arXiv:1406.2661, eq. 1 and section 3. With logits l, -log D = softplus(-l) and
+    -log(1 - D) = softplus(l).
+
+    Args:
+        generator: From latents (N, Z), and the parts of the condition that are ``given``, to images (N, C, H, W) in
+            [-1, 1], or to points (N, d).
+        discriminator: From images, and the parts of the condition, to logits of any shape (N, ...).
+        optimization: How both learn.
+        objective: What both minimize; ``NonSaturating`` when None.
+        regularizers: Added to the discriminator's loss.
+        augment: Done to all that the discriminator sees, in this order.
+        top_k: Chooses among generated samples for the generator's loss; None for all.
+        kwargs: As of ``LatentModel`` and ``Game``.
+
+    Raises:
+        ConfigError: A setting is out of its range, or a part does not fit the others.
+    """
+
+    defaults = Optimization(
+        generator=adam(),
+        discriminator=adam(),
+        n_critic=1,
+        n_generator=1,
+        ema_decay=0.999,
+        micro_batches=1,
+        compile=False,
+    )
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        *,
+        optimization: Optimization = defaults,
+        objective: Objective | None = None,
+        regularizers: Iterable[Regularizer] = (),
+        augment: Iterable[Augment] = (),
+        top_k: TopK | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(generator, optimization=optimization, **kwargs)
+        self.discriminator = discriminator
+        self.critic = Critic(discriminator, objective or NonSaturating(), regularizers, augment, top_k=top_k)
+
+    def players(self) -> list[Player]:
+        """The discriminator is updated first, then the generator."""
+        o: Optimization = self.optimization
+        turns: dict[str, Any] = {"interval": o.n_critic, "updates": o.n_generator}
+        return [
+            o.player("discriminator", self.discriminator_loss, [self.discriminator], critics=[self.critic]),
+            o.player("generator", self.generator_loss, [self.generator], against=[self.critic], **turns),
+        ]
+
+    def discriminator_loss(self, batch: Batch) -> Tensor:
+        """What the discriminator minimizes, a scalar; the engine adds the regularizers."""
+        return self.critic.discriminator_loss(self.real(batch), self.fake(batch))
+
+    def generator_loss(self, batch: Batch) -> Tensor:
+        """What the generator minimizes, a scalar."""
+        real = self.real(batch) if self.critic.needs_real else None
+        return self.critic.generator_loss(self.fake(batch), real)
+
+    # The seams that variants override.
+
+    def real(self, batch: Batch) -> Sample:
+        """What the discriminator scores of a batch."""
+        return Sample(batch.images, self.discriminator_condition(batch.condition))
+
+    def fake(self, batch: Batch, z: Tensor | None = None) -> Sample:
+        """What the discriminator scores of as many generated samples, of latents (N, Z) or of new ones."""
+        images = self.generator(self.latent(batch) if z is None else z, *batch.condition.tensors())
+        return Sample(images, self.discriminator_condition(batch.condition), generated=True)
+
+    def discriminator_condition(self, condition: Condition) -> Condition:
+        """What the discriminator is shown of what the generator is given: all of it, unless a variant says otherwise."""
+        return condition
 
 
 class MinimaxGAN(GAN):
@@ -15,10 +103,8 @@ class MinimaxGAN(GAN):
 
     Goodfellow et al. 2014, arXiv:1406.2661, eq. 1. Where D is sure that samples are fake, log(1 - D) is flat and G
     learns nothing; that is why the paper trains with -log D instead, which is ``GAN``. Both players' gradients
-    are those of one value here: what theory speaks of, and an experiment worth seeing once. The arguments are those of
-    ``GAN``.
+    are those of one value here: what theory speaks of, and an experiment worth seeing once.
     """
 
-    def generator_loss(self, batch: Any) -> Tensor:
-        """E[log(1 - D(G(z)))], a scalar."""
-        return minimax_generator_loss(self.judge_fake(self.fake(batch)))
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, objective=Minimax(), **kwargs)

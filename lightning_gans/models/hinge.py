@@ -1,15 +1,11 @@
 """GAN with the hinge objective."""
 
+from dataclasses import replace
 from typing import Any
 
-from lightning.pytorch.cli import OptimizerCallable
-from torch import Tensor, nn
-
-from lightning_gans.engine import GAN
-from lightning_gans.objectives import hinge_discriminator_loss, wasserstein_generator_loss
-
-ADAM: Any = {"class_path": "torch.optim.Adam", "init_args": {"lr": 2e-4, "betas": [0.0, 0.9]}}
-"""Of Miyato et al. 2018, arXiv:1802.05957, for the hinge objective with residual networks."""
+from lightning_gans.engine import Optimization, adam
+from lightning_gans.models.gan import GAN
+from lightning_gans.objectives import Hinge
 
 
 class HingeGAN(GAN):
@@ -19,43 +15,16 @@ class HingeGAN(GAN):
         L_G = -E_z[D(G(z))]
 
     Lim and Ye 2017, arXiv:1705.02894; Miyato et al. 2018, arXiv:1802.05957, eq. 16 and 17, whose settings are the
-    defaults. The best D has L_D = 2 - 2 TV(p, q), with TV the total variation distance.
+    defaults. The best D has L_D = 2 - 2 TV(p, q), with TV the total variation distance. D is best spectrally
+    normalized: nothing else bounds how steep it is.
 
     Args:
-        generator: From latents (N, Z) to images (N, C, H, W) in [-1, 1], or to points (N, d).
-        discriminator: From what it judges to logits (N, ...), best with spectral normalization: nothing else bounds
-            how steep it is.
-        n_critic: Discriminator moves for one of the generator.
-        generator_optimizer: The generator's optimizer.
-        discriminator_optimizer: The discriminator's optimizer.
+        args: Generator and discriminator, as of ``GAN``.
+        optimization: How both learn.
         kwargs: As of ``GAN``.
     """
 
-    log_odds = False
+    defaults = replace(GAN.defaults, generator=adam(2e-4, 0.0, 0.9), discriminator=adam(2e-4, 0.0, 0.9), n_critic=5)
 
-    def __init__(
-        self,
-        generator: nn.Module,
-        discriminator: nn.Module,
-        *,
-        n_critic: int = 5,
-        generator_optimizer: OptimizerCallable = ADAM,
-        discriminator_optimizer: OptimizerCallable = ADAM,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            generator,
-            discriminator,
-            n_critic=n_critic,
-            generator_optimizer=generator_optimizer,
-            discriminator_optimizer=discriminator_optimizer,
-            **kwargs,
-        )
-
-    def discriminator_loss(self, batch: Any) -> Tensor:
-        """E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))]."""
-        return hinge_discriminator_loss(*self.judge_both(self.real(batch), self.fake(batch)))
-
-    def generator_loss(self, batch: Any) -> Tensor:
-        """-E[D(G(z))]."""
-        return wasserstein_generator_loss(self.judge_fake(self.fake(batch)))
+    def __init__(self, *args: Any, optimization: Optimization = defaults, **kwargs: Any) -> None:
+        super().__init__(*args, optimization=optimization, objective=Hinge(), **kwargs)

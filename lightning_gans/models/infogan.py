@@ -5,19 +5,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from lightning_gans.engine import GAN
-from lightning_gans.engine.randomness import Codes, indexed_draw, mix
+from lightning_gans.batch import Batch
+from lightning_gans.engine import InfoGANPrior, fold_in, rows_from_index
 from lightning_gans.errors import ConfigError
-from lightning_gans.objectives import (
-    categorical_information,
-    continuous_information,
-    minimax_discriminator_loss,
-    non_saturating_generator_loss,
-)
+from lightning_gans.models.gan import GAN
+from lightning_gans.objectives import categorical_information, continuous_information
 
-_PANEL_COLUMNS = 8
+_COLUMNS = 8
 
 
 class InfoGAN(GAN):
@@ -31,14 +27,15 @@ class InfoGAN(GAN):
     L_I, and L_I counts for what each owns.
 
     Args:
-        generator: From latents (noise, one-hot codes, continuous codes), (N, Z), to images (N, C, H, W) or points.
-        discriminator: From images to (N, 1 + K) outputs, D's logit first and Q's K parameters after it.
-        categories: Number of categories of each categorical code.
-        continuous: Number of continuous codes, uniform on [-1, 1].
+        args: Generator, from latents (noise, one-hot codes, continuous codes), (N, Z), to images (N, C, H, W) or
+            points; discriminator, from images to (N, 1 + K) outputs, D's logit first and Q's K parameters after it, or
+            to a pair of both.
+        categorical_codes: Number of categories of each categorical code.
+        num_continuous_codes: Number of continuous codes, uniform on [-1, 1].
         categorical_weight: lambda of the categorical codes.
         continuous_weight: lambda of the continuous ones.
-        deviation: Standard deviation of Q for continuous codes, 1 as in the authors' code for MNIST; None for one that
-            Q gives too, as the logarithm, after the means (appendix C). A density that may sharpen has no upper bound:
+        q_std: Standard deviation of Q for continuous codes, 1 as in the authors' code for MNIST; None for one that Q
+            gives too, as the logarithm, after the means (appendix C). A density that may sharpen has no upper bound:
             then lambda wants to be small (section 4).
         kwargs: As of ``GAN``; ``latent_dim`` counts the codes too, and ``prior`` is the distribution of the noise.
 
@@ -46,97 +43,80 @@ class InfoGAN(GAN):
         ConfigError: A setting is out of its range, or there is no code, or no room for the codes.
     """
 
-    sample_wise = False  # the codes of all samples count, whatever a trick does to their logits
-    prior: Codes
+    prior: InfoGANPrior
 
     def __init__(
         self,
-        generator: nn.Module,
-        discriminator: nn.Module,
-        *,
-        categories: Sequence[int] = (10,),
-        continuous: int = 2,
+        *args: Any,
+        categorical_codes: Sequence[int] = (10,),
+        num_continuous_codes: int = 2,
         categorical_weight: float = 1.0,
         continuous_weight: float = 1.0,
-        deviation: float | None = 1.0,
+        q_std: float | None = 1.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(generator, discriminator, **kwargs)
+        super().__init__(*args, **kwargs)
         if min(categorical_weight, continuous_weight) < 0:
             raise ConfigError("weights", (categorical_weight, continuous_weight), "must be 0 or more")
-        if deviation is not None and deviation <= 0:
-            raise ConfigError("deviation", deviation, "must be positive, or null for one that Q gives")
-        self.categorical_weight, self.continuous_weight = categorical_weight, continuous_weight
-        self.deviation = deviation
-        self.prior = Codes(categories, continuous, noise=self.prior)
-        if not self.prior.sizes(self.latent_dim)[1:] != [0]:
-            raise ConfigError("categories", [], "without any code this is GAN; give categories or continuous codes")
+        if q_std is not None and q_std <= 0:
+            raise ConfigError("q_std", q_std, "must be positive, or null for one that Q gives")
+        self.categorical_weight, self.continuous_weight, self.q_std = categorical_weight, continuous_weight, q_std
+        self.prior = InfoGANPrior(categorical_codes, num_continuous_codes, noise=self.prior)
+        if not self.prior.split_sizes(self.latent_dim)[1:] != [0]:
+            raise ConfigError("categorical_codes", [], "without any code this is GAN; give some, of either kind")
+        self._parameter_sizes = _parameters(categorical_codes, num_continuous_codes, q_std)
+        self.critic.output_sizes = (1, sum(self._parameter_sizes))
 
     @classmethod
-    def facts(cls, role: str, facts: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    def network_kwargs(cls, role: str, data: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
         """The discriminator has an output for itself, and those of Q."""
-        found = super().facts(role, facts, settings)
-        outputs = 1 + sum(_parameters(*(settings[name] for name in ("categories", "continuous", "deviation"))))
-        return found | {"outputs": outputs} if role == "discriminator" else found
+        told = super().network_kwargs(role, data, settings)
+        codes = (settings[name] for name in ("categorical_codes", "num_continuous_codes", "q_std"))
+        return told | ({"out_features": 1 + sum(_parameters(*codes))} if role == "discriminator" else {})
 
-    def judge(self, *inputs: Tensor) -> Tensor:
-        """The discriminator's logit, (N, 1)."""
-        return self.logit_and_codes(*inputs)[0]
+    def discriminator_loss(self, batch: Batch) -> Tensor:
+        """L_D - lambda L_I(Q)."""
+        z = self.latent(batch)
+        real, fake = self.real(batch), self.fake(batch, z)
+        fake_scored = self.critic.score(fake)
+        return self.critic.discriminator_loss(real, fake_scored) - self.mutual_information_bound(z, *fake_scored.rest)
 
-    def logit_and_codes(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """The discriminator's logit (N, 1), and the parameters of Q(c | x), (N, K)."""
-        outputs, wanted = self.outputs(*inputs), 1 + sum(self._sizes())
-        if outputs.shape[1:] != (wanted,):
-            given = tuple(outputs.shape[1:])
-            raise ConfigError("discriminator", f"outputs {given}", f"its codes ask for {wanted}: 1 and those of Q")
-        return outputs[:, :1], outputs[:, 1:]
+    def generator_loss(self, batch: Batch) -> Tensor:
+        """L_G - lambda L_I(G)."""
+        z = self.latent(batch)
+        fake = self.critic.score(self.fake(batch, z))
+        return self.critic.generator_loss(fake) - self.mutual_information_bound(z, *fake.rest)
 
-    def information(self, z: Tensor, parameters: Tensor) -> Tensor:
-        """Lambda L_I, a scalar; noted as ``information/categorical`` and ``information/continuous``, in nats.
+    def mutual_information_bound(self, z: Tensor, parameters: Tensor) -> Tensor:
+        """Lambda L_I, a scalar; logged as ``information/categorical`` and ``information/continuous``, in nats.
 
         Args:
             z: What the samples were made of, (N, Z).
             parameters: Of Q(c | x) for these samples, (N, K).
         """
-        _, *codes, continuous = self.prior.parts(z)
-        *logits, mean, given = parameters.split(self._sizes(), dim=1)
-        log_deviation = given if self.deviation is None else torch.full_like(mean, math.log(self.deviation))
+        _, *codes, continuous = self.prior.split(z)
+        *logits, mean, own = parameters.split(self._parameter_sizes, dim=1)
+        log_std = own if self.q_std is None else torch.full_like(mean, math.log(self.q_std))
         bounds = [categorical_information(*pair) for pair in zip(codes, logits, strict=True)]
         categorical = torch.stack([parameters.new_zeros(()), *bounds]).sum()
-        density = continuous_information(continuous, mean, log_deviation)
-        self.note("information/categorical", categorical)
-        self.note("information/continuous", density)
+        density = continuous_information(continuous, mean, log_std)
+        self.log_value("information/categorical", categorical)
+        self.log_value("information/continuous", density)
         return self.categorical_weight * categorical + self.continuous_weight * density
 
-    def _sizes(self) -> list[int]:
-        return _parameters(self.prior.categories, self.prior.continuous, self.deviation)
-
-    def discriminator_loss(self, batch: Any) -> Tensor:
-        """L_D - lambda L_I(Q)."""
-        z = self.latent(batch)
-        real, fake = self.real(batch), self.fake(batch, z)
-        fake_logits, parameters = self.logit_and_codes(*fake)
-        loss = minimax_discriminator_loss(*self.weighed(real, fake, self.judge(*real), fake_logits))
-        return loss - self.information(z, parameters)
-
-    def generator_loss(self, batch: Any) -> Tensor:
-        """L_G - lambda L_I(G)."""
-        z = self.latent(batch)
-        fake_logits, parameters = self.logit_and_codes(*self.fake(batch, z))
-        return non_saturating_generator_loss(self.heard(fake_logits)) - self.information(z, parameters)
-
-    def panels(self, real: Tensor | None, labels: Tensor | None = None, seed: int = 0) -> dict[str, Tensor]:
+    def visuals(self, batch: Batch | None, seed: int = 0) -> dict[str, Tensor]:
         """``traversal``: a row for each category of the first code, columns along each continuous code in turn.
 
         All with the same noise and the other codes the same, continuous ones at 0; what there is no code for is drawn.
         """
-        walked = self.prior.traversal(indexed_draw(self.prior, mix(seed, 3), 0, _PANEL_COLUMNS, self.latent_dim))
+        walked = self.prior.traversal(rows_from_index(self.prior, fold_in(seed, 3), 0, _COLUMNS, self.latent_dim))
+        rows, columns = walked.shape[:2]
+        label = self._placed(self.sample_condition(0, 1, seed)).map(lambda t: t.expand(rows * columns))
         with torch.no_grad():
-            images: Tensor = self(walked.flatten(0, 1).to(self.device).type(self.dtype))
-        rows = images.float().cpu().unflatten(0, walked.shape[:2])
-        return super().panels(real, labels, seed) | {"traversal": rows}
+            images: Tensor = self(walked.flatten(0, 1).to(self.device).type(self.dtype), *label.tensors())
+        return super().visuals(batch, seed) | {"traversal": images.float().cpu().unflatten(0, (rows, columns))}
 
 
-def _parameters(categories: Sequence[int], continuous: int, deviation: float | None) -> list[int]:
+def _parameters(categorical: Sequence[int], continuous: int, q_std: float | None) -> list[int]:
     """How many parameters Q has: logits of each categorical code, means, and deviations that are not fixed."""
-    return [*categories, continuous, continuous if deviation is None else 0]
+    return [*categorical, continuous, continuous if q_std is None else 0]

@@ -2,11 +2,8 @@
 
 from typing import Any
 
-from torch import Tensor, nn
-
-from lightning_gans.engine import GAN
-from lightning_gans.errors import ConfigError
-from lightning_gans.objectives import least_squares_discriminator_loss, least_squares_generator_loss
+from lightning_gans.models.gan import GAN
+from lightning_gans.objectives import LeastSquares
 
 
 class LSGAN(GAN):
@@ -20,8 +17,7 @@ class LSGAN(GAN):
     paper recommends beside it (section 3.3).
 
     Args:
-        generator: From latents (N, Z) to images (N, C, H, W) in [-1, 1], or to points (N, d).
-        discriminator: From what it judges to values (N, ...), unbounded.
+        args: Generator and discriminator, as of ``GAN``; D's logits are values, unbounded.
         fake_target: a, what D says of generated samples.
         real_target: b, what D says of real samples.
         generator_target: c, what G wants D to say of its samples.
@@ -31,28 +27,12 @@ class LSGAN(GAN):
         ConfigError: D's two targets are the same.
     """
 
-    log_odds = False
-
     def __init__(
         self,
-        generator: nn.Module,
-        discriminator: nn.Module,
-        *,
+        *args: Any,
         fake_target: float = 0.0,
         real_target: float = 1.0,
         generator_target: float = 1.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(generator, discriminator, **kwargs)
-        if fake_target == real_target:
-            raise ConfigError("fake_target", fake_target, "must differ from real_target, or there is nothing to learn")
-        self.fake_target, self.real_target, self.generator_target = fake_target, real_target, generator_target
-
-    def discriminator_loss(self, batch: Any) -> Tensor:
-        """1/2 E[(D(x) - b)^2] + 1/2 E[(D(G(z)) - a)^2]."""
-        real_logits, fake_logits = self.judge_both(self.real(batch), self.fake(batch))
-        return least_squares_discriminator_loss(real_logits, fake_logits, self.fake_target, self.real_target)
-
-    def generator_loss(self, batch: Any) -> Tensor:
-        """1/2 E[(D(G(z)) - c)^2]."""
-        return least_squares_generator_loss(self.judge_fake(self.fake(batch)), self.generator_target)
+        super().__init__(*args, objective=LeastSquares(fake_target, real_target, generator_target), **kwargs)

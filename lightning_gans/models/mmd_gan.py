@@ -1,22 +1,20 @@
 """GAN whose objective is a two-sample statistic."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
-from lightning.pytorch.cli import OptimizerCallable
-from torch import Tensor, nn
+from torch import Tensor
 
-from lightning_gans.engine import GAN
+from lightning_gans.batch import Batch
+from lightning_gans.engine import Critic, Optimization, adam, discriminator_auc
 from lightning_gans.errors import ConfigError
-from lightning_gans.objectives import wasserstein_discriminator_loss
+from lightning_gans.models.gan import GAN
 from lightning_gans.objectives.kernels import Kernel, RationalQuadraticKernel
 from lightning_gans.objectives.two_sample import witness, witness_of_samples
-from lightning_gans.regularizers import gradient_penalty, require_sample_wise
+from lightning_gans.regularizers import gradient_penalty, require_no_batch_statistics
 
-ADAM: Any = {"class_path": "torch.optim.Adam", "init_args": {"lr": 1e-4, "betas": [0.5, 0.9]}}
-"""As in section 4 of the paper."""
-
-FEATURES = 16
+NUM_CRITIC_FEATURES = 16
 """Outputs of the critic, as in section 4 of the paper; what the command line tells a discriminator."""
 
 
@@ -32,69 +30,65 @@ class MMDGAN(GAN):
     the witness at the samples, each left out of its own mean.
 
     Args:
-        generator: From latents (N, Z) to images (N, C, H, W) in [-1, 1], or to points (N, d).
-        discriminator: h, from what it judges to features (N, K); without batch norm, as the penalty asks.
+        args: Generator, as of ``GAN``; discriminator h, from images to features (N, K), without batch norm, as the
+            penalty asks.
         kernel: k; a mixture of rational quadratic ones when None.
         gp_weight: lambda.
-        n_critic: Critic moves for one of the generator.
-        generator_optimizer: The generator's optimizer.
-        discriminator_optimizer: The critic's optimizer.
+        optimization: How both learn.
         kwargs: As of ``GAN``.
 
     Raises:
-        ConfigError: ``gp_weight`` is negative, or the critic has batch norm.
+        ConfigError: ``gp_weight`` is negative, the critic has batch norm, or a regularizer of logits is asked for.
     """
 
-    log_odds = False
-    sloped = False  # the objective is about the witness, not about the sum of the features
-    sample_wise = False
+    # The rates are those of section 4 of the paper.
+    defaults = replace(GAN.defaults, generator=adam(1e-4, 0.5, 0.9), discriminator=adam(1e-4, 0.5, 0.9), n_critic=5)
 
     def __init__(
         self,
-        generator: nn.Module,
-        discriminator: nn.Module,
-        *,
+        *args: Any,
         kernel: Kernel | None = None,
         gp_weight: float = 1.0,
-        n_critic: int = 5,
-        generator_optimizer: OptimizerCallable = ADAM,
-        discriminator_optimizer: OptimizerCallable = ADAM,
+        optimization: Optimization = defaults,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            generator,
-            discriminator,
-            n_critic=n_critic,
-            generator_optimizer=generator_optimizer,
-            discriminator_optimizer=discriminator_optimizer,
-            **kwargs,
-        )
+        super().__init__(*args, optimization=optimization, **kwargs)
         if gp_weight < 0:
             raise ConfigError("gp_weight", gp_weight, "must be 0 or more; the paper uses 1")
-        require_sample_wise(discriminator)
+        require_no_batch_statistics(self.discriminator)
+        given = self.critic
+        self.critic = Critic(self.discriminator, None, given.regularizers, given.augment, top_k=given.top_k)
         self.kernel = kernel if kernel is not None else RationalQuadraticKernel()
         self.gp_weight = gp_weight
 
     @classmethod
-    def facts(cls, role: str, facts: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
-        """A discriminator that does not say otherwise has 16 ``outputs``."""
-        found = super().facts(role, facts, settings)
-        return found | ({"outputs": FEATURES} if role == "discriminator" else {})
+    def network_kwargs(cls, role: str, data: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+        """A discriminator that does not say otherwise has 16 ``out_features``."""
+        told = super().network_kwargs(role, data, settings)
+        return told | ({"out_features": NUM_CRITIC_FEATURES} if role == "discriminator" else {})
 
-    def discriminator_loss(self, batch: Any) -> Tensor:
+    def discriminator_loss(self, batch: Batch) -> Tensor:
         """-MMD_u^2 + lambda E[(|grad w(x_hat)|_2 - 1)^2]."""
         real, fake = self.real(batch), self.fake(batch)
-        x, y = self.outputs(*real), self.outputs(*fake)  # (N, K)
+        x, y = self.critic.logits(real), self.critic.logits(fake)  # (N, K), features
         kernel = self.kernel.fit(x.detach())
-        loss = wasserstein_discriminator_loss(*self.weighed(real, fake, *witness_of_samples(kernel, x, y)))
+        real_scores, fake_scores = witness_of_samples(kernel, x, y)  # (N,)
+        mmd = real_scores.mean() - fake_scores.mean()
         alpha = self.rand(torch.rand, len(x))  # (N,)
-        penalty = gradient_penalty(lambda *t: witness(kernel, self.outputs(*t), x, y), real, fake, alpha)
-        self.note("mmd", -loss)
-        self.note("penalty/gradient", penalty)
-        return loss + self.gp_weight * penalty
+        penalty = gradient_penalty(lambda s: witness(kernel, self.critic.logits(s), x, y), real, fake, alpha)
+        self._log(real_scores.detach(), fake_scores.detach(), penalty)
+        return self.gp_weight * penalty - mmd
 
-    def generator_loss(self, batch: Any) -> Tensor:
+    def generator_loss(self, batch: Batch) -> Tensor:
         """MMD_u^2."""
-        x, y = self.outputs(*self.real(batch)), self.outputs(*self.fake(batch))
+        x, y = self.critic.logits(self.real(batch)), self.critic.logits(self.fake(batch))
         real_scores, fake_scores = witness_of_samples(self.kernel.fit(x.detach()), x, y)
-        return -wasserstein_discriminator_loss(real_scores, fake_scores)
+        return real_scores.mean() - fake_scores.mean()
+
+    def _log(self, real_scores: Tensor, fake_scores: Tensor, penalty: Tensor) -> None:
+        self.log_value("logits/real", real_scores)
+        self.log_value("logits/fake", fake_scores)
+        if self.logging_due:
+            self.log_value("accuracy/discriminator", discriminator_auc(real_scores, fake_scores))
+        self.log_value("mmd", real_scores.mean() - fake_scores.mean())
+        self.log_value("penalty/gradient", penalty)

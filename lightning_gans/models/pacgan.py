@@ -1,16 +1,20 @@
-"""PacGAN: the discriminator judges several samples at once."""
+"""PacGAN: the discriminator scores several samples at once."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from lightning_gans.engine import GAN
+from lightning_gans.augment import Augment
+from lightning_gans.batch import Batch, Sample
 from lightning_gans.errors import ConfigError
+from lightning_gans.models.gan import GAN
+from lightning_gans.schedule import Clock
 
 
 class PacGAN(GAN):
-    """GAN whose discriminator judges packs of m samples, all of them real or all generated, with one logit a pack.
+    """GAN whose discriminator scores packs of m samples, all of them real or all generated, with one logit a pack.
 
         L_D = -E[log D(x_1, ..., x_m)] - E[log(1 - D(G(z_1), ..., G(z_m)))]
         L_G = -E[log D(G(z_1), ..., G(z_m))]
@@ -18,12 +22,12 @@ class PacGAN(GAN):
     Lin et al. 2018, arXiv:1712.04086, section 2. A generator that misses modes makes packs that are too much alike,
     and D sees that: packs of m drawn from two distributions are the further apart the more one of them has collapsed
     (section 3). A pack of 1 is ``GAN``. The samples of a pack are concatenated along channels, points along their
-    coordinates; all else of D stays as it is. A batch of N samples makes N / m packs: sample i goes with i + N / m,
-    i + 2 N / m, ..., drawn independently as its batch is.
+    coordinates, and labels, where they are given, stand side by side, (N / m, m); all else of D stays as it is. A batch
+    of N samples makes N / m packs: sample i goes with i + N / m, i + 2 N / m, ..., drawn independently as its batch is.
 
     Args:
-        generator: From latents (N, Z) to images (N, C, H, W), or to points (N, d).
-        discriminator: From packs (N / m, m C, H, W), or (N / m, m d), to logits; the command line tells it so.
+        args: Generator, as of ``GAN``; discriminator, from packs (N / m, m C, H, W), or (N / m, m d), to logits; the
+            command line tells it so.
         pack: m.
         kwargs: As of ``GAN``.
 
@@ -31,38 +35,49 @@ class PacGAN(GAN):
         ConfigError: ``pack`` is not positive; in training: a batch does not divide into packs.
     """
 
-    def __init__(self, generator: nn.Module, discriminator: nn.Module, *, pack: int = 2, **kwargs: Any) -> None:
-        super().__init__(generator, discriminator, **kwargs)
+    def __init__(self, *args: Any, pack: int = 2, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         if pack < 1:
-            raise ConfigError("pack", pack, "is the number of samples that are judged together, 1 or more")
+            raise ConfigError("pack", pack, "is the number of samples that are scored together, 1 or more")
         self.pack = pack
+        self.critic.augment = tuple(_EachOfPack(augment, pack) for augment in self.critic.augment)
 
     @classmethod
-    def facts(cls, role: str, facts: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
-        """The discriminator sees m times the channels."""
-        found = super().facts(role, facts, settings)
-        if role == "discriminator" and found["image_shape"] is not None:
-            channels, *rest = found["image_shape"]
-            found["image_shape"] = (max(settings["pack"], 1) * channels, *rest)  # the constructor refuses less than 1
-        return found
+    def network_kwargs(cls, role: str, data: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+        """The discriminator sees m times the channels, and m labels."""
+        told = super().network_kwargs(role, data, settings)
+        pack = max(settings["pack"], 1)  # the constructor refuses less than 1
+        if role == "discriminator" and told["image_shape"] is not None:
+            channels, *rest = told["image_shape"]
+            told |= {"image_shape": (pack * channels, *rest), "labels_per_sample": pack}
+        return told
 
-    def real(self, batch: Any) -> tuple[Tensor, ...]:
+    def real(self, batch: Batch) -> Sample:
         """Packs of real samples."""
         return self.packed(super().real(batch))
 
-    def fake(self, batch: Any, z: Tensor | None = None) -> tuple[Tensor, ...]:
+    def fake(self, batch: Batch, z: Tensor | None = None) -> Sample:
         """Packs of generated samples."""
         return self.packed(super().fake(batch, z))
 
-    def packed(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Samples (N, C, ...) as packs (N / m, m C, ...)."""
-        if len(inputs[0]) % self.pack:
-            size = f"a batch of {len(inputs[0])} (with accumulate: each chunk)"
-            hint = f"{size} does not divide into packs; take a divisor of it"
-            raise ConfigError("pack", self.pack, hint)
-        return tuple(torch.cat(samples.chunk(self.pack), dim=1) for samples in inputs)
+    def packed(self, sample: Sample) -> Sample:
+        """Samples (N, C, ...) as packs (N / m, m C, ...), their labels (N,) as (N / m, m)."""
+        if sample.size % self.pack:
+            hint = f"a batch of {sample.size} (with micro_batches: each of them) does not divide into packs"
+            raise ConfigError("pack", self.pack, f"{hint}; take a divisor of it")
+        packs = sample.map(lambda x: torch.cat(x.chunk(self.pack), dim=1))
+        return packs._replace(condition=sample.condition.map(lambda c: torch.stack(c.chunk(self.pack), dim=1)))
 
-    def shown(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Packs, after tricks have changed each sample by itself."""
-        samples = tuple(torch.cat(packs.chunk(self.pack, dim=1)) for packs in inputs)
-        return self.packed(super().shown(samples))
+
+class _EachOfPack(Augment):
+    """Changes each sample of a pack by itself."""
+
+    def __init__(self, augment: Augment, pack: int) -> None:
+        self.augment, self.pack = augment, pack
+
+    def __call__(self, samples: Tensor, rand: Callable[..., Tensor], clock: Clock) -> Tensor:
+        apart = torch.cat(samples.chunk(self.pack, dim=1))
+        return torch.cat(self.augment(apart, rand, clock).chunk(self.pack), dim=1)
+
+    def logged(self, clock: Clock) -> dict[str, float]:
+        return self.augment.logged(clock)

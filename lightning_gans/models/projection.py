@@ -1,19 +1,19 @@
 """GAN with a projection discriminator."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from lightning.pytorch.cli import OptimizerCallable
-from torch import Tensor, nn
+from torch import nn
 
-from lightning_gans.engine import GAN, Conditional
-from lightning_gans.objectives import hinge_discriminator_loss, wasserstein_generator_loss
+from lightning_gans.engine import Optimization, adam
+from lightning_gans.errors import ConfigError
+from lightning_gans.models.gan import GAN
 from lightning_gans.networks import ProjectionDiscriminator
-
-ADAM: Any = {"class_path": "torch.optim.Adam", "init_args": {"lr": 2e-4, "betas": [0.0, 0.9]}}
-"""As in the paper's section 5."""
+from lightning_gans.objectives import Hinge
 
 
-class ProjectionGAN(Conditional, GAN):
+class ProjectionGAN(GAN):
     """GAN whose discriminator takes the class as an inner product with its features, with the hinge objective.
 
         f(x, y) = psi(phi(x)) + <V[y], phi(x)>
@@ -23,20 +23,19 @@ class ProjectionGAN(Conditional, GAN):
     Miyato and Koyama 2018, arXiv:1802.05637, sections 3 and 5, whose settings are the defaults.
 
     Args:
-        generator: From latents (N, Z) and labels (N,) to images (N, C, H, W).
+        generator: As of ``GAN``.
         discriminator: phi and psi, from images alone: ``features(x)`` (N, D) and ``head(features)`` (N, 1), best with
             spectral normalization. The model adds the embedding V, spectrally normalized.
         num_classes: Number of classes; the command line takes it from the data.
-        n_critic: Discriminator moves for one of the generator.
-        generator_optimizer: The generator's optimizer.
-        discriminator_optimizer: The discriminator's optimizer, which moves V too.
+        given: The label.
+        optimization: How both learn; the discriminator's optimizer updates V too.
         kwargs: As of ``GAN``.
 
     Raises:
-        ConfigError: The discriminator does not show its features.
+        ConfigError: The discriminator does not show its features, or there are no classes.
     """
 
-    log_odds = False
+    defaults = replace(GAN.defaults, generator=adam(2e-4, 0.0, 0.9), discriminator=adam(2e-4, 0.0, 0.9), n_critic=5)
 
     def __init__(
         self,
@@ -44,32 +43,24 @@ class ProjectionGAN(Conditional, GAN):
         discriminator: nn.Module,
         *,
         num_classes: int | None = None,
-        n_critic: int = 5,
-        generator_optimizer: OptimizerCallable = ADAM,
-        discriminator_optimizer: OptimizerCallable = ADAM,
+        given: Sequence[str] = ("label",),
+        optimization: Optimization = defaults,
         **kwargs: Any,
     ) -> None:
+        if "label" not in given:
+            raise ConfigError("given", list(given), "this model projects on classes: it is given the label")
         super().__init__(
             generator,
-            discriminator,
+            ProjectionDiscriminator(discriminator, max(num_classes or 1, 1)),
             num_classes=num_classes,
-            n_critic=n_critic,
-            generator_optimizer=generator_optimizer,
-            discriminator_optimizer=discriminator_optimizer,
+            given=given,
+            optimization=optimization,
+            objective=Hinge(),
             **kwargs,
         )
-        self.discriminator = ProjectionDiscriminator(discriminator, self.num_classes)
 
     @classmethod
-    def facts(cls, role: str, facts: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
-        """The discriminator that is given knows no labels: V does."""
-        found = super().facts(role, facts, settings)
-        return found | ({"classes": 0} if role == "discriminator" else {})
-
-    def discriminator_loss(self, batch: Any) -> Tensor:
-        """E[max(0, 1 - f(x, y))] + E[max(0, 1 + f(G(z, y), y))]."""
-        return hinge_discriminator_loss(*self.judge_both(self.real(batch), self.fake(batch)))
-
-    def generator_loss(self, batch: Any) -> Tensor:
-        """-E[f(G(z, y), y)]."""
-        return wasserstein_generator_loss(self.judge_fake(self.fake(batch)))
+    def network_kwargs(cls, role: str, data: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+        """The discriminator that is passed in knows no labels: V does."""
+        told = super().network_kwargs(role, data, settings)
+        return told | ({"num_classes": 0} if role == "discriminator" else {})

@@ -4,8 +4,8 @@ from typing import Any
 
 from torch import nn
 
-from lightning_gans.engine import GAN
 from lightning_gans.errors import ConfigError
+from lightning_gans.models.gan import GAN
 from lightning_gans.networks import SpectralNorm, spectrally_normalized
 
 
@@ -17,13 +17,13 @@ class SNGAN(GAN):
 
     Miyato et al. 2018, arXiv:1802.05957, eq. 1 and 8: f is as steep as its activations allow and no steeper, with no
     penalty to compute and no weight to choose. For the hinge objective of section 4.3 with the same networks see
-    ``HingeGAN``.
+    ``HingeGAN``. The defaults of ``GAN`` are the paper's setting C.
 
     Args:
-        generator: From latents (N, Z) to images (N, C, H, W) in [-1, 1], or to points (N, d).
+        generator: As of ``GAN``.
         discriminator: f. Its linear, 2-D convolutional and embedding layers are normalized, in place, unless they are
             so already; a layer with a weight that cannot be is refused.
-        kwargs: As of ``GAN``, whose defaults are the paper's setting C.
+        kwargs: As of ``GAN``.
 
     Raises:
         ConfigError: A layer of the discriminator cannot be normalized, or would undo it (batch norm's scale).
@@ -42,8 +42,5 @@ def _require_normalized(network: nn.Module) -> None:
             key.startswith("weight") for key, _ in module.named_parameters(recurse=False)
         ):
             kind = f"{type(module).__name__} at {name!r}"
-            raise ConfigError(
-                "discriminator",
-                kind,
-                "cannot be spectrally normalized; use linear and Conv2d layers alone, without batch norm",
-            )
+            hint = "cannot be spectrally normalized; use linear and Conv2d layers alone, without batch norm"
+            raise ConfigError("discriminator", kind, hint)

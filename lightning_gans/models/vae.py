@@ -1,20 +1,89 @@
 """Variational autoencoder."""
 
-from lightning_gans.engine import VariationalGame
+from dataclasses import dataclass
+from typing import Any
+
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor, nn
+
+from lightning_gans.batch import Batch
+from lightning_gans.engine import BaseOptimization, Player, WithGaussianEncoder, adam
+from lightning_gans.errors import ConfigError
+from lightning_gans.objectives import gaussian_kl, gaussian_nll
 
 
-class VAE(VariationalGame):
+@dataclass(frozen=True)
+class VAEOptimization(BaseOptimization):
+    """How an autoencoder learns.
+
+    Args:
+        autoencoder: The optimizer of encoder and generator; Adam as in its own paper (Kingma and Ba 2015,
+            arXiv:1412.6980, section 6.3), where it trains such an autoencoder.
+        autoencoder_scheduler: Their learning rate scheduler, stepped once per update.
+        autoencoder_clip: Largest norm of their gradient, None for no clipping.
+    """
+
+    autoencoder: OptimizerCallable | None = None
+    autoencoder_scheduler: LRSchedulerCallable | None = None
+    autoencoder_clip: float | None = None
+
+
+class VAE(WithGaussianEncoder):
     """Variational autoencoder: a game of one, whose player climbs a lower bound of the likelihood.
 
         log p(x) >= ELBO = E_{q(z|x)}[log p(x | z)] - KL(q(z | x) || p(z))
         q(z | x) = N(mean(x), diag(variance(x))),   p(x | z) = N(G(z), variance I),   p(z) = N(0, I)
+        L = -E_q[log p(x | z)] + beta KL
 
     Kingma and Welling 2014, arXiv:1312.6114, eq. 2, 3 and 10, with one z for each image, drawn as
     mean + standard deviation * noise (section 2.4), and the KL term in closed form (appendix B). The gap of the bound
-    is KL(q(z | x) || p(z | x)). Players, loss and arguments are those of ``VariationalGame``.
+    is KL(q(z | x) || p(z | x)). The player is called ``autoencoder``; the decoder is the generator of other games.
+    Logged, in nats per image: ``elbo``, ``elbo/reconstruction`` (the first term) and ``elbo/kl``.
 
     Args:
-        generator: The decoder: from latents (N, Z) to images (N, C, H, W) in [-1, 1], or to points (N, d).
-        encoder: From images to (N, 2 Z): means and logarithms of the variances.
-        kwargs: As of ``VariationalGame``.
+        generator: The decoder: from latents (N, Z), and what is given, to images (N, C, H, W) in [-1, 1], or points.
+        encoder: From images, and what is given, to (N, 2 Z): means and logarithms of the variances.
+        beta: Weight of the KL term; 1 is the bound itself, more presses the codes closer to the prior
+            (Higgins et al. 2017).
+        decoder_variance: Of p(x | z), per pixel in units of [-1, 1]: the smaller, the more a good reconstruction counts.
+        optimization: How the player learns.
+        kwargs: As of ``LatentModel`` and ``Game``.
+
+    Raises:
+        ConfigError: A setting is out of its range, or the prior is not standard normal.
     """
+
+    defaults = VAEOptimization(autoencoder=adam(1e-3, 0.9), ema_decay=0.999, micro_batches=1, compile=False)
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        encoder: nn.Module,
+        *,
+        beta: float = 1.0,
+        decoder_variance: float = 0.1,
+        optimization: VAEOptimization = defaults,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(generator, encoder, optimization=optimization, **kwargs)
+        if beta < 0:
+            raise ConfigError("beta", beta, "must be 0 or more; 1 is the evidence lower bound")
+        if not decoder_variance > 0:
+            hint = "must be positive: the pixels' variance around what is generated"
+            raise ConfigError("decoder_variance", decoder_variance, hint)
+        self.beta, self.decoder_variance = beta, decoder_variance
+
+    def players(self) -> list[Player]:
+        """One: the autoencoder."""
+        return [self.optimization.player("autoencoder", self.autoencoder_loss, [self.encoder, self.generator])]
+
+    def autoencoder_loss(self, batch: Batch) -> Tensor:
+        """-E_q[log p(x | z)] + beta KL, a scalar."""
+        mean, log_variance = self.posterior(batch)
+        rebuilt = self.generator(self.reparameterize(mean, log_variance), *batch.condition.tensors())
+        nll = gaussian_nll(batch.images, rebuilt, self.decoder_variance).mean()
+        kl = gaussian_kl(mean, log_variance).mean()
+        self.log_value("elbo", -nll - kl)
+        self.log_value("elbo/reconstruction", -nll)
+        self.log_value("elbo/kl", kl)
+        return nll + self.beta * kl

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from lightning_gans.engine import BidirectionalGAN
+from lightning_gans.batch import Batch
 from lightning_gans.errors import ConfigError
-from lightning_gans.objectives import wasserstein_generator_loss
+from lightning_gans.models.bidirectional import BidirectionalGAN
 
 
 class VEEGAN(BidirectionalGAN):
@@ -21,9 +21,8 @@ class VEEGAN(BidirectionalGAN):
     term alone.
 
     Args:
-        generator: From latents (N, Z) to images (N, C, H, W) in [-1, 1], or to points (N, d).
-        encoder: F, the paper's reconstructor: from images to latents (N, Z).
-        discriminator: From images and latents to logits (N, ...).
+        args: Generator, encoder and discriminator, as of ``BidirectionalGAN``; the encoder is F, the paper's
+            reconstructor.
         reconstruction_weight: w, 1 in the paper.
         kwargs: As of ``GAN``; the generator's settings (optimizer, clip, ...) are of generator and encoder.
 
@@ -31,26 +30,17 @@ class VEEGAN(BidirectionalGAN):
         ConfigError: ``reconstruction_weight`` is negative.
     """
 
-    sample_wise = False  # the samples count for the reconstructor too, whatever a trick does to their logits
-
-    def __init__(
-        self,
-        generator: nn.Module,
-        encoder: nn.Module,
-        discriminator: nn.Module,
-        *,
-        reconstruction_weight: float = 1.0,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(generator, encoder, discriminator, **kwargs)
+    def __init__(self, *args: Any, reconstruction_weight: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         if reconstruction_weight < 0:
             raise ConfigError("reconstruction_weight", reconstruction_weight, "must be 0 or more; the paper has 1")
         self.reconstruction_weight = reconstruction_weight
 
-    def generator_loss(self, batch: Any) -> Tensor:
+    def generator_loss(self, batch: Batch) -> Tensor:
         """-E[l(G(z), z)] + w E[|z - F(G(z))|^2], a scalar."""
-        images, z = fake = self.fake(batch)
-        self.note_inversion(batch, fake)
-        distance = (z - self.infer(images)).square().sum(1).mean()
-        self.note("distance/latent", distance)
-        return wasserstein_generator_loss(self.judge_fake(fake)) + self.reconstruction_weight * distance
+        fake = self.fake(batch)
+        self.log_reconstruction_error(batch, fake)
+        found = self.encode_train(batch._replace(image=fake.image))  # (N, Z)
+        distance = (fake.latent - found).square().sum(1).mean()
+        self.log_value("distance/latent", distance)
+        return self.reconstruction_weight * distance - self.critic.logits(fake).mean()

@@ -1,18 +1,17 @@
 """Wasserstein GAN with gradient penalty."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
-from lightning.pytorch.cli import OptimizerCallable
-from torch import Tensor, nn
+from torch import Tensor
 
-from lightning_gans.engine import GAN
+from lightning_gans.batch import Batch
+from lightning_gans.engine import Optimization, adam
 from lightning_gans.errors import ConfigError
-from lightning_gans.objectives import wasserstein_discriminator_loss, wasserstein_generator_loss
-from lightning_gans.regularizers import gradient_penalty, require_sample_wise
-
-ADAM: Any = {"class_path": "torch.optim.Adam", "init_args": {"lr": 1e-4, "betas": [0.0, 0.9]}}
-"""As in the paper's algorithm 1."""
+from lightning_gans.models.gan import GAN
+from lightning_gans.objectives import Wasserstein
+from lightning_gans.regularizers import gradient_penalty, require_no_batch_statistics
 
 
 class WGANGP(GAN):
@@ -24,54 +23,39 @@ class WGANGP(GAN):
     Gulrajani et al. 2017, arXiv:1704.00028, eq. 3 and algorithm 1.
 
     Args:
-        generator: From latents (N, Z) to images (N, C, H, W) in [-1, 1], or to points (N, d).
-        discriminator: The critic, without batch norm: the penalty is defined sample by sample (section 4).
+        args: Generator and critic, as of ``GAN``; the critic without batch norm: the penalty is defined sample by
+            sample (section 4).
         gp_weight: lambda.
-        n_critic: Critic moves for one of the generator.
-        generator_optimizer: The generator's optimizer.
-        discriminator_optimizer: The critic's optimizer.
+        optimization: How both learn.
         kwargs: As of ``GAN``.
 
     Raises:
         ConfigError: ``gp_weight`` is negative, or the critic has batch norm.
     """
 
-    log_odds = False
+    # The rates are those of the paper's algorithm 1.
+    defaults = replace(GAN.defaults, generator=adam(1e-4, 0.0, 0.9), discriminator=adam(1e-4, 0.0, 0.9), n_critic=5)
 
     def __init__(
-        self,
-        generator: nn.Module,
-        discriminator: nn.Module,
-        *,
-        gp_weight: float = 10.0,
-        n_critic: int = 5,
-        generator_optimizer: OptimizerCallable = ADAM,
-        discriminator_optimizer: OptimizerCallable = ADAM,
-        **kwargs: Any,
+        self, *args: Any, gp_weight: float = 10.0, optimization: Optimization = defaults, **kwargs: Any
     ) -> None:
-        super().__init__(
-            generator,
-            discriminator,
-            n_critic=n_critic,
-            generator_optimizer=generator_optimizer,
-            discriminator_optimizer=discriminator_optimizer,
-            **kwargs,
-        )
+        super().__init__(*args, optimization=optimization, objective=Wasserstein(), **kwargs)
         if gp_weight < 0:
             raise ConfigError("gp_weight", gp_weight, "must be 0 or more; the paper uses 10")
-        require_sample_wise(discriminator)
+        require_no_batch_statistics(self.discriminator)
         self.gp_weight = gp_weight
 
-    def discriminator_loss(self, batch: Any) -> Tensor:
+    def discriminator_loss(self, batch: Batch) -> Tensor:
         """E[D(G(z))] - E[D(x)] + lambda E[(|grad D(x_hat)|_2 - 1)^2]."""
         real, fake = self.real(batch), self.fake(batch)
-        loss = wasserstein_discriminator_loss(*self.judge_both(real, fake))
-        alpha = self.rand(torch.rand, len(real[0]))  # (N,)
-        penalty = gradient_penalty(self.judge, real, fake, alpha)
-        self.note("wasserstein", -loss)
-        self.note("penalty/gradient", penalty)
-        return loss + self.gp_weight * penalty
+        real_logits, fake_logits = self.critic.logits(real), self.critic.logits(fake)
+        distance = real_logits.mean() - fake_logits.mean()
+        alpha = self.rand(torch.rand, real.size)  # (N,)
+        penalty = gradient_penalty(self.critic.logits, real, fake, alpha)
+        self.log_value("wasserstein", distance)
+        self.log_value("penalty/gradient", penalty)
+        return self.gp_weight * penalty - distance
 
-    def generator_loss(self, batch: Any) -> Tensor:
+    def generator_loss(self, batch: Batch) -> Tensor:
         """-E[D(G(z))]."""
-        return wasserstein_generator_loss(self.judge_fake(self.fake(batch)))
+        return -self.critic.select(self.critic.logits(self.fake(batch))).mean()

@@ -1,4 +1,4 @@
-"""Objectives and kernels: pure functions of tensors."""
+"""Objectives, divergences and kernels: pure functions of tensors, and the objects that bring them together."""
 
 from lightning_gans.objectives.adversarial import (
     hinge_discriminator_loss,
@@ -25,19 +25,39 @@ from lightning_gans.objectives.divergences import (
     TotalVariation,
 )
 from lightning_gans.objectives.information import categorical_information, continuous_information
+from lightning_gans.objectives.objective import (
+    Bidirectional,
+    FDivergence,
+    Hinge,
+    LeastSquares,
+    Minimax,
+    NonSaturating,
+    Objective,
+    Relativistic,
+    Wasserstein,
+)
 from lightning_gans.objectives.variational import gaussian_kl, gaussian_nll, reparametrize
 
 __all__ = [
-    "KL",
     "Alpha",
+    "Bidirectional",
     "Divergence",
+    "FDivergence",
     "GANDivergence",
+    "Hinge",
     "JensenShannon",
+    "KL",
+    "LeastSquares",
+    "Minimax",
     "NeymanChi2",
+    "NonSaturating",
+    "Objective",
     "PearsonChi2",
+    "Relativistic",
     "ReverseKL",
     "SquaredHellinger",
     "TotalVariation",
+    "Wasserstein",
     "categorical_information",
     "continuous_information",
     "gaussian_kl",

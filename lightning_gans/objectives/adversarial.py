@@ -19,7 +19,7 @@ def minimax_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tens
 
     Example:
         >>> import torch
-        >>> minimax_discriminator_loss(torch.zeros(2), torch.zeros(3))  # 2 log 2: a judge that guesses
+        >>> minimax_discriminator_loss(torch.zeros(2), torch.zeros(3))  # 2 log 2: a discriminator that guesses
         tensor(1.3863)
     """
     return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
@@ -54,37 +54,37 @@ def non_saturating_generator_loss(fake_logits: Tensor) -> Tensor:
 
 
 def least_squares_discriminator_loss(
-    real_logits: Tensor, fake_logits: Tensor, a: float = 0.0, b: float = 1.0
+    real_logits: Tensor, fake_logits: Tensor, fake_target: float = 0.0, real_target: float = 1.0
 ) -> Tensor:
     """1/2 E[(D(x) - b)^2] + 1/2 E[(D(G(z)) - a)^2]: Mao et al. 2017, arXiv:1611.04076, eq. 2.
 
     Args:
         real_logits: (N, ...).
         fake_logits: (M, ...).
-        a: Target for generated samples.
-        b: Target for real samples.
+        fake_target: a.
+        real_target: b.
 
     Example:
         >>> import torch
         >>> least_squares_discriminator_loss(torch.ones(2), torch.zeros(3))
         tensor(0.)
     """
-    return ((real_logits - b).square().mean() + (fake_logits - a).square().mean()) / 2
+    return ((real_logits - real_target).square().mean() + (fake_logits - fake_target).square().mean()) / 2
 
 
-def least_squares_generator_loss(fake_logits: Tensor, c: float = 1.0) -> Tensor:
+def least_squares_generator_loss(fake_logits: Tensor, generator_target: float = 1.0) -> Tensor:
     """1/2 E[(D(G(z)) - c)^2]: arXiv:1611.04076, eq. 2.
 
     Args:
         fake_logits: (N, ...).
-        c: What the generator wants D to say.
+        generator_target: c, what the generator wants D to say.
 
     Example:
         >>> import torch
         >>> least_squares_generator_loss(torch.zeros(3))
         tensor(0.5000)
     """
-    return (fake_logits - c).square().mean() / 2
+    return (fake_logits - generator_target).square().mean() / 2
 
 
 def hinge_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:

@@ -49,14 +49,14 @@ class Divergence(ABC):
         """g_f(v): from any real number to the domain of f*, increasing."""
 
     @abstractmethod
-    def optimal(self, u: Tensor) -> Tensor:
+    def optimal_critic(self, u: Tensor) -> Tensor:
         """T* = f'(u): the critic for which the bound is tight, from density ratios u = p / q."""
 
-    def activated_conjugate(self, v: Tensor) -> Tensor:
+    def conjugate_of_activation(self, v: Tensor) -> Tensor:
         """f*(g_f(v)), in a form that neither overflows nor loses digits where there is one."""
         return self.conjugate(self.activation(v))
 
-    def between(self, p: Gaussian, q: Gaussian) -> float:
+    def analytic(self, p: Gaussian, q: Gaussian) -> float:
         """D_f(P || Q) of two Gaussians: in closed form where there is one, here by numeric integration.
 
         Args:
@@ -117,11 +117,11 @@ class KL(Divergence):
         """g(v) = v."""
         return v
 
-    def optimal(self, u: Tensor) -> Tensor:
+    def optimal_critic(self, u: Tensor) -> Tensor:
         """T* = 1 + log u."""
         return 1 + u.log()
 
-    def between(self, p: Gaussian, q: Gaussian) -> float:
+    def analytic(self, p: Gaussian, q: Gaussian) -> float:
         """log(s_q / s_p) + (s_p^2 + (m_p - m_q)^2) / (2 s_q^2) - 1/2."""
         return math.log(q.std / p.std) + (p.std**2 + (p.mean - q.mean) ** 2) / (2 * q.std**2) - 0.5
 
@@ -141,17 +141,17 @@ class ReverseKL(Divergence):
         """g(v) = -exp(-v)."""
         return -(-v).exp()
 
-    def optimal(self, u: Tensor) -> Tensor:
+    def optimal_critic(self, u: Tensor) -> Tensor:
         """T* = -1 / u."""
         return -1 / u
 
-    def activated_conjugate(self, v: Tensor) -> Tensor:
+    def conjugate_of_activation(self, v: Tensor) -> Tensor:
         """f*(g(v)) = v - 1."""
         return v - 1
 
-    def between(self, p: Gaussian, q: Gaussian) -> float:
+    def analytic(self, p: Gaussian, q: Gaussian) -> float:
         """KL(Q || P)."""
-        return KL().between(q, p)
+        return KL().analytic(q, p)
 
 
 class PearsonChi2(Divergence):
@@ -169,11 +169,11 @@ class PearsonChi2(Divergence):
         """g(v) = v."""
         return v
 
-    def optimal(self, u: Tensor) -> Tensor:
+    def optimal_critic(self, u: Tensor) -> Tensor:
         """T* = 2 (u - 1)."""
         return 2 * (u - 1)
 
-    def between(self, p: Gaussian, q: Gaussian) -> float:
+    def analytic(self, p: Gaussian, q: Gaussian) -> float:
         """The integral of p^2 / q, minus 1: infinite unless s_p^2 < 2 s_q^2."""
         return _power_integral(2, p, q) - 1
 
@@ -193,15 +193,15 @@ class NeymanChi2(Divergence):
         """g(v) = 1 - exp(-v)."""
         return -torch.expm1(-v)
 
-    def optimal(self, u: Tensor) -> Tensor:
+    def optimal_critic(self, u: Tensor) -> Tensor:
         """T* = 1 - 1 / u^2."""
         return 1 - u**-2
 
-    def activated_conjugate(self, v: Tensor) -> Tensor:
+    def conjugate_of_activation(self, v: Tensor) -> Tensor:
         """f*(g(v)) = 2 - 2 exp(-v / 2)."""
         return -2 * torch.expm1(-v / 2)
 
-    def between(self, p: Gaussian, q: Gaussian) -> float:
+    def analytic(self, p: Gaussian, q: Gaussian) -> float:
         """The integral of q^2 / p, minus 1: infinite unless s_q^2 < 2 s_p^2."""
         return _power_integral(-1, p, q) - 1
 
@@ -221,15 +221,15 @@ class SquaredHellinger(Divergence):
         """g(v) = 1 - exp(-v)."""
         return -torch.expm1(-v)
 
-    def optimal(self, u: Tensor) -> Tensor:
+    def optimal_critic(self, u: Tensor) -> Tensor:
         """T* = 1 - 1 / sqrt(u)."""
         return 1 - u.rsqrt()
 
-    def activated_conjugate(self, v: Tensor) -> Tensor:
+    def conjugate_of_activation(self, v: Tensor) -> Tensor:
         """f*(g(v)) = exp(v) - 1."""
         return torch.expm1(v)
 
-    def between(self, p: Gaussian, q: Gaussian) -> float:
+    def analytic(self, p: Gaussian, q: Gaussian) -> float:
         """2 - 2 int sqrt(p q)."""
         return 2 - 2 * _power_integral(0.5, p, q)
 
@@ -252,11 +252,11 @@ class JensenShannon(Divergence):
         """g(v) = log 2 - log(1 + exp(-v))."""
         return math.log(2) - F.softplus(-v)
 
-    def optimal(self, u: Tensor) -> Tensor:
+    def optimal_critic(self, u: Tensor) -> Tensor:
         """T* = log(2 u / (u + 1)): v is the logarithm of p / q."""
         return (2 * u / (u + 1)).log()
 
-    def activated_conjugate(self, v: Tensor) -> Tensor:
+    def conjugate_of_activation(self, v: Tensor) -> Tensor:
         """f*(g(v)) = log(1 + exp(v)) - log 2."""
         return F.softplus(v) - math.log(2)
 
@@ -279,11 +279,11 @@ class GANDivergence(Divergence):
         """g(v) = -log(1 + exp(-v))."""
         return -F.softplus(-v)
 
-    def optimal(self, u: Tensor) -> Tensor:
+    def optimal_critic(self, u: Tensor) -> Tensor:
         """T* = log(u / (u + 1)): v is the logarithm of p / q."""
         return (u / (u + 1)).log()
 
-    def activated_conjugate(self, v: Tensor) -> Tensor:
+    def conjugate_of_activation(self, v: Tensor) -> Tensor:
         """f*(g(v)) = log(1 + exp(v))."""
         return F.softplus(v)
 
@@ -303,14 +303,14 @@ class TotalVariation(Divergence):
         """g(v) = tanh(v) / 2."""
         return v.tanh() / 2
 
-    def optimal(self, u: Tensor) -> Tensor:
+    def optimal_critic(self, u: Tensor) -> Tensor:
         """T* = sign(u - 1) / 2, which the activation reaches in the limit alone."""
         return (u - 1).sign() / 2
 
-    def between(self, p: Gaussian, q: Gaussian) -> float:
+    def analytic(self, p: Gaussian, q: Gaussian) -> float:
         """erf(|m_p - m_q| / (2 sqrt(2) s)) for equal deviations s; for others by numeric integration."""
         if p.std != q.std:
-            return super().between(p, q)
+            return super().analytic(p, q)
         return math.erf(abs(p.mean - q.mean) / (2 * math.sqrt(2) * p.std))
 
 
@@ -341,17 +341,17 @@ class Alpha(Divergence):
         """g(v) = 1 / (1 - a) - log(1 + exp(-v)) for a < 1, v for a > 1."""
         return v if self.alpha > 1 else 1 / (1 - self.alpha) - F.softplus(-v)
 
-    def optimal(self, u: Tensor) -> Tensor:
+    def optimal_critic(self, u: Tensor) -> Tensor:
         """T* = (u^(a - 1) - 1) / (a - 1)."""
         return (u ** (self.alpha - 1) - 1) / (self.alpha - 1)
 
-    def activated_conjugate(self, v: Tensor) -> Tensor:
+    def conjugate_of_activation(self, v: Tensor) -> Tensor:
         """The same with its base 1 + (a - 1) g(v): for a < 1 it is (1 - a) log(1 + exp(-v)), no small difference."""
         return self._power(1 + (self.alpha - 1) * v if self.alpha > 1 else (1 - self.alpha) * F.softplus(-v))
 
     def _power(self, base: Tensor) -> Tensor:
         return (F.relu(base) ** (self.alpha / (self.alpha - 1)) - 1) / self.alpha
 
-    def between(self, p: Gaussian, q: Gaussian) -> float:
+    def analytic(self, p: Gaussian, q: Gaussian) -> float:
         """(int p^a q^(1 - a) - 1) / (a (a - 1)); infinite where the integral is."""
         return (_power_integral(self.alpha, p, q) - 1) / (self.alpha * (self.alpha - 1))

@@ -26,7 +26,7 @@ def categorical_information(code: Tensor, logits: Tensor) -> Tensor:
     return (code * F.log_softmax(logits, dim=1)).sum(1).mean() + math.log(count)
 
 
-def continuous_information(codes: Tensor, mean: Tensor, log_deviation: Tensor, width: float = 2.0) -> Tensor:
+def continuous_information(codes: Tensor, mean: Tensor, log_std: Tensor, width: float = 2.0) -> Tensor:
     """E[log Q(c | x)] + J log(width) for J codes uniform on an interval, Q normal with a diagonal covariance: a scalar.
 
     Q gives the logarithm of its standard deviation, so that it is positive (arXiv:1606.03657, appendix C).
@@ -34,7 +34,7 @@ def continuous_information(codes: Tensor, mean: Tensor, log_deviation: Tensor, w
     Args:
         codes: c, (N, J).
         mean: Of Q, (N, J).
-        log_deviation: Of Q, (N, J).
+        log_std: Of Q, (N, J).
         width: Of the interval that the codes are drawn from.
 
     Example:
@@ -43,6 +43,6 @@ def continuous_information(codes: Tensor, mean: Tensor, log_deviation: Tensor, w
         >>> continuous_information(c, torch.zeros_like(c), torch.full_like(c, -math.log(3) / 2))
         tensor(-0.1765)
     """
-    z = (codes - mean) * (-log_deviation).exp()
-    log_likelihood = -z.square() / 2 - log_deviation - math.log(2 * math.pi) / 2  # (N, J)
+    z = (codes - mean) * (-log_std).exp()
+    log_likelihood = -z.square() / 2 - log_std - math.log(2 * math.pi) / 2  # (N, J)
     return log_likelihood.sum(1).mean() + codes.shape[1] * math.log(width)

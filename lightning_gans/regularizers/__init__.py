@@ -1,6 +1,36 @@
-"""Penalties and weight constraints: pure functions of tensors."""
+"""What is added to a discriminator's loss, and constraints on weights: pure functions, and objects to pass in."""
 
-from lightning_gans.regularizers.gradients import exact, gradient_penalty, r1_penalty, r2_penalty, require_sample_wise
+from lightning_gans.regularizers.gradients import (
+    Score,
+    differentiable,
+    gradient_penalty,
+    input_gradients,
+    interpolated,
+    no_autocast_eager,
+    require_no_batch_statistics,
+    squared_gradient_penalty,
+)
+from lightning_gans.regularizers.label_smoothing import LabelSmoothing
+from lightning_gans.regularizers.one_centered import GradientPenalty
+from lightning_gans.regularizers.regularizer import GradientRegularizer, Rand, Regularizer
 from lightning_gans.regularizers.weights import clip_weights_
+from lightning_gans.regularizers.zero_centered import R1, R2
 
-__all__ = ["clip_weights_", "exact", "gradient_penalty", "r1_penalty", "r2_penalty", "require_sample_wise"]
+__all__ = [
+    "R1",
+    "R2",
+    "GradientPenalty",
+    "GradientRegularizer",
+    "LabelSmoothing",
+    "Rand",
+    "Regularizer",
+    "Score",
+    "clip_weights_",
+    "differentiable",
+    "gradient_penalty",
+    "input_gradients",
+    "interpolated",
+    "no_autocast_eager",
+    "require_no_batch_statistics",
+    "squared_gradient_penalty",
+]

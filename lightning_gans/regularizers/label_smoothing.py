@@ -1,13 +1,16 @@
 """Softer targets for the discriminator."""
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from lightning_gans.engine import GAN, Trick
+from lightning_gans.batch import Scored
 from lightning_gans.errors import ConfigError
+from lightning_gans.objectives import Objective
+from lightning_gans.regularizers.gradients import Score
+from lightning_gans.regularizers.regularizer import Rand, Regularizer
 
 
-class LabelSmoothing(Trick):
-    """Real samples get the target t < 1, generated ones stay at 0: D is not driven to be ever more certain.
+class LabelSmoothing(Regularizer):
+    """One-sided: real samples get the target t < 1, generated ones stay at 0: D is not driven to be ever more certain.
 
         -t log D(x) - (1 - t) log(1 - D(x)) = -log D(x) + (1 - t) l(x),    D = sigmoid(l)
 
@@ -21,19 +24,26 @@ class LabelSmoothing(Trick):
         ConfigError: The target is no probability above one half.
     """
 
+    name = "label_smoothing"
+    needs_objective = True
+
     def __init__(self, target: float = 0.9) -> None:
         if not 0.5 < target <= 1:
             raise ConfigError("target", target, "the probability that a real sample is real: above 0.5, up to 1")
+        super().__init__(1 - target)
         self.target = target
 
-    def check(self, game: GAN) -> None:
-        """The logits must be log odds."""
-        if not game.log_odds:
-            hint = f"needs a loss that is a cross-entropy, and that of {type(game).__name__} is none; leave it out"
-            raise ConfigError("tricks", type(self).__name__, hint)
+    def validate(self, objective: Objective | None, network: nn.Module) -> None:
+        """The objective must be a cross-entropy.
 
-    def charge(
-        self, game: GAN, real: tuple[Tensor, ...], fake: tuple[Tensor, ...], real_logits: Tensor, fake_logits: Tensor
-    ) -> Tensor | None:
-        """(1 - t) E[l(x)]."""
-        return (1 - self.target) * real_logits.mean()
+        Raises:
+            ConfigError: It is another.
+        """
+        if objective is None or not objective.cross_entropy:
+            kind = "a loss on features" if objective is None else type(objective).__name__
+            hint = f"needs an objective that is a cross-entropy, and {kind} is none; leave it out"
+            raise ConfigError("regularizers", type(self).__name__, hint)
+
+    def penalty(self, score: Score, real: Scored, fake: Scored, rand: Rand) -> Tensor:
+        """E[l(x)]."""
+        return real.logits.mean()

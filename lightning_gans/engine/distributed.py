@@ -1,4 +1,4 @@
-"""Gradient exchange between processes: only the moving player's gradients travel, once per move."""
+"""Gradient exchange between processes: only the gradients of the player at its turn travel, once per update."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 
 @contextmanager
-def local_backward(strategy: Strategy) -> Iterator[None]:
+def no_sync(strategy: Strategy) -> Iterator[None]:
     """Keep the strategy from synchronizing in ``backward``.
 
-    ``DistributedDataParallel`` would wait for gradients of the players that stand still, which never come.
+    ``DistributedDataParallel`` would wait for gradients of the players that are not updated, which never come.
     """
     if not isinstance(strategy, ParallelStrategy):
         yield
@@ -22,15 +22,15 @@ def local_backward(strategy: Strategy) -> Iterator[None]:
         yield
 
 
-def average_over_processes(parameters: Sequence[nn.Parameter], statistics: Sequence[Tensor] = ()) -> None:
+def all_reduce_mean(parameters: Sequence[nn.Parameter], statistics: Sequence[Tensor] = ()) -> None:
     """Replace gradients and batch statistics by their means over all processes: one all-reduce per dtype and device.
 
     A parameter without a gradient on this process counts as zero: the processes must agree on what they exchange,
     whatever each of them happened to use. Call it before the gradients are unscaled, clipped or applied.
 
     Args:
-        parameters: The moving player's parameters, in the same order on every process.
-        statistics: Running statistics that every process estimated on its own batches; see ``batch_statistics``.
+        parameters: The player's parameters, in the same order on every process.
+        statistics: Running statistics that every process estimated on its own batches; see ``batch_norm_buffers``.
     """
     if not dist.is_available() or not dist.is_initialized() or dist.get_world_size() == 1:
         return
@@ -49,7 +49,7 @@ def average_over_processes(parameters: Sequence[nn.Parameter], statistics: Seque
         torch._foreach_copy_(tensors, [piece.view_as(t) for piece, t in zip(pieces, tensors, strict=True)])
 
 
-def batch_statistics(modules: Iterable[nn.Module]) -> list[Tensor]:
+def batch_norm_buffers(modules: Iterable[nn.Module]) -> list[Tensor]:
     """The running means and variances of batch norm.
 
     Under manual optimization ``DistributedDataParallel`` does not keep them equal, so each process would sample with

@@ -1,0 +1,265 @@
+"""A discriminator with what it is trained by: objective, regularizers, augmentation, earlier images, top-k."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from lightning_gans.augment import Augment
+from lightning_gans.batch import Sample, Scored
+from lightning_gans.engine.history import History
+from lightning_gans.engine.top_k import TopK
+from lightning_gans.errors import ConfigError
+from lightning_gans.objectives import Objective
+from lightning_gans.regularizers import Rand, Regularizer, differentiable, no_autocast_eager
+from lightning_gans.schedule import Clock, value_at
+
+Log = Callable[[str, Tensor | float], None]
+
+
+@dataclass
+class _Update:
+    """What the engine tells a critic of one update, and what the loss has used so far."""
+
+    clock: Clock
+    rand: Rand
+    log: Log | None
+    trains: bool
+    exact: bool
+    unused: set[str]
+    scored: dict[bool, Scored] = field(default_factory=dict)  # the first real and the first generated sample
+
+
+class Critic(nn.Module):
+    """What a discriminator's samples go through on their way to a loss.
+
+    Losses get their logits from ``score``; then regularizers, which the engine adds by ``settle``, and augmentations
+    apply to any loss, those that are written by hand included. It detaches nothing: the engine freezes who stands
+    still, and some losses are what a discriminator becomes.
+
+    Args:
+        network: The discriminator; a part of the model that has it, not of this.
+        objective: What the logits are for; None where the network gives features and the model has a loss of its own.
+        regularizers: Added to the loss of the player who trains the network.
+        augment: Done to every sample before the network sees it, in this order.
+        history: Number of earlier generated images to train on beside the present ones (Shrivastava et al. 2017,
+            arXiv:1612.07828, section 2.3); 0 for the present ones alone.
+        top_k: Chooses among generated samples for the generator's loss; None for all of them.
+        output_sizes: Sizes of logits and of what else the network gives, for one that gives all in one tensor (N, K).
+
+    Raises:
+        ConfigError: A part does not fit the network or the objective.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        objective: Objective | None = None,
+        regularizers: Iterable[Regularizer] = (),
+        augment: Iterable[Augment] = (),
+        history: int = 0,
+        top_k: TopK | None = None,
+        output_sizes: Sequence[int] = (),
+    ) -> None:
+        super().__init__()
+        self.__dict__["network"] = network  # not registered: its weights keep the names that they have in the model
+        self.objective, self.top_k, self.output_sizes = objective, top_k, tuple(output_sizes)
+        self.regularizers, self.augment = tuple(regularizers), tuple(augment)
+        self.history = History(history) if history else None
+        self._update: _Update | None = None
+        for regularizer in self.regularizers:
+            regularizer.validate(objective, network)
+        if top_k is not None and not (objective is not None and objective.mean_over_samples):
+            kind = "a loss on features" if objective is None else type(objective).__name__
+            hint = f"needs a generator's loss that is a mean over its samples, and that of {kind} is none; leave it out"
+            raise ConfigError("top_k", type(top_k).__name__, hint)
+
+    # What a loss uses.
+
+    @property
+    def needs_real(self) -> bool:
+        """Whether the generator's loss depends on real samples."""
+        return self.objective is not None and self.objective.needs_real
+
+    def score(self, sample: Sample) -> Scored:
+        """What the network says of a sample, under the augmentation; in float32 or more."""
+        update = self._update
+        if update is None:  # outside of training
+            return self._forward(sample, sample)
+        update.unused.discard("augment")
+        with no_autocast_eager(sample.inputs()[0].device) if update.exact else nullcontext():
+            sample = differentiable(sample) if update.exact else sample
+            scored = self._forward(sample, self._augmented(sample, update))
+        update.scored.setdefault(sample.generated, scored)
+        return scored
+
+    def logits(self, sample: Sample) -> Tensor:
+        """The logits of a sample, (N, ...)."""
+        return self.score(sample).logits
+
+    def discriminator_loss(self, real: Sample | Scored, fake: Sample | Scored) -> Tensor:
+        """The objective's loss of the discriminator, a scalar; generated images go through the history first."""
+        if self.history is not None and isinstance(fake, Sample) and self._update is not None:
+            self._update.unused.discard("history")
+            fake = self.history(fake, self._update.rand)
+        real, fake = (x if isinstance(x, Scored) else self.score(x) for x in (real, fake))
+        if self._update is not None:
+            self._update.unused.discard("objective")
+        return self._required_objective().discriminator(real.logits, fake.logits)
+
+    def generator_loss(self, fake: Sample | Scored, real: Sample | Scored | None = None) -> Tensor:
+        """The objective's loss of the generator, a scalar; ``real`` where the objective needs it."""
+        objective, real_logits = self._required_objective(), None
+        if objective.needs_real:
+            if real is None:
+                raise ConfigError("objective", type(objective).__name__, "the generator's loss needs real samples too")
+            real_logits = (real if isinstance(real, Scored) else self.score(real)).logits
+        fake_logits = (fake if isinstance(fake, Scored) else self.score(fake)).logits
+        return objective.generator(self.select(fake_logits), real_logits)
+
+    def select(self, fake_logits: Tensor) -> Tensor:
+        """Logits of generated samples as the generator's loss takes them: all, or the top k."""
+        if self.top_k is None or self._update is None:
+            return fake_logits
+        self._update.unused.discard("top_k")
+        return self.top_k(fake_logits, self._update.clock.step)
+
+    def regularization(self, real: Scored, fake: Scored) -> Tensor | None:
+        """The sum of the regularizers that are due, weighted; None where none is."""
+        assert self._update is not None
+        terms: list[Tensor] = []
+        for regularizer in self._due(self._update.clock):
+            penalty = regularizer.penalty(self.logits, real, fake, self._update.rand)
+            if self._update.log is not None:
+                self._update.log(f"penalty/{regularizer.name}", penalty)
+            terms.append(value_at(regularizer.weight, self._update.clock) * regularizer.interval * penalty)
+        return torch.stack(terms).sum() if len(terms) > 1 else (terms[0] if terms else None)
+
+    # What the engine does.
+
+    def begin(self, clock: Clock, rand: Rand, log: Log | None, trains: bool) -> None:
+        """Before an update: what is due in it.
+
+        Args:
+            clock: Of the player who trains the network.
+            rand: The step's random numbers.
+            log: Logs a value where logging is due; None where it is not.
+            trains: Whether this is the update of the player who trains the network.
+        """
+        unused = {"augment"} if self.augment else set()
+        if trains:
+            unused |= {"history"} if self.history is not None else set()
+            unused |= {"objective"} if any(each.needs_objective for each in self.regularizers) else set()
+        elif self.top_k is not None:
+            unused |= {"top_k"}
+        exact = trains and any(each.differentiates_logits for each in self._due(clock))
+        self._update = _Update(clock, rand, log, trains, exact, unused)
+
+    def settle(self, player: str) -> Tensor | None:
+        """After a player's loss: what its regularizers add; refuses a loss that passed by what is configured.
+
+        Args:
+            player: Its name.
+
+        Returns:
+            A scalar, or None where nothing is due.
+
+        Raises:
+            ConfigError: The loss leaves out an augmentation, a regularizer, the history or top-k.
+        """
+        update, added = self._update, None
+        assert update is not None
+        if update.trains and update.scored.keys() == {False, True}:
+            real, fake = update.scored[False], update.scored[True]
+            if update.log is not None and self.objective is not None:
+                self._log_logits(update.log, real.logits, fake.logits, update.clock)
+            added = self.regularization(real, fake)
+        elif update.trains and self.regularizers:
+            update.unused.add("regularizers")
+        if update.unused:
+            raise self._refusal(player, min(update.unused))
+        return added
+
+    def end(self) -> None:
+        """After an update: nothing is remembered of it."""
+        self._update = None
+
+    def _due(self, clock: Clock) -> list[Regularizer]:
+        return [each for each in self.regularizers if (clock.updates + 1) % each.interval == 0 and _is_on(each)]
+
+    def _augmented(self, sample: Sample, update: _Update) -> Sample:
+        name, samples = ("latent", sample.latent) if sample.image is None else ("image", sample.image)
+        assert samples is not None
+        for augment in self.augment:
+            samples = augment(samples, update.rand, update.clock)
+        return sample._replace(**{name: samples}) if self.augment else sample
+
+    def _forward(self, sample: Sample, seen: Sample) -> Scored:
+        output = self.network(*seen.tensors())
+        parts = output if isinstance(output, tuple) else (output,)
+        if self.output_sizes and not isinstance(output, tuple):
+            if output.shape[1:] != (sum(self.output_sizes),):
+                wanted = " + ".join(map(str, self.output_sizes))
+                hint = f"this model needs {wanted}: logits, and what else it is asked for; set its out_features"
+                raise ConfigError("discriminator", f"outputs {tuple(output.shape[1:])}", hint)
+            parts = output.split(self.output_sizes, dim=1)
+        logits, *rest = (part if part.dtype == torch.float64 else part.float() for part in parts)
+        return Scored(sample, logits, tuple(rest))
+
+    def _required_objective(self) -> Objective:
+        if self.objective is None:
+            hint = "this model has a loss of its own; write discriminator_loss and generator_loss with critic.score"
+            raise ConfigError("objective", None, hint)
+        return self.objective
+
+    def _log_logits(self, log: Log, real: Tensor, fake: Tensor, clock: Clock) -> None:
+        log("logits/real", real)
+        log("logits/fake", fake)
+        log("accuracy/discriminator", discriminator_auc(real.detach(), fake.detach()))
+        for augment in self.augment:
+            for name, value in augment.logged(clock).items():
+                log(name, value)
+
+    def _refusal(self, player: str, left_out: str) -> ConfigError:
+        loss = f"the {player}'s loss"
+        hints = {
+            "augment": f"{loss} calls the network itself, which it would pass by: use critic.score",
+            "regularizers": f"{loss} scored no real and no generated sample (Sample(..., generated=True)), so there is "
+            "nothing to take it of: use critic.score",
+            "objective": f"{loss} is written by hand, and this changes the objective's: use critic.discriminator_loss",
+            "history": f"{loss} is written by hand: use critic.discriminator_loss, or leave the history out",
+            "top_k": f"{loss} is written by hand: use critic.generator_loss, or critic.select on its logits",
+        }
+        setting = "regularizers" if left_out == "objective" else left_out
+        value = getattr(self, setting)
+        names = [type(each).__name__ for each in (value if isinstance(value, tuple) else (value,))]
+        return ConfigError(setting, ", ".join(names), hints[left_out])
+
+
+def _is_on(regularizer: Regularizer) -> bool:
+    return not isinstance(regularizer.weight, float | int) or regularizer.weight > 0
+
+
+def discriminator_auc(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """How often a real sample scores higher than a generated one, over all pairs; ties count one half.
+
+    The area under the ROC curve: 1 is a perfect discriminator, 0.5 one that guesses. Right for probabilities and for
+    critics, whose zero means nothing.
+
+    Args:
+        real_logits: (N, ...); several logits of one sample (patches) are averaged.
+        fake_logits: (M, ...).
+
+    Returns:
+        A scalar in [0, 1].
+
+    Example:
+        >>> discriminator_auc(torch.tensor([1.0, 3.0]), torch.tensor([0.0, 2.0]))
+        tensor(0.7500)
+    """
+    real = real_logits.float().reshape(len(real_logits), -1).mean(1)  # (N,)
+    fake = fake_logits.float().reshape(len(fake_logits), -1).mean(1)  # (M,)
+    difference = real[:, None] - fake[None]  # (N, M)
+    return (difference.sign() + 1).mean() / 2

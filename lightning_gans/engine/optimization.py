@@ -1,0 +1,116 @@
+"""How the players of a game learn: optimizers, schedules, clipping, how often; each default in one place."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor, nn
+
+from lightning_gans.batch import Batch
+from lightning_gans.engine.player import Player
+from lightning_gans.errors import ConfigError
+
+
+def adam(lr: float = 2e-4, beta1: float = 0.5, beta2: float = 0.999) -> Any:
+    """Adam as plain data; by default as in DCGAN (Radford et al. 2016, arXiv:1511.06434, section 4)."""
+    return {"class_path": "torch.optim.Adam", "init_args": {"lr": lr, "betas": [beta1, beta2]}}
+
+
+@dataclass(frozen=True)
+class BaseOptimization:
+    """What every game can be told about its training. None is the variant's own default.
+
+    Args:
+        ema_decay: Weight of the past in the moving average of the generator side, per update of its owner; 0 is off.
+        micro_batches: Number of equal parts in which each batch is processed; the gradients are averaged. Equal to the
+            undivided batch for losses that are means over samples, without batch norm and spectral norm.
+        compile: Compile the players' networks, one by one; gradient penalties run uncompiled.
+
+    Raises:
+        ConfigError: A setting is out of its range.
+    """
+
+    ema_decay: float | None = None
+    micro_batches: int | None = None
+    compile: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.micro_batches is not None and self.micro_batches < 1:
+            raise ConfigError("optimization.micro_batches", self.micro_batches, "must be a number of parts, 1 or more")
+        if self.ema_decay is not None and not 0 <= self.ema_decay < 1:
+            raise ConfigError("optimization.ema_decay", self.ema_decay, "must lie in [0, 1); 0 turns averaging off")
+        for name in ("n_critic", "n_generator"):
+            if (count := getattr(self, name, None)) is not None and count < 1:
+                raise ConfigError(f"optimization.{name}", count, "a number of updates, 1 or more")
+
+    def over(self, defaults: Self) -> Self:
+        """These settings, and the defaults where they say nothing."""
+        unset = {each.name: getattr(defaults, each.name) for each in fields(self) if getattr(self, each.name) is None}
+        return replace(self, **unset)
+
+    def player(
+        self, role: str, loss: Callable[[Batch], Tensor], modules: Sequence[nn.Module], **settings: Any
+    ) -> Player:
+        """The player of a role, with the settings of that role.
+
+        Args:
+            role: Name of the field that holds its optimizer, and of the player unless ``name`` says otherwise.
+            loss: What it minimizes.
+            modules: What it owns.
+            settings: Further arguments of ``Player``; they win.
+        """
+        own = {"name": role, "optimizer": getattr(self, role)}
+        own |= {name: getattr(self, f"{role}_{name}") for name in ("scheduler", "clip")}
+        return Player(loss=loss, modules=modules, **{**own, **settings})
+
+
+@dataclass(frozen=True)
+class Optimization(BaseOptimization):
+    """How generator and discriminator learn.
+
+    Args:
+        generator: The generator's optimizer.
+        discriminator: The discriminator's optimizer.
+        generator_scheduler: The generator's learning rate scheduler, stepped once per own update.
+        discriminator_scheduler: The discriminator's.
+        generator_clip: Largest norm of the generator's gradient, None for no clipping.
+        discriminator_clip: The same for the discriminator.
+        n_critic: Updates of the discriminator, each on a batch of its own, for each turn of the generator.
+        n_generator: Updates of the generator in each of its turns, each with noise of its own.
+    """
+
+    generator: OptimizerCallable | None = None
+    discriminator: OptimizerCallable | None = None
+    generator_scheduler: LRSchedulerCallable | None = None
+    discriminator_scheduler: LRSchedulerCallable | None = None
+    generator_clip: float | None = None
+    discriminator_clip: float | None = None
+    n_critic: int | None = None
+    n_generator: int | None = None
+
+
+def optimization_of(spec: Any, defaults: BaseOptimization) -> Any:
+    """A game's settings from an object or plain data, with its defaults where they say nothing.
+
+    Args:
+        spec: An instance of the defaults' class, or a mapping of some of its fields.
+        defaults: Those of the game's class.
+
+    Raises:
+        ConfigError: A setting that the game does not have.
+    """
+    kind = type(defaults)
+    if isinstance(spec, BaseOptimization) and not isinstance(spec, kind):
+        spec = {name: value for name, value in shallow(spec).items() if value is not None}
+    if isinstance(spec, Mapping):
+        known = {each.name for each in fields(kind)}
+        if unknown := sorted(set(spec) - known):
+            raise ConfigError(f"optimization.{unknown[0]}", spec[unknown[0]], f"no such setting; {sorted(known)}")
+        spec = kind(**spec)
+    return spec.over(defaults)
+
+
+def shallow(settings: BaseOptimization) -> dict[str, Any]:
+    """The fields by name, as they are."""
+    return {each.name: getattr(settings, each.name) for each in fields(settings)}

@@ -1,0 +1,65 @@
+"""Phases of a run: who plays when."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lightning_gans.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a run in which players play that do not in others.
+
+    Args:
+        name: What players refer to.
+        share: How much of the run it lasts, beside the shares of the others.
+        steps: How many steps it lasts; instead of a share.
+
+    Raises:
+        ConfigError: It lasts no time, or both a share and steps are given.
+    """
+
+    name: str
+    share: float | None = None
+    steps: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.share is None) == (self.steps is None):
+            raise ConfigError(f"phases.{self.name}", (self.share, self.steps), "give its share of the run, or its steps")
+        length = self.steps if self.share is None else self.share
+        if length is None or not length > 0:
+            raise ConfigError(f"phases.{self.name}", length, "must last longer than nothing")
+
+
+def phase_of(spec: Phase | Mapping[str, Any]) -> Phase:
+    """A phase from an object or from plain data, as a checkpoint has it."""
+    return spec if isinstance(spec, Phase) else Phase(**spec)
+
+
+def boundaries(phases: Sequence[Phase], horizon: float) -> list[int]:
+    """The steps at which the phases end but for the last, which lasts as long as the run.
+
+    Args:
+        phases: In their order.
+        horizon: Length of the run in steps; infinite where it is not known.
+
+    Raises:
+        ConfigError: Shares of a run whose length is not known.
+
+    Example:
+        >>> boundaries([Phase("pretrain", 0.4), Phase("gan", 0.6)], 100)
+        [40]
+        >>> boundaries([Phase("pretrain", steps=7), Phase("gan", 1.0)], 100)
+        [7]
+    """
+    total = sum(phase.share or 0.0 for phase in phases)
+    spare = max(horizon - sum(phase.steps or 0 for phase in phases), 0)
+    ends, end = [], 0.0
+    for phase in phases[:-1]:
+        if phase.steps is None and horizon == float("inf"):
+            hint = "a share of a run without an end; set trainer.max_steps, or give the phase's steps"
+            raise ConfigError(f"phases.{phase.name}", phase.share, hint)
+        end += phase.steps if phase.steps is not None else spare * (phase.share or 0.0) / total
+        ends.append(round(end))
+    return ends

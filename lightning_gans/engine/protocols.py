@@ -1,0 +1,85 @@
+"""What a model may be able to do; the one place that looks whether it is."""
+
+from collections.abc import Sequence
+from typing import Protocol, TypeGuard, runtime_checkable
+
+from torch import Tensor
+
+from lightning_gans.batch import Condition
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """Generates from latents, and from conditions that it draws itself."""
+
+    def sample(
+        self,
+        n: int,
+        *,
+        labels: Tensor | None = None,
+        seed: int = 0,
+        truncation: float | None = None,
+        ema: bool = True,
+        start: int = 0,
+    ) -> Tensor:
+        """Samples ``start`` to ``start + n`` of those that ``seed`` selects: (n, C, H, W) in [-1, 1], or (n, d)."""
+        ...
+
+
+@runtime_checkable
+class Translates(Protocol):
+    """Generates from images."""
+
+    def translate(self, images: Tensor, *, seed: int = 0, ema: bool = True) -> Tensor:
+        """Images (N, C, H, W) in [-1, 1] for sources (N, c, h, w)."""
+        ...
+
+    def generate(
+        self, condition: Condition, *, n: int, seed: int = 0, start: int = 0, ema: bool = True
+    ) -> Tensor:
+        """The same for all that is given."""
+        ...
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """Finds latents of images, and makes images of them again."""
+
+    def encode(self, images: Tensor, condition: Condition = ..., *, ema: bool = True) -> Tensor:
+        """Latents (N, Z)."""
+        ...
+
+    def reconstruct(self, images: Tensor, condition: Condition = ..., *, ema: bool = True) -> Tensor:
+        """Images as they come back."""
+        ...
+
+
+class ClassConditional(Samples, Protocol):
+    """Generates samples of classes."""
+
+    given: Sequence[str]
+    num_classes: int
+
+    def sample_condition(self, first: int, last: int, seed: int) -> Condition:
+        """The classes of samples ``first`` to ``last`` where none are asked for."""
+        ...
+
+
+def can_sample(model: object) -> TypeGuard[Samples]:
+    """Whether a model generates from latents."""
+    return isinstance(model, Samples)
+
+
+def can_translate(model: object) -> TypeGuard[Translates]:
+    """Whether a model generates from images."""
+    return isinstance(model, Translates)
+
+
+def can_encode(model: object) -> TypeGuard[Encodes]:
+    """Whether a model has an encoder."""
+    return isinstance(model, Encodes)
+
+
+def is_class_conditional(model: object) -> TypeGuard[ClassConditional]:
+    """Whether a model generates samples of classes: the label is among what it is given."""
+    return can_sample(model) and "label" in getattr(model, "given", ())

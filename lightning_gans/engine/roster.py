@@ -1,0 +1,140 @@
+"""The players of a run with what belongs to each: parameters, optimizer, schedule, critics."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from lightning_gans.engine.critic import Critic
+from lightning_gans.engine.distributed import batch_norm_buffers
+from lightning_gans.engine.player import Player, enable_fused, instantiate, settings_of
+from lightning_gans.errors import ConfigError
+
+
+class Roster:
+    """Who plays, looked up by number in every step; built once, when the optimizers are.
+
+    Args:
+        players: In the order of their updates.
+        averaged: The modules that the moving average covers, by name.
+        phases: Names of the phases.
+
+    Raises:
+        ConfigError: Two players of one name, or one that owns nothing, or plays in no phase of the run.
+    """
+
+    def __init__(
+        self, players: Sequence[Player], averaged: Mapping[str, nn.Module] | None = None, phases: Sequence[str] = ()
+    ) -> None:
+        self.players = list(players)
+        self.names = [player.name for player in players]
+        self.owned: list[list[nn.Parameter]] = [player.parameters() for player in players]
+        self.others: list[list[nn.Parameter]] = []  # of each player: what it does not own
+        every_one = {id(p): p for own in self.owned for p in own}
+        for own in self.owned:
+            mine = {id(p) for p in own}
+            self.others.append([p for key, p in every_one.items() if key not in mine])
+        self.averaged: list[list[str]] = [_within(averaged or {}, player) for player in players]
+        self.statistics: list[Tensor] = batch_norm_buffers(module for each in players for module in each.modules)
+        self.critics: list[tuple[Critic, int]] = self._critics()
+        self.slots: list[int] = []  # of each player: the number of its optimizer
+        self.schedulers: list[LRScheduler | None] = [None] * len(players)  # of each player
+        self.settings: dict[str, dict[str, Any]] = {}  # of the optimizers by player, as built
+        self._optimizers: list[Optimizer] = []
+        self._require_playable(phases)
+
+    @property
+    def owners(self) -> list[Player]:
+        """The players that have an optimizer of their own, in the order of the optimizers."""
+        return [player for player in self.players if player.shares is None]
+
+    @property
+    def needs_horizon(self) -> bool:
+        """Whether anything goes by shares of the run."""
+        ramped = any(player.ramps for player in self.players)
+        weights = [each.weight for critic, _ in self.critics for each in critic.regularizers]
+        return ramped or not all(isinstance(weight, int | float) for weight in weights)
+
+    def require_known(self, horizon: float) -> None:
+        """Check that a run that goes by shares of itself has an end.
+
+        Raises:
+            ConfigError: It has none.
+        """
+        if self.needs_horizon and horizon == float("inf"):
+            hint = "a ramp goes by shares of the run, and this one has no end; set trainer.max_steps"
+            raise ConfigError("trainer.max_steps", -1, hint)
+
+    def build_optimizers(self) -> list[dict[str, Any]]:
+        """One optimizer for each owner, as Lightning takes them."""
+        position = {player.name: number for number, player in enumerate(self.owners)}
+        self.slots = [position[player.shares or player.name] for player in self.players]
+        configured: list[dict[str, Any]] = []
+        for number, player in enumerate(self.players):
+            if player.shares is not None:
+                continue
+            optimizer = enable_fused(instantiate(player.optimizer or {}, self.owned[number]))
+            _correct(optimizer, player, [each for each in self.players if each.shares == player.name])
+            scheduler = None if player.scheduler is None else instantiate(player.scheduler, optimizer)
+            self.schedulers[number] = scheduler
+            self.settings[player.name] = settings_of(optimizer, scheduler)
+            self._optimizers.append(optimizer)
+            config = {"scheduler": scheduler, "name": f"lr/{player.name}"}
+            configured.append({"optimizer": optimizer} | ({} if scheduler is None else {"lr_scheduler": config}))
+        return configured
+
+    def set_ramps(self, index: int, progress: float) -> None:
+        """Set what a player ramps to where the run is: a function of the step alone, whatever was before."""
+        player = self.players[index]
+        if not player.ramps:
+            return
+        built = self.settings[player.shares or player.name]["groups"]
+        for group, fresh in zip(self._optimizers[self.slots[index]].param_groups, built, strict=True):
+            values = {name: ramp.at(progress) for name, ramp in player.ramps.items()}
+            if "lr" in values:
+                group["lr"] = fresh["lr"] * values["lr"]
+            if "betas" in group:
+                beta1, beta2 = fresh["betas"]
+                group["betas"] = values.get("beta1", beta1), values.get("beta2", beta2)
+
+    def _critics(self) -> list[tuple[Critic, int]]:
+        """All critics of the game, each with the number of the player who trains it."""
+        trained = {id(critic): (critic, index) for index, each in enumerate(self.players) for critic in each.critics}
+        return list(trained.values())
+
+    def _require_playable(self, phases: Sequence[str]) -> None:
+        if len(set(self.names)) < len(self.names):
+            raise ConfigError("players", self.names, "each needs a name of its own")
+        for player, own in zip(self.players, self.owned, strict=True):
+            if not own:
+                raise ConfigError(player.name, "no parameters", "owns nothing that could learn")
+            if player.phase is not None and player.phase not in phases:
+                raise ConfigError(f"{player.name}.phase", player.phase, f"is none of the phases {list(phases)}")
+            if player.shares is not None and player.shares not in [each.name for each in self.owners]:
+                raise ConfigError(f"{player.name}.shares", player.shares, "names no player with an optimizer")
+
+
+def _within(averaged: Mapping[str, nn.Module], player: Player) -> list[str]:
+    """The names of averaged modules that a player owns."""
+    owned = {id(module) for each in player.modules for module in each.modules()}
+    return [name for name, module in averaged.items() if id(module) in owned]
+
+
+def _correct(optimizer: Optimizer, owner: Player, lazy: Sequence[Player]) -> None:
+    """Correct an Adam for the further updates of lazy terms: rate and betas as if there were one update a step.
+
+    Karras et al. 2020, arXiv:1912.04958, app. B: with c = k / (k + 1) for one term in every k-th step, lr <- c lr and
+    beta <- beta^c.
+    """
+    if not lazy:
+        return
+    c = 1 / (1 + sum(owner.interval / each.interval for each in lazy))
+    for group in optimizer.param_groups:
+        if "betas" not in group:
+            kind = type(optimizer).__name__
+            hint = f"the {lazy[0].name} shares it, whose correction is defined for Adam alone"
+            raise ConfigError(f"optimization.{owner.name}", kind, hint)
+        group["lr"] *= c
+        group["betas"] = tuple(beta**c for beta in group["betas"])

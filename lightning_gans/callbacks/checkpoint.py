@@ -120,25 +120,25 @@ class StepCheckpoint(ModelCheckpoint):
         if by_steps or self._time_is_up(trainer):
             self._save_last(trainer)
 
-    def on_train_end(self, trainer: Trainer, *_: Any) -> None:
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the final state."""
         self._save_best(trainer)
         self._save_last(trainer)
-        self._interrupts.remove()
+        self._release(pl_module)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Save the last state when somebody asked to stop; after an error the last good one stays."""
         self._interrupts.remove()
-        if not isinstance(exception, KeyboardInterrupt | SIGTERMException) or not trainer.training:
-            return
-        self._save_last(trainer)
-        if trainer.is_global_zero and self.last_model_path:
-            advice = f"go on with --ckpt_path {relative_path(self.last_model_path)}"
-            print(f"\nInterrupted after {trainer.global_step} steps; {advice}", file=sys.stderr)
+        if isinstance(exception, KeyboardInterrupt | SIGTERMException) and trainer.training:
+            self._save_last(trainer)
+            if trainer.is_global_zero and self.last_model_path:
+                advice = f"go on with --ckpt_path {relative_path(self.last_model_path)}"
+                print(f"\nInterrupted after {trainer.global_step} steps; {advice}", file=sys.stderr)
+        self._release(pl_module)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Leave signals and trainer as they were, however the run ended."""
-        self._interrupts.remove()
+        """Release what was taken, however training ended."""
+        self._release(pl_module)
         super().teardown(trainer, pl_module, stage)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -167,6 +167,12 @@ class StepCheckpoint(ModelCheckpoint):
                 state_dict[key] = state_dict[key].replace(before, f"{folder}/")
         self.wandb_id, self.rollbacks = state_dict["wandb_id"], state_dict["rollbacks"]
         super().load_state_dict(state_dict)
+
+    def _release(self, model: LightningModule) -> None:
+        """Leave signals, trainer and model as they were."""
+        self._interrupts.remove()
+        if isinstance(model, Game):
+            model.on_divergence = None
 
     def _save_best(self, trainer: Trainer) -> None:
         measured = self._monitored(trainer)

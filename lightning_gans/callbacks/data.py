@@ -46,7 +46,8 @@ def are_paired(trainer: Trainer) -> bool:
 
 def data_features(trainer: Trainer) -> FeatureExtractor | None:
     """The extractor that suits the data: ``datamodule.features()``, or None."""
-    return _called(trainer, "features")
+    found: FeatureExtractor | None = _called(trainer, "features")
+    return found
 
 
 def data_metrics(trainer: Trainer) -> dict[str, Metric]:

@@ -20,8 +20,9 @@ from lightning_gans.callbacks.data import (
     spread_batch,
 )
 from lightning_gans.callbacks.run_dir import is_fast_dev_run, run_dir
-from lightning_gans.engine import LatentModel
+from lightning_gans.engine.latent import LatentModel
 from lightning_gans.engine.protocols import Samples, Translates, can_sample, can_translate
+from lightning_gans.engine.translator import Translator
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.sources import TranslatedSource
 from lightning_gans.figures.grids import grid_columns, grid_picture, interpolation, sample_figure, translation_figure
@@ -91,9 +92,9 @@ class SampleGrid(Callback):
     ) -> None:
         """Draw when a multiple of ``every_n_steps`` is reached."""
         if self._has_field is None and isinstance(pl_module, GAN):
-            given = Batch.of(batch)
+            prepared = pl_module.prepare(batch)
             with undisturbed(pl_module, pl_module.device), torch.no_grad():
-                self._has_field = discriminates_2d_points(pl_module.real(given), given)
+                self._has_field = discriminates_2d_points(pl_module.real(prepared), prepared)
         if self.every_n_steps and trainer.global_step % self.every_n_steps == 0:
             self._draw(trainer, pl_module)
 
@@ -131,9 +132,10 @@ class SampleGrid(Callback):
         real = None if batch is None else batch.images
         if are_points:
             return {"grid": self._points(trainer, model, fake, real)}
-        latent = isinstance(model, LatentModel)
-        row = interpolation(model, grid_columns(num), seed=self.seed) if latent else None
-        return {"grid": sample_figure(fake, row, real)} | (_visuals(model, batch, self.seed) if latent else {})
+        if not isinstance(model, LatentModel):  # somebody's own: what is between two samples, only it knows
+            return {"grid": sample_figure(fake, None, real)}
+        row = interpolation(model, grid_columns(num), seed=self.seed)
+        return {"grid": sample_figure(fake, row, real)} | _visuals(model, batch, self.seed)
 
     def _translations(self, trainer: Trainer, model: Translates) -> dict[str, Image.Image]:
         """What the model makes of held-out sources, beside these and their targets, and what else it shows."""
@@ -145,7 +147,11 @@ class SampleGrid(Callback):
         (source,) = pairs.condition(0, len(pairs)).only(["source"]).tensors()
         generated, target = pairs.images(0, len(pairs)), pairs.targets(0, len(pairs))
         shown = translation_figure(source, from_uint8(generated), None if target is None else from_uint8(target))
-        return {"grid": shown}
+        batch = spread_batch(dataset, num)
+        beside = _visuals(model, batch, self.seed) if isinstance(model, Translator) else {}
+        return {"grid": shown} | {
+            name: picture for name, picture in beside.items() if name != "translations"
+        }  # as above
 
     def _points(self, trainer: Trainer, model: Samples, fake: Tensor, real: Tensor | None) -> Image.Image:
         """The picture of points (N, d)."""
@@ -170,7 +176,7 @@ def _field(model: GAN, real: Tensor, fake: Tensor, window: PlotWindow) -> LogitF
         return logit_field(logits, real, fake, window)
 
 
-def _visuals(model: LatentModel, batch: Batch | None, seed: int) -> dict[str, Image.Image]:
+def _visuals(model: LatentModel | Translator, batch: Batch | None, seed: int) -> dict[str, Image.Image]:
     rows = model.visuals(batch, seed)  # (R, K, C, H, W)
     return {name: grid_picture(images.flatten(0, 1), images.shape[1]) for name, images in rows.items()}
 

@@ -39,11 +39,12 @@ def interpolation(model: LatentModel, steps: int, seed: int = 0) -> Tensor:
         Images (steps, C, H, W).
     """
     seed = fold_in(seed, 2)
-    z, *given = model.generator_inputs(model.sample_condition(0, 2, seed), 0, 2, seed, model.prior)
+    condition = model.sample_condition(0, 2, seed).map(lambda part: part.to(model.device))
+    z, *given = model.generator_inputs(condition, 0, 2, seed)
     t = torch.linspace(0, 1, steps, device=z.device, dtype=z.dtype)[:, None]  # (steps, 1)
-    given = [part[:1].expand(steps, *part.shape[1:]) for part in given]  # all as the first end
+    repeated = [part[:1].expand(steps, *part.shape[1:]) for part in given]  # all as the first end
     with torch.no_grad():
-        images: Tensor = model(model.prior.interpolate(z[0], z[1], t), *given)
+        images: Tensor = model(model.prior.interpolate(z[0], z[1], t), *repeated)
     return images
 
 

@@ -31,8 +31,8 @@ class Spy(Callback):
                 signal.raise_signal(number)
 
 
-def checkpoint(folder, **kwargs):
-    return StepCheckpoint(monitor=None, dirpath=str(folder), every_n_steps=100, **kwargs)
+def checkpoint(folder):
+    return StepCheckpoint(monitor=None, dirpath=str(folder), every_n_steps=100)
 
 
 def run(*callbacks, steps=5):
@@ -85,8 +85,26 @@ def test_a_second_one_leaves_at_once(tmp_path):
 
 def test_of_two_callbacks_one_catches_and_both_save(tmp_path):
     spy = Spy(signal.SIGINT)
+    other = StepCheckpoint("metrics/recall", dirpath=str(tmp_path / "b"))
     with pytest.raises(SystemExit):
-        run(spy, checkpoint(tmp_path / "a"), checkpoint(tmp_path / "b", filename="other"))
+        run(spy, checkpoint(tmp_path / "a"), other)
     assert (tmp_path / "a/last.ckpt").is_file()
     assert (tmp_path / "b/last.ckpt").is_file()
     assert private_method_is_back(spy)
+
+
+def test_a_model_forgets_the_callback_after_training(tmp_path):
+    """Else its next run, without one, would go back to the states of this one."""
+    model = gan()
+    keep = StepCheckpoint(monitor=None, dirpath=str(tmp_path), max_rollbacks=1)
+    spy = Forgetful()
+    train(model, 2, callbacks=[keep, spy], enable_checkpointing=True)
+    assert spy.handled
+    assert model.on_divergence is None
+
+
+class Forgetful(Callback):
+    """Looks whether the model knows whom to ask while it trains."""
+
+    def on_train_batch_end(self, trainer, pl_module, *_):
+        self.handled = pl_module.on_divergence is not None

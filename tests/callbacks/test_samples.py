@@ -5,14 +5,15 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from PIL import Image
 from torch import nn
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from lightning_gans import GAN, ConditionalGAN
 from lightning_gans.callbacks import SampleGrid, samples
 from lightning_gans.data import Ring2D
+from lightning_gans.engine import Game, Player
 from lightning_gans.figures.grids import image_grid
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
-from tests.games import networks, state, train
+from tests.games import SGD, networks, state, train
 from tests.games import points as cloud
 
 
@@ -104,7 +105,7 @@ def test_no_field_for_discriminators_of_more_than_points(pictures):
     labeled = ConditionalGAN(
         MLPGenerator(3, (2,), tanh_output=False, num_classes=2), MLPDiscriminator((2,), num_classes=2), num_classes=2
     )
-    data = torch.utils.data.TensorDataset(cloud(), torch.zeros(512, dtype=torch.long))
+    data = TensorDataset(cloud(), torch.zeros(512, dtype=torch.long))
     train(labeled, 2, loader=lambda *_: DataLoader(data, batch_size=32), callbacks=[pictures])
     train(model(Packed, MLPDiscriminator((4,))), 2, callbacks=[pictures])
     train(model(dim=3), 2, data=cloud(dim=3), callbacks=[pictures])
@@ -138,6 +139,32 @@ def test_every_kind_of_points_is_drawn(tmp_path):
     for path in paths:
         with Image.open(path) as picture:
             assert picture.size == (720, 720)
+
+
+class Pixels(Game):
+    """Somebody's own model, without latents: learned pixels."""
+
+    def __init__(self):
+        super().__init__()
+        self.pixels = nn.Linear(1, 16)
+
+    def players(self):
+        return [Player("pixels", lambda batch: (self.image() - batch.images).square().mean(), [self.pixels], SGD)]
+
+    def image(self):
+        return self.pixels(torch.ones(1, 1)).tanh().reshape(1, 1, 4, 4)
+
+    def sample(self, n, *, labels=None, seed=0, truncation=None, ema=True, start=0):
+        return self.image().expand(n, -1, -1, -1).detach()
+
+
+def test_a_model_that_only_samples_is_drawn(tmp_path):
+    callback = SampleGrid(num_samples=4)
+    data = TensorDataset(torch.rand(32, 1, 4, 4) * 2 - 1)
+    train(Pixels(), 2, loader=lambda *_: DataLoader(data, 16), callbacks=[callback], default_root_dir=tmp_path)
+    with Image.open(callback.path) as picture:
+        assert picture.width == 2 * (2 * 34 + 2) + 16  # samples and real images, and no interpolation below
+        assert picture.height == 2 * 34 + 2 + 20
 
 
 class FakeWriter:
@@ -201,7 +228,7 @@ def test_images_are_64_unless_said(monkeypatch, tmp_path):
 def test_what_else_a_model_can_do_is_drawn_beside_the_samples(monkeypatch, tmp_path):
     logged = {}
     monkeypatch.setattr(samples, "log_image", lambda trainer, name, picture: logged.update({name: picture.size}))
-    data = torch.utils.data.TensorDataset(torch.rand(32, 1, 8, 8) * 2 - 1, torch.arange(32) % 3)
+    data = TensorDataset(torch.rand(32, 1, 8, 8) * 2 - 1, torch.arange(32) % 3)
     networks = MLPGenerator(3, (1, 8, 8), num_classes=3), MLPDiscriminator((1, 8, 8), num_classes=3)
     game, callback = ConditionalGAN(*networks, num_classes=3), SampleGrid(num_samples=16)
     train(game, 2, loader=lambda *_: DataLoader(data, batch_size=16), callbacks=[callback], default_root_dir=tmp_path)

@@ -25,10 +25,11 @@ STYLES = ("openmoji", "outline", "noto", "twemoji")
 TEST_SHARE = 0.11  # of the bases; of the emoji it is 11% too
 
 _NEUTRAL = "1F9D1"  # person
-_REMOVED = frozenset(
-    # Persons of every age, gender signs, skin tones; joiner and picture selector, which only hold these together.
-    "1F9D1 1F468 1F469 1F9D2 1F466 1F467 1F9D3 1F474 1F475 2640 2642 1F3FB 1F3FC 1F3FD 1F3FE 1F3FF 200D FE0F".split()
-)
+_PERSONS = frozenset([_NEUTRAL, "1F468", "1F469", "1F9D2", "1F466", "1F467", "1F9D3", "1F474", "1F475"])
+_GENDERS = frozenset(["2640", "2642"])
+_SKIN_TONES = frozenset(["1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF"])
+_GLUE = frozenset(["200D", "FE0F"])  # joiner and picture selector, which only hold the others together
+_REMOVED = _PERSONS | _GENDERS | _SKIN_TONES | _GLUE
 _FACING_RIGHT = "27A1"
 _SAME_DRAWING = {
     # One code point for what others write as a person with something: the two drawings differ in the person alone.

@@ -1,9 +1,9 @@
 """Feature extractors: uint8 images in, features for distances and logits for classes out.
 
-One contract, ``FeatureExtractor``. Small classifiers come with the package (``DigitsFeatures``,
-``MNISTFeatures``) or are made for a user's own data by ``lightning_gans.evaluation.features.train`` and read by
-``ClassifierFeatures``; points are their own features (``IdentityFeatures``); any module of the user's is
-wrapped by ``ModuleFeatures``; ``InceptionFeatures`` are the ones that papers use.
+One contract, ``FeatureExtractor``. Small classifiers come with the package (``DigitsFeatures``, ``MNISTFeatures``,
+``EmojiFeatures``) or are made for a user's own data by ``lightning_gans.evaluation.features.train`` and read by
+``ClassifierFeatures``; ``RandomFeatures`` take any images; points are their own features (``IdentityFeatures``); any
+module of the user's is wrapped by ``ModuleFeatures``; ``InceptionFeatures`` are the ones that papers use.
 """
 
 from lightning_gans.evaluation.features.classifier import Classifier, load_classifier, save_classifier
@@ -11,7 +11,13 @@ from lightning_gans.evaluation.features.extractor import FeatureBatch, FeatureEx
 from lightning_gans.evaluation.features.foundation import CLIPFeatures, DINOv2Features
 from lightning_gans.evaluation.features.generic import IdentityFeatures, ModuleFeatures, StackedFeatures
 from lightning_gans.evaluation.features.inception import InceptionFeatures
-from lightning_gans.evaluation.features.pretrained import ClassifierFeatures, DigitsFeatures, MNISTFeatures
+from lightning_gans.evaluation.features.pretrained import (
+    ClassifierFeatures,
+    DigitsFeatures,
+    EmojiFeatures,
+    MNISTFeatures,
+)
+from lightning_gans.evaluation.features.random_features import RandomFeatures
 
 __all__ = [
     "CLIPFeatures",
@@ -19,12 +25,14 @@ __all__ = [
     "ClassifierFeatures",
     "DINOv2Features",
     "DigitsFeatures",
+    "EmojiFeatures",
     "FeatureBatch",
     "FeatureExtractor",
     "IdentityFeatures",
     "InceptionFeatures",
     "MNISTFeatures",
     "ModuleFeatures",
+    "RandomFeatures",
     "StackedFeatures",
     "load_classifier",
     "save_classifier",

@@ -76,7 +76,7 @@ class Game(LightningModule):
     def __init__(
         self,
         *,
-        optimization: BaseOptimization | Mapping[str, Any] = defaults,
+        optimization: BaseOptimization = defaults,
         phases: Sequence[Any] = (),
         max_abs_loss: float = 1e8,
     ) -> None:

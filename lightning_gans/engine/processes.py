@@ -21,10 +21,8 @@ def rank() -> int:
 
 
 def rank_slice(count: int) -> tuple[int, int]:
-    """The contiguous slice of this process: first and one past the last; the last slices may be short or empty."""
-    size = -(-count // world_size())
-    begin = min(rank() * size, count)
-    return begin, min(begin + size, count)
+    """The contiguous slice of this process: first and one past the last; slices differ by one at most."""
+    return _bound(count, rank()), _bound(count, rank() + 1)
 
 
 def gather_slices(rows: Tensor, count: int) -> Tensor:
@@ -42,7 +40,13 @@ def gather_slices(rows: Tensor, count: int) -> Tensor:
     padded[: len(rows)] = rows
     parts = [torch.empty_like(padded) for _ in range(world_size())]
     dist.all_gather(parts, padded)
-    return torch.cat(parts)[:count].cpu()
+    sizes = [_bound(count, index + 1) - _bound(count, index) for index in range(world_size())]
+    return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)]).cpu()
+
+
+def _bound(count: int, index: int) -> int:
+    """Where the slice of a process begins."""
+    return index * count // world_size()
 
 
 def on_rank_zero(work: Callable[[], Result]) -> Result:

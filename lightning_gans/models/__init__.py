@@ -15,6 +15,7 @@ from lightning_gans.models.infogan import InfoGAN
 from lightning_gans.models.lsgan import LSGAN
 from lightning_gans.models.mmd_gan import MMDGAN
 from lightning_gans.models.pacgan import PacGAN
+from lightning_gans.models.pix2pix import Pix2Pix
 from lightning_gans.models.projection import ProjectionGAN
 from lightning_gans.models.r3gan import R3GAN
 from lightning_gans.models.sngan import SNGAN
@@ -50,6 +51,7 @@ __all__ = [
     "InfoGAN",
     "MinimaxGAN",
     "PacGAN",
+    "Pix2Pix",
     "ProjectionGAN",
     "SaddlePointFGAN",
     "UnrolledGAN",

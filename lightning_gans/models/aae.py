@@ -1,6 +1,6 @@
 """Adversarial autoencoder."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,8 +83,8 @@ class AAE(WithEncoder):
         discriminator: nn.Module,
         *,
         optimization: AAEOptimization = defaults,
-        regularizers: Iterable[Regularizer] = (),
-        augment: Iterable[Augment] = (),
+        regularizers: Sequence[Regularizer] = (),
+        augment: Sequence[Augment] = (),
         top_k: TopK | None = None,
         **kwargs: Any,
     ) -> None:

@@ -1,6 +1,6 @@
 """The original game of two."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -53,8 +53,8 @@ class GAN(LatentModel):
         *,
         optimization: Optimization = defaults,
         objective: Objective | None = None,
-        regularizers: Iterable[Regularizer] = (),
-        augment: Iterable[Augment] = (),
+        regularizers: Sequence[Regularizer] = (),
+        augment: Sequence[Augment] = (),
         top_k: TopK | None = None,
         **kwargs: Any,
     ) -> None:

@@ -1,6 +1,6 @@
 """Relativistic GAN with both zero-centered gradient penalties."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -43,7 +43,7 @@ class R3GAN(GAN):
         gamma: float | Ramp = 1.0,
         ramps: dict[str, Ramp] | None = None,
         optimization: Optimization = defaults,
-        regularizers: Iterable[Regularizer] = (),
+        regularizers: Sequence[Regularizer] = (),
         **kwargs: Any,
     ) -> None:
         gamma = Ramp(**gamma) if isinstance(gamma, dict) else gamma

@@ -7,7 +7,7 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 
 
 class StepProgressBar(TQDMProgressBar):
-    """Counts steps over the whole run, with both losses, the last FID and images per second.
+    """Counts steps over the whole run, with the losses of all players, the last FID and images per second.
 
     Lightning's bar starts anew in each epoch, which for a small data set means several times a second.
 
@@ -46,10 +46,10 @@ class StepProgressBar(TQDMProgressBar):
     def get_metrics(
         self, trainer: Trainer, pl_module: LightningModule
     ) -> dict[str, int | str | float | dict[str, float]]:
-        """Shown values under short names, without the version number that Lightning adds."""
-        shown = super().get_metrics(trainer, pl_module)
-        shown.pop("v_num", None)
+        """What is logged with ``prog_bar`` under short names, without the version number that Lightning adds."""
+        found = super().get_metrics(trainer, pl_module)
+        found.pop("v_num", None)
         return {
             name.removeprefix("loss/").removeprefix("metrics/").replace("images_per_second", "images/s"): value
-            for name, value in shown.items()
+            for name, value in found.items()
         }

@@ -146,12 +146,10 @@ class SampleGrid(Callback):
         pairs = TranslatedSource(model, spread(dataset, num), self.seed, paired=are_paired(trainer))
         (source,) = pairs.condition(0, len(pairs)).only(["source"]).tensors()
         generated, target = pairs.images(0, len(pairs)), pairs.targets(0, len(pairs))
-        shown = translation_figure(source, from_uint8(generated), None if target is None else from_uint8(target))
-        batch = spread_batch(dataset, num)
-        beside = _visuals(model, batch, self.seed) if isinstance(model, Translator) else {}
-        return {"grid": shown} | {
-            name: picture for name, picture in beside.items() if name != "translations"
-        }  # as above
+        grid = translation_figure(source, from_uint8(generated), None if target is None else from_uint8(target))
+        beside = _visuals(model, spread_batch(dataset, num), self.seed) if isinstance(model, Translator) else {}
+        beside.pop("translations", None)  # the same as the grid, without captions
+        return {"grid": grid} | beside
 
     def _points(self, trainer: Trainer, model: Samples, fake: Tensor, real: Tensor | None) -> Image.Image:
         """The picture of points (N, d)."""

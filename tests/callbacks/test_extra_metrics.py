@@ -42,7 +42,7 @@ def test_kernel_and_further_metrics_are_objects():
     level = model.sample(50).add(1).mul(127.5).round().mean() - Digits().reference_dataset.images.float().mean()
     assert float(values["metrics/brightness"]) == pytest.approx(float(level), rel=1e-3)
     assert "GaussianKernel" in callback.report.provenance["mmd"]
-    assert -1 < float(values["metrics/kid_digits"]) < 4
+    assert -1 < float(values["metrics/mmd_digits"]) < 4
 
 
 def test_an_evaluation_names_the_player_that_broke():

@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from lightning_gans import AAE, Uniform
-from lightning_gans.figures.points import judges_points_of_the_plane
+from lightning_gans.figures.points import discriminates_2d_points
 from lightning_gans.networks import MLPDiscriminator, MLPEncoder, MLPGenerator
 from tests.games import SGD, points, same, state, train
 
@@ -61,8 +61,9 @@ def test_the_discriminator_sees_draws_from_any_prior_beside_codes():
 def test_a_discriminator_of_latents_is_not_drawn_over_points():
     """Latents of size 2 look like points of the plane."""
     model = aae(latent_dim=2)
-    assert model.real(points(8))[0].shape == (8, 2)
-    assert not judges_points_of_the_plane(model, points(8))
+    batch = model.prepare(points(8))
+    assert model.real(batch).latent.shape == (8, 2)
+    assert not discriminates_2d_points(model.real(batch), batch)
 
 
 def test_facts():

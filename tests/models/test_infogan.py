@@ -5,7 +5,7 @@ import torch
 from torch.distributions import Normal as NormalDistribution
 
 from lightning_gans import InfoGAN, ConfigError, Uniform
-from lightning_gans.callbacks.samples import interpolation
+from lightning_gans.figures.grids import interpolation
 from lightning_gans.engine.randomness import Codes, indexed_draw
 from lightning_gans.objectives import categorical_information, continuous_information
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator

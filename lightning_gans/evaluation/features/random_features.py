@@ -20,12 +20,11 @@ _FRACTION = 4096  # weights are multiples of 1 / 4096, so that processors agree 
 
 
 class RandomFeatures(FeatureExtractor):
-    r"""Means of random convolutions at three scales: for images that no shipped classifier knows. Needs no network.
+    """Means of random convolutions at three scales: for images that no shipped classifier knows. Needs no network.
 
-    At scale s the image is averaged over 2^s x 2^s pixels; then
+    At scale s the image x_s is averaged over 2^s x 2^s pixels, and its features are
 
-    .. math:: h_0 = x_s, \quad h_i = \max(0, W_{s,i} * h_{i-1}) \;\; (i = 1, 2, 3), \quad
-        f_s = 10 \, \text{mean of } h_3 \text{ over each quarter of the image}
+        f_s = 10 * mean of h_3 over each quarter of the image, where h_0 = x_s, h_i = relu(W_si * h_(i-1))
 
     with 16 filters of 3 x 3 pixels each, normal with variance 2 / (inputs * 9) (He et al. 2015, arXiv:1502.01852), no
     bias, no stride, borders repeated; the first layer's filters sum to 0 for every channel, so they see edges and no

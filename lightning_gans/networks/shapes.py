@@ -105,7 +105,7 @@ def split_inputs(
     Args:
         rest: Latents (N, Z) where ``latent_dim`` is positive, then labels where ``num_classes`` is.
         num_classes: Of the network; 0 where it takes no labels.
-        labels_per_sample: m: labels are (N,) where it is 1, else (N, m).
+        labels_per_sample: m: labels are (N, m), and (N,) too where it is 1.
         latent_dim: Of the network; 0 where it takes no latents, None where it never can.
 
     Returns:
@@ -128,9 +128,11 @@ def split_inputs(
     labels = rest[-1] if num_classes else None
     if latents is not None and (size := math.prod(latents.shape[1:])) != latent_dim:
         raise ConfigError("latent_dim", latent_dim, f"the network is shown latents of size {size}; tell it so")
-    if labels is not None and labels.shape[1:] != (() if labels_per_sample == 1 else (labels_per_sample,)):
-        hint = f"the network is given labels of shape {tuple(labels.shape)}; they are (N,), or (N, m) with m > 1"
+    if labels is not None and math.prod(labels.shape[1:]) != labels_per_sample:
+        hint = f"the network is given labels of shape {tuple(labels.shape)}; they are (N,), or (N, m) for packs of m"
         raise ConfigError("labels_per_sample", labels_per_sample, hint)
+    if labels is not None and labels_per_sample == 1:
+        labels = labels.flatten()  # (N, 1) too: packs of one
     return latents, labels
 
 

@@ -150,6 +150,7 @@ def test_discriminators_and_encoders_take_labels_where_there_are_classes(network
     assert not torch.equal(told(x, LABELS), told(x, LABELS.flip(0)))
     torch.testing.assert_close(told(x, LABELS), told.head(told.features(x, LABELS)))
     assert untold(x).shape == (2, 1)
+    assert torch.equal(told(x, LABELS[:, None]), told(x, LABELS)), "packs of one"
     for build in (lambda: told(x), lambda: told(x, LABELS, LABELS), lambda: told(x, PACKED), lambda: untold(x, LABELS)):
         with pytest.raises(ConfigError, match=r"^(num_classes|labels_per_sample|latent_dim)=\d: [^\n]*$"):
             build()

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor
 from torchmetrics import Metric
 
-from lightning_gans.engine.processes import rank_slice
-from lightning_gans.errors import LightningGANsWarning
+from lightning_gans.engine.processes import rank_slice, world_size
+from lightning_gans.errors import ConfigError, LightningGANsWarning
 from lightning_gans.evaluation.image_source import ImageSource
 
 
@@ -42,7 +42,13 @@ class ExtraMetrics:
         Args:
             fake: Generated images.
             real: Real images.
+
+        Raises:
+            ConfigError: There are fewer images than processes, and torchmetrics cannot join what one has none of.
         """
+        if self.metrics and min(len(fake), len(real)) < world_size():
+            hint = f"{world_size()} processes need one each for extra metrics"
+            raise ConfigError("images", min(len(fake), len(real)), hint)
         values: dict[str, float] = {}
         for name, metric in self.metrics.items():
             metric.reset()
@@ -108,7 +114,8 @@ def in_unit_range(images: Tensor) -> Tensor:
     """Images in [0, 1], float32, of uint8 images or of floats in [-1, 1].
 
     Example:
+        >>> import torch
         >>> in_unit_range(torch.tensor([0, 255], dtype=torch.uint8)), in_unit_range(torch.tensor([-1.0, 1.0]))
         (tensor([0., 1.]), tensor([0., 1.]))
     """
-    return (images.float() + 1) / 2 if images.is_floating_point() else images.float() / 255
+    return ((images.float() + 1) / 2).clamp(0, 1) if images.is_floating_point() else images.float() / 255

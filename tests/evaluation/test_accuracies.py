@@ -6,48 +6,51 @@ from lightning.pytorch import Trainer
 from torch.utils.data import TensorDataset
 
 from lightning_gans import ConditionalGAN, ConditionalVAE
+from lightning_gans.batch import Condition
 from lightning_gans.callbacks import MetricsCallback
 from lightning_gans.cli import main
 from lightning_gans.data import Digits, ImageDataset
 from lightning_gans.data.datasets import BatchedDataset
-from lightning_gans.evaluation.evaluator import Evaluator, Report, class_accuracy
+from lightning_gans.evaluation.evaluator import Evaluator, Report
 from lightning_gans.evaluation.features import DigitsFeatures, FeatureBatch, FeatureExtractor
+from lightning_gans.evaluation.metrics.functional import class_accuracy
 from lightning_gans.evaluation.sources import DatasetSource, GeneratedSource
 from lightning_gans.images import from_uint8, to_uint8
 from lightning_gans.networks import DCGANDiscriminator, DCGANGenerator, MLPEncoder, MLPGenerator
 
 REAL = Digits().reference_dataset
-N = 300
+N, NOTHING = 300, Condition()
 
 
 class Faithful:
     """Sample i is real image i, and said to be of its class shifted by some."""
 
-    num_classes = 10
+    given, num_classes = ("label",), 10
 
     def __init__(self, shift=0):
         self.shift = shift
 
-    def sample(self, n, *, seed=0, ema=True, start=0):
+    def sample(self, n, *, labels=None, seed=0, truncation=None, ema=True, start=0):
         return from_uint8(REAL.images[start : start + n])
 
-    def labels(self, first, last, seed):
-        return (REAL.labels[first:last] + self.shift) % 10
+    def sample_condition(self, first, last, seed):
+        return Condition(label=(REAL.labels[first:last] + self.shift) % 10)
 
 
 class Autoencoder(Faithful):
     """Gives real images back, inverted or as they are, and insists on their labels."""
 
-    num_classes = None
+    given = ()
 
     def __init__(self, sign=1):
         self.sign = sign
 
-    labels = None
+    def encode(self, images, condition=NOTHING, *, ema=True):
+        return images.flatten(1)
 
-    def reconstruct(self, images, labels=None, *, ema=True):
-        if labels is not None:
-            assert len(labels) == len(images)
+    def reconstruct(self, images, condition=NOTHING, *, ema=True):
+        if condition.label is not None:
+            assert len(condition.label) == len(images)
         return self.sign * images
 
 
@@ -95,7 +98,7 @@ def test_reconstructions_of_something_else():
 def test_no_figures_where_classes_are_not_those_of_the_classifier():
     fewer = Faithful()
     fewer.num_classes = 8
-    assert not any("accuracy" in name and "two_sample" not in name for name in figures(fewer))
+    assert not any("accuracy" in name and "one_nn" not in name for name in figures(fewer))
     assert not any("class_accuracy" in name for name in figures(Faithful(), features=Pixels("pixels")))
     unlabeled, few = TensorDataset(REAL.images), TensorDataset(REAL.images, REAL.labels % 8)
     for real in (unlabeled, few):
@@ -160,9 +163,9 @@ def test_the_callback_measures_what_the_model_was_asked_for(tmp_path):
     trainer = Trainer(max_steps=1, accelerator="cpu", callbacks=[callback], default_root_dir=tmp_path, **quiet)
     trainer.fit(model, datamodule=Digits())
     shown = DigitsFeatures()(to_uint8(model.sample(100, seed=3))).logits
-    expected = class_accuracy(shown, model.labels(0, 100, 3))
+    expected = class_accuracy(shown, model.sample_condition(0, 100, 3).label)
     assert float(trainer.callback_metrics["metrics/class_accuracy_digits"]) == pytest.approx(expected)
-    assert callback.names()["metrics/class_accuracy_digits"] is True
+    assert callback.metric_names()["metrics/class_accuracy_digits"] is True
 
 
 def test_the_command_reports_it(tmp_path, monkeypatch):
@@ -174,5 +177,7 @@ def test_the_command_reports_it(tmp_path, monkeypatch):
     checkpoint = "run/checkpoints/last.ckpt"
     main(["evaluate", "--real", "Digits", "--checkpoint", checkpoint, "--num_samples", "80", "--output", "report.json"])
     model = ConditionalGAN.load_from_checkpoint(checkpoint)
-    expected = class_accuracy(DigitsFeatures()(to_uint8(model.sample(80))).logits, model.labels(0, 80, 0))
+    expected = class_accuracy(
+        DigitsFeatures()(to_uint8(model.sample(80))).logits, model.sample_condition(0, 80, 0).label
+    )
     assert Report.from_file("report.json").values["class_accuracy_digits"] == pytest.approx(expected)

@@ -128,7 +128,7 @@ def test_intervals_shrink_with_the_number_of_samples():
 
 
 class MeanLevel(Metric):
-    """A metric of somebody else's: takes images and the side."""
+    """A metric of somebody else's: takes images and whether they are real."""
 
     def __init__(self):
         super().__init__()

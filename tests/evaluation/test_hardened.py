@@ -49,8 +49,8 @@ def test_folders_of_equal_names_sizes_and_times_are_told_apart(tmp_path):
 
 def test_data_sets_of_equal_bytes_and_other_shapes_are_told_apart():
     images = torch.arange(64 * 5, dtype=torch.uint8).reshape(5, 1, 4, 16)
-    protocols = [DatasetSource(TensorDataset(x)).provenance() for x in (images, images.reshape(5, 1, 16, 4))]
-    assert protocols[0] != protocols[1]
+    provenances = [DatasetSource(TensorDataset(x)).provenance() for x in (images, images.reshape(5, 1, 16, 4))]
+    assert provenances[0] != provenances[1]
 
 
 def test_one_color_image_makes_a_folder_rgb(tmp_path):
@@ -101,7 +101,7 @@ def test_a_kernel_never_gets_the_sums_of_another():
         torch.testing.assert_close(maximum_mean_discrepancy(side, y, Laplace(width)), expected)
 
 
-def test_a_side_may_stand_for_fakes():
+def test_statistics_may_be_those_of_fakes():
     x, y = points(80), points(90, seed=1) + 0.5
     for function in (precision_recall, density_coverage, maximum_mean_discrepancy):
         expected = torch.as_tensor(function(x, y))
@@ -156,19 +156,19 @@ def test_a_collection_does_not_mix_metrics_that_keep_and_that_forget():
         metrics.reset()
 
 
-def test_floors_are_those_of_a_generator_that_has_not_seen_these_images():
-    """Real and fake drawn from one Gaussian: FID meets its floor on average, not that of a memorizer (half of it)."""
-    found, floors = [], []
+def test_real_against_real_is_the_score_of_a_generator_that_has_not_seen_these_images():
+    """Real and fake drawn from one Gaussian: FID is that of real against real, not a memorizer's (half)."""
+    found, expected = [], []
     for seed in range(6):
         x, y = points(400, 16, seed=2 * seed), points(400, 16, seed=2 * seed + 1)
         report = Evaluator(IdentityFeatures(), cache=None).evaluate(
             DatasetSource(TensorDataset(y)), DatasetSource(TensorDataset(x))
         )
         found.append(report.values["fid_identity"])
-        floors.append(report.real_vs_real["fid_identity"])
+        expected.append(report.real_vs_real["fid_identity"])
         assert report.real_vs_real["one_nn_accuracy_identity"] == 0.5
-        assert report.real_vs_real["mmd_identity"] == 0
-    assert np.mean(floors) == pytest.approx(np.mean(found), rel=0.1)
+        assert report.real_vs_real["kid_identity"] == 0
+    assert np.mean(expected) == pytest.approx(np.mean(found), rel=0.1)
 
 
 def failing(rank, world, folder):
@@ -183,7 +183,7 @@ def failing(rank, world, folder):
 
 
 def test_an_error_of_the_first_process_reaches_all(tmp_path):
-    mp.spawn(failing, (2, tmp_path), nprocs=2)
+    mp.start_processes(failing, (2, tmp_path), nprocs=2, start_method="fork")
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "init") == ["0", "1"]
 
 

@@ -49,7 +49,7 @@ def test_gray_images_stay_gray(tmp_path):
     assert torch.equal(FolderSource(save_all(images, tmp_path / "gray")).images(0, 6), images)
 
 
-def test_protocols_tell_images_apart(tmp_path):
+def test_provenance_tells_images_apart(tmp_path):
     images = pixels()
     other = images.clone()
     other[5, 0, 0, 0] += 1
@@ -74,15 +74,15 @@ def test_labels_of_items_may_be_plain_numbers():
     images = from_uint8(pixels())
     for number in (int, np.int64):
         items = [(image, number(index)) for index, image in enumerate(images)]
-        assert DatasetSource(items).labels(2, 5).tolist() == [2, 3, 4]
+        assert DatasetSource(items).condition(2, 5).label.tolist() == [2, 3, 4]
     named = [{"image": image, "label": index} for index, image in enumerate(images)]
-    assert DatasetSource(named).labels(2, 5).tolist() == [2, 3, 4]
+    assert DatasetSource(named).condition(2, 5).label.tolist() == [2, 3, 4]
 
 
 class Counter:
     """A generator whose sample i is a gray image of level i."""
 
-    def sample(self, n, *, seed=0, ema=True, start=0):
+    def sample(self, n, *, labels=None, seed=0, truncation=None, ema=True, start=0):
         return from_uint8(torch.arange(start, start + n).to(torch.uint8)[:, None, None, None].expand(n, 1, 8, 8))
 
 

@@ -11,15 +11,20 @@ from lightning_gans.evaluation.metrics.features import (
 )
 from lightning_gans.evaluation.metrics.inception import InceptionScore
 from lightning_gans.evaluation.metrics.pair_agreement import PairAgreement
+from lightning_gans.evaluation.metrics.paired import HueEntropy, HueTotalVariation, hue_metrics, paired_metrics
 
 __all__ = [
     "ClassCoverage",
     "DensityCoverage",
     "FrechetDistance",
+    "HueEntropy",
+    "HueTotalVariation",
     "InceptionScore",
     "MaximumMeanDiscrepancy",
     "ModeCoverage",
     "OneNNAccuracy",
     "PairAgreement",
     "PrecisionRecall",
+    "hue_metrics",
+    "paired_metrics",
 ]

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-from lightning_gans.engine.processes import rank_slice
 from lightning_gans.evaluation.image_source import ImageSource
 
 DomainMap = Callable[[Tensor], Tensor]
@@ -50,6 +49,8 @@ class PairAgreement(Metric):
         first, second = image_source.with_label(0), image_source.with_label(1)
         if first is None or second is None:
             return
+        from lightning_gans.engine.processes import rank_slice  # here: the engine brings Lightning, metrics do not
+
         begin, end = rank_slice(len(image_source))
         for start in range(begin, end, BATCH_SIZE):
             stop = min(start + BATCH_SIZE, end)

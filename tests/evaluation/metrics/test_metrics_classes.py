@@ -220,7 +220,7 @@ def test_import_brings_no_framework():
     code = (
         "import sys, types\n"
         "package = types.ModuleType('lightning_gans')\n"  # without what the package itself imports
-        f"package.__path__ = [{str(F.__file__).rsplit('/metrics/', 1)[0]!r}]\n"
+        f"package.__path__ = [{str(F.__file__).rsplit('/evaluation/', 1)[0]!r}]\n"
         "sys.modules['lightning_gans'] = package\n"
         "import lightning_gans.evaluation.metrics\n"
         "found = {'sklearn', 'wandb', 'lightning'} & set(sys.modules)\n"

@@ -223,7 +223,7 @@ def test_class_coverage():
     assert near(result.reverse_kl, math.log(2))
 
 
-def test_two_sample_accuracy_and_authenticity_by_brute_force():
+def test_one_nn_accuracy_and_authenticity_by_brute_force():
     real, fake = (side.double() for side in draw(150, 130, 4))
     rr, ff, rf = torch.cdist(real, real), torch.cdist(fake, fake), torch.cdist(real, fake)
     own = [side.fill_diagonal_(torch.inf).min(1).values for side in (rr, ff)]
@@ -236,7 +236,7 @@ def test_two_sample_accuracy_and_authenticity_by_brute_force():
     assert authenticity(real, fake) == (rf.min(0).values > own[0][rf.argmin(0)]).double().mean()
 
 
-def test_collapse_shows_on_one_side_of_the_two_sample_test():
+def test_collapse_shows_in_one_part_of_the_1_nn_test():
     real, _ = draw(200, 10, 2)
     result = one_nn_accuracy(real, real[:1] + 1e-4 * draw(200, 10, 2, seed=1)[0])
     assert result.real > 0.95
@@ -307,10 +307,10 @@ def test_stored_real_side_gives_the_same_and_works_nothing_out_again(tmp_path, m
     side = ReferenceStatistics.from_features(real, k=5, kernels=[PolynomialKernel()], moments=True)
     torch.save(side.to_dict(), tmp_path / "real.pt")
     loaded = ReferenceStatistics.from_dict(torch.load(tmp_path / "real.pt", weights_only=True))
-    sweeps = []
+    passes = []
     module = "lightning_gans.evaluation.metrics.functional.statistics"
-    monkeypatch.setattr(f"{module}.for_each_tile", lambda left, *_: sweeps.append(left))
+    monkeypatch.setattr(f"{module}.for_each_tile", lambda left, *_: passes.append(left))
     monkeypatch.setattr(f"{module}.covariance_sqrt", lambda _: pytest.fail("the root is known"))
     assert density_coverage(loaded, fake) == density_coverage(side, fake)
     assert frechet_distance(loaded, fake) == frechet_distance(real, fake) if len(fake) <= 20 else True
-    assert sweeps == []
+    assert passes == []

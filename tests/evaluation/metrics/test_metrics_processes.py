@@ -79,4 +79,5 @@ def work(rank, path, expected):
 
 def test_any_number_of_processes_gives_the_same_bits(tmp_path):
     expected = collected((range(60), range(50)))
-    multiprocessing.spawn(work, args=(tmp_path / "store", expected), nprocs=3)
+    arguments = tmp_path / "store", expected
+    multiprocessing.start_processes(work, arguments, nprocs=3, start_method="fork")  # spawned ones import all again

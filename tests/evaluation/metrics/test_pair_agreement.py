@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from lightning_gans.batch import Condition
 from lightning_gans.data import DigitEdges, DigitNegatives, Digits
 from lightning_gans.evaluation.evaluator import Evaluator
 from lightning_gans.evaluation.features import DigitsFeatures
@@ -14,16 +15,16 @@ N = 300
 class Pairs:
     """Sample i of the first domain is digit i; of the second, the negative of digit i plus some."""
 
-    num_classes = 2
+    given, num_classes = ("label",), 2
 
     def __init__(self, off=0):
         self.off = off
 
-    def labels(self, first, last, seed):
-        return torch.arange(first, last) % 2
+    def sample_condition(self, first, last, seed):
+        return Condition(label=torch.arange(first, last) % 2)
 
-    def sample(self, n, *, labels=None, seed=0, ema=True, start=0):
-        labels = self.labels(start, start + n, seed) if labels is None else labels
+    def sample(self, n, *, labels=None, seed=0, truncation=None, ema=True, start=0):
+        labels = self.sample_condition(start, start + n, seed).label if labels is None else labels
         second = DigitNegatives.translate(REAL[start + self.off : start + self.off + n])
         return from_uint8(torch.where(labels[:, None, None, None] == 0, REAL[start : start + n], second))
 

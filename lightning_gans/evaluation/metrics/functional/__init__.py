@@ -6,6 +6,12 @@ from lightning_gans.evaluation.metrics.functional.frechet import (
     frechet_distance_from_moments,
     frechet_distance_infinity,
 )
+from lightning_gans.evaluation.metrics.functional.hue import (
+    histogram_entropy,
+    histogram_total_variation,
+    hue_and_chroma,
+    hue_histogram,
+)
 from lightning_gans.evaluation.metrics.functional.inception import inception_score
 from lightning_gans.evaluation.metrics.functional.manifold import density_coverage, precision_recall
 from lightning_gans.evaluation.metrics.functional.mmd import (
@@ -30,6 +36,10 @@ __all__ = [
     "frechet_distance",
     "frechet_distance_from_moments",
     "frechet_distance_infinity",
+    "histogram_entropy",
+    "histogram_total_variation",
+    "hue_and_chroma",
+    "hue_histogram",
     "inception_score",
     "maximum_mean_discrepancy",
     "maximum_mean_discrepancy_subsets",

@@ -5,9 +5,7 @@ from torch import Tensor
 
 from lightning_gans.evaluation.metrics.functional.tiles import Points, Tile, exact_pairs, for_each_tile, rounding_error
 
-EXTRA_NEIGHBORS = (
-    4  # candidates beyond k: the point itself, and some so that rounding rarely hides a true neighbor
-)
+EXTRA_NEIGHBORS = 4  # candidates beyond k: the point itself, and some so that rounding rarely hides a true neighbor
 TIE_TOLERANCE = 1e-9  # relative difference of squared distances below which two candidates are as good as tied
 MAX_UNSURE = 1 / 64  # share of a tile's comparisons that are made again one by one; with more, the tile is in float64
 

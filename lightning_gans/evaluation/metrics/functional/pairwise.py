@@ -151,9 +151,7 @@ class PairwisePass:
         within = torch.zeros_like(cross)
         for samples in (self.real, self.fake):
             if not biased and len(samples) < 2:
-                raise ConfigError(
-                    samples.name, len(samples), "the unbiased MMD needs two samples of each kind"
-                )
+                raise ConfigError(samples.name, len(samples), "the unbiased MMD needs two samples of each kind")
             total, diagonal = samples.kernel_sums(fitted)
             n = len(samples)
             within += (total + diagonal) / n**2 if biased else total / (n * (n - 1))

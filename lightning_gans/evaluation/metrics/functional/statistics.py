@@ -257,9 +257,9 @@ class ReferenceStatistics(FeatureStatistics):
         Raises:
             ConfigError: If the tensors are of another version or incomplete.
         """
-        schema = tensors.get("schema")
-        if schema is None or int(schema) != SCHEMA or "features" not in tensors:
-            raise ConfigError("real", schema, f"not stored statistics of schema {SCHEMA}; compute them again")
+        schema = int(tensors.get("schema", torch.tensor(0)))
+        if schema != SCHEMA or "features" not in tensors:
+            raise ConfigError("schema", schema, f"these are no statistics of schema {SCHEMA}; compute them again")
         statistics = cls(tensors["features"], name="real", tile_size=tile_size)
         statistics._store = {name: value for name, value in tensors.items() if name not in ("schema", "features")}
         return statistics

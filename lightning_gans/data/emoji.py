@@ -14,6 +14,7 @@ from lightning_gans.data.base import ImageDataModule
 from lightning_gans.data.datasets import ImageDataset, PairDataset
 from lightning_gans.data.emoji_images import STYLES, Split, emoji_records, load_emoji, rows_of, shared_rows, shrink
 from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.features import EmojiFeatures
 from lightning_gans.evaluation.metrics import hue_metrics, paired_metrics
 
 Style = Literal["openmoji", "outline", "noto", "twemoji"]
@@ -71,6 +72,10 @@ class Emoji(ImageDataModule):
     def augmentations(self) -> Sequence[Transform]:
         """The flip, if asked for."""
         return [RandomFlip()] if self.flip else []
+
+    def features(self) -> EmojiFeatures:
+        """The classifier of emoji that comes with the package; its classes are the groups."""
+        return EmojiFeatures(self.style)
 
     def _part(self, split: Split) -> ImageDataset:
         images, records = load_emoji(self.style)
@@ -142,6 +147,10 @@ class EmojiPairs(ImageDataModule):
     def augmentations(self) -> Sequence[Transform]:
         """The flip, if asked for."""
         return [RandomFlip()] if self.flip else []
+
+    def features(self) -> EmojiFeatures:
+        """The classifier of emoji that comes with the package."""
+        return EmojiFeatures(self.style)
 
     def metrics(self) -> dict[str, Metric]:
         """L1, PSNR and SSIM; of outlines in color, hues too, which know where the drawing left something to fill in."""

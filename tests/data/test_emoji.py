@@ -111,6 +111,12 @@ def test_metrics_of_pairs_know_a_perfect_translator_and_one_that_leaves_white():
     assert EmojiPairs("noto", "twemoji").metrics().keys() == {"l1", "psnr", "ssim"}
 
 
+@pytest.mark.parametrize("style", STYLES)
+def test_classes_of_features_are_labels(style):
+    assert Emoji(style).features().classes == [f"{style}/{group}" for group in Emoji(style).classes]
+    assert EmojiPairs("noto" if style == "outline" else "outline", style).features().num_classes is not None
+
+
 def test_outlines_are_black_lines():
     levels = Emoji("outline").test_dataset.images
     assert torch.equal(levels[:, :1].expand_as(levels), levels)

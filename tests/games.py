@@ -6,6 +6,7 @@ from lightning_gans import GAN
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
 
 SGD = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.05}}
+BOTH_SGD = {"generator": SGD, "discriminator": SGD}  # an Optimization
 
 
 def points(n=512, dim=2, seed=0):
@@ -63,20 +64,34 @@ def labeled(classes, n, dim=2):
     return points(n, dim) + labels[:, None], labels
 
 
-def moves(model, batch, steps=2):
-    """Play some steps on one batch; of each move: whose it was, all parameters before and after it."""
-    seen, play = [], model._move
+def updates(model, batch, steps=2):
+    """Play some steps on one batch; of each update: whose it was, all parameters before and after it.
+
+    There is at least one of every player, so that a loop over them cannot pass by being empty.
+    """
+    seen, play = [], model._update
 
     def weights():
         networks = model.named_children()
         return {name: {key: p.detach().clone() for key, p in net.named_parameters()} for name, net in networks}
 
-    def watched(index, player, *rest):
+    def watched(index, *rest):
         before = weights()
-        play(index, player, *rest)
-        seen.append((player.name, before, weights()))
+        play(index, *rest)
+        seen.append((model._roster.names[index], before, weights()))
 
-    model._move = watched
+    model._update = watched
     data = TensorDataset(*(batch if isinstance(batch, tuple) else (batch,)))
     train(model, steps, loader=lambda *_: DataLoader(data, batch_size=len(data)))
+    del model._update
+    assert {name for name, *_ in seen} == set(model._roster.names)
     return seen
+
+
+def loss_of(model, player, batch, step=0):
+    """A player's loss as the engine takes it, regularizers included, in a step of an untrained game: a scalar."""
+    model.step = step
+    model.configure_optimizers()
+    index = model._roster.names.index(player)
+    model._rng.seek(step, index)
+    return model._loss(index, 0, model.prepare(batch))

@@ -64,12 +64,12 @@ class Batch(NamedTuple):
     Attributes:
         image: What should come out, (N, C, H, W) in [-1, 1], or points (N, d); None when predicting.
         condition: What is given.
-        index: Numbers of the samples (N,), int64, where they are known: selects their latents when predicting.
+        indices: Numbers of the samples (N,), int64, where they are known: select their latents when predicting.
     """
 
     image: Tensor | None
     condition: Condition = Condition()
-    index: Tensor | None = None
+    indices: Tensor | None = None
 
     @classmethod
     def of(cls, raw: Any) -> "Batch":
@@ -113,9 +113,20 @@ class Batch(NamedTuple):
         return self.image
 
     @property
+    def labels(self) -> Tensor:
+        """The labels of a batch that has some, (N,) int64.
+
+        Raises:
+            ConfigError: It has none.
+        """
+        if self.condition.label is None:
+            raise ConfigError("batch", "no label", "this model is given labels: (images, labels) or {'image', 'label'}")
+        return self.condition.label
+
+    @property
     def size(self) -> int:
         """Number of samples N."""
-        return len(next(part for part in (self.image, self.index, *self.condition) if part is not None))
+        return len(next(part for part in (self.image, self.indices, *self.condition) if part is not None))
 
 
 class Sample(NamedTuple):

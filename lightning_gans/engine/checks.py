@@ -13,7 +13,7 @@ from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 
-from lightning_gans.errors import LightningGANsWarning, ConfigError
+from lightning_gans.errors import ConfigError, LightningGANsWarning
 
 _ROUNDING = 1e-3  # half precision and resized images may miss the ends of their range by so much
 

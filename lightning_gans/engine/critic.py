@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -64,6 +65,7 @@ class Critic(nn.Module):
         output_sizes: Sequence[int] = (),
     ) -> None:
         super().__init__()
+        self.network: nn.Module
         self.__dict__["network"] = network  # not registered: its weights keep the names that they have in the model
         self.objective, self.top_k, self.output_sizes = objective, top_k, tuple(output_sizes)
         self.regularizers, self.augment = tuple(regularizers), tuple(augment)
@@ -190,14 +192,14 @@ class Critic(nn.Module):
         return [each for each in self.regularizers if (clock.updates + 1) % each.interval == 0 and _is_on(each)]
 
     def _augmented(self, sample: Sample, update: _Update) -> Sample:
-        name, samples = ("latent", sample.latent) if sample.image is None else ("image", sample.image)
-        assert samples is not None
+        """The image changed, or the latent where there is nothing else."""
         for augment in self.augment:
-            samples = augment(samples, update.rand, update.clock)
-        return sample._replace(**{name: samples}) if self.augment else sample
+            changed = augment(sample.inputs()[0], update.rand, update.clock)
+            sample = sample._replace(latent=changed) if sample.image is None else sample._replace(image=changed)
+        return sample
 
     def _forward(self, sample: Sample, seen: Sample) -> Scored:
-        output = self.network(*seen.tensors())
+        output: Any = self.network(*seen.tensors())
         parts = output if isinstance(output, tuple) else (output,)
         if self.output_sizes and not isinstance(output, tuple):
             if output.shape[1:] != (sum(self.output_sizes),):

@@ -16,7 +16,7 @@ _COLUMNS = 8
 
 
 class WithEncoder(LatentModel):
-    """An encoder beside the generator: ``encode`` images, ``reconstruct`` them. To be mixed in before ``GAN``, or alone.
+    """An encoder beside the generator: ``encode`` images, ``reconstruct`` them. To be mixed in before ``GAN``.
 
     The encoder's output begins with the latent, or with the mean of its distribution: (N, Z) for one that is a
     function of the image, (N, 2 Z) for mean and logarithm of the variance.
@@ -58,7 +58,7 @@ class WithEncoder(LatentModel):
             raise ConfigError("encoder", f"{latents.shape[1]} outputs", hint)
         return latents
 
-    def encode(self, images: Tensor, condition: Condition = Condition(), *, ema: bool = True) -> Tensor:  # noqa: B008
+    def encode(self, images: Tensor, condition: Condition = Condition(), *, ema: bool = True) -> Tensor:
         """Latents of images, or their means: (N, Z); averaged weights or raw ones, eval mode.
 
         Args:
@@ -78,7 +78,7 @@ class WithEncoder(LatentModel):
         return codes[:, : self.latent_dim]
 
     @torch.no_grad()
-    def reconstruct(self, images: Tensor, condition: Condition = Condition(), *, ema: bool = True) -> Tensor:  # noqa: B008
+    def reconstruct(self, images: Tensor, condition: Condition = Condition(), *, ema: bool = True) -> Tensor:
         """G(E(x)): images as they come back from their latents, float32, of the shape of ``images``.
 
         Args:

@@ -1,8 +1,8 @@
-"""The engine: who is updated when, with which gradients, noise and bookkeeping. What differs between papers is not here."""
+"""The engine: who is updated when, with which gradients, noise and bookkeeping; nothing that differs between papers."""
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, ClassVar, Self
@@ -51,7 +51,7 @@ _PREPARING = 2**20  # where a player's number stands in the coordinates of rando
 
 
 class Game(LightningModule):
-    """A game of named players; in each step, every player that is due minimizes its own loss while the others stand still.
+    """A game of named players; in each step, those that are due minimize their losses in turn while the others stand still.
 
     One batch is one step is one ``training_step``: ``trainer.global_step`` advances by exactly one whatever the number
     of players. A variant says who plays (``players``) and what each minimizes; the order of updates, freezing, gradient

@@ -115,7 +115,7 @@ class LatentModel(Game):
     @torch.no_grad()
     def generate(
         self,
-        condition: Condition = Condition(),  # noqa: B008 # immutable
+        condition: Condition = Condition(),
         *,
         n: int,
         seed: int = 0,
@@ -192,15 +192,16 @@ class LatentModel(Game):
         """
         found = Batch.of(batch)
         if found.image is not None and found.image.ndim == 1 and not found.image.is_floating_point():
-            found = Batch(None, index=found.image)
-        index = found.index
+            found = Batch(None, indices=found.image)
+        index = found.indices
         if index is None:
             index = torch.arange(batch_idx * found.size, (batch_idx + 1) * found.size)
         given = found.condition
         if self.num_classes is not None and given.label is None:
             given = Condition(label=self._labels_at(index, 0))
         z = rows_at(self.prior, fold_in(0, 0), index, self.latent_dim).to(self.device).type(self.dtype)
-        return self(z, *self._placed(given, len(index)).tensors()).float()
+        images: Tensor = self(z, *self._placed(given, len(index)).tensors())
+        return images.float()
 
     def sample_condition(self, first: int, last: int, seed: int) -> Condition:
         """What is given for samples ``first`` to ``last`` where nobody says: uniform classes, from (seed, index)."""

@@ -18,7 +18,7 @@ Mean = Callable[[Tensor], Tensor]
 
 
 class LossBuffer:
-    """What the updates report until logging is due: losses of every update, values of steps that are due, and the speed.
+    """What the updates report until logging is due: losses of all updates, values of due steps, and the speed.
 
     It keeps tensors and reads none of them before it must: no step waits for the device but those that are logged.
 
@@ -46,7 +46,7 @@ class LossBuffer:
         self._images += images
 
     def check_finite(self, mean: Mean, step: int) -> NonFiniteLossError | None:
-        """Read the losses of all updates since the last call; the first that is lost, if one is. Waits for the device."""
+        """Read the losses since the last call; the first that is lost, if one is. Waits for the device."""
         if not self._losses:
             return None
         names, losses = zip(*self._losses, strict=True)

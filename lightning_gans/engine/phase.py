@@ -26,7 +26,9 @@ class Phase:
 
     def __post_init__(self) -> None:
         if (self.share is None) == (self.steps is None):
-            raise ConfigError(f"phases.{self.name}", (self.share, self.steps), "give its share of the run, or its steps")
+            raise ConfigError(
+                f"phases.{self.name}", (self.share, self.steps), "give its share of the run, or its steps"
+            )
         length = self.steps if self.share is None else self.share
         if length is None or not length > 0:
             raise ConfigError(f"phases.{self.name}", length, "must last longer than nothing")

@@ -2,8 +2,8 @@
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch

@@ -136,7 +136,11 @@ class InfoGANPrior(Prior):
     """
 
     def __init__(
-        self, categorical: Sequence[int] = (10,), num_continuous: int = 2, noise: Prior | None = None, bound: float = 1.0
+        self,
+        categorical: Sequence[int] = (10,),
+        num_continuous: int = 2,
+        noise: Prior | None = None,
+        bound: float = 1.0,
     ) -> None:
         if any(count < 2 for count in categorical):
             raise ConfigError("categorical_codes", list(categorical), "a categorical code needs 2 or more categories")

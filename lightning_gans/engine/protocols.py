@@ -34,9 +34,7 @@ class Translates(Protocol):
         """Images (N, C, H, W) in [-1, 1] for sources (N, c, h, w)."""
         ...
 
-    def generate(
-        self, condition: Condition, *, n: int, seed: int = 0, start: int = 0, ema: bool = True
-    ) -> Tensor:
+    def generate(self, condition: Condition, *, n: int, seed: int = 0, start: int = 0, ema: bool = True) -> Tensor:
         """The same for all that is given."""
         ...
 

@@ -16,9 +16,7 @@ from lightning_gans.errors import ConfigError
 _KERNELS = ("fused", "foreach")  # how a step is computed, which depends on the device; not what it computes
 
 
-def override_optimizer_settings(
-    roster: Roster, optimizers: Sequence[Optimizer], checkpoint: Mapping[str, Any]
-) -> None:
+def override_optimizer_settings(roster: Roster, optimizers: Sequence[Optimizer], checkpoint: Mapping[str, Any]) -> None:
     """Let the present settings win over a checkpoint's: torch restores learning rates with the optimizers' states.
 
     Players whose settings are those of the checkpoint go on exactly. The others keep what their optimizers have

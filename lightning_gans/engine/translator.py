@@ -40,9 +40,7 @@ class Translator(Game):
         return {"generator": self.generator}
 
     @torch.no_grad()
-    def generate(
-        self, condition: Condition, *, n: int, seed: int = 0, start: int = 0, ema: bool = True
-    ) -> Tensor:
+    def generate(self, condition: Condition, *, n: int, seed: int = 0, start: int = 0, ema: bool = True) -> Tensor:
         """Generate from what is given, in eval mode: a function of the condition, and of (seed, i) where noise is used.
 
         Args:

@@ -1,4 +1,4 @@
-"""Optimizer steps that can be differentiated: what a network would be after k more updates, as a function of its inputs.
+"""Optimizer steps that can be differentiated: a network after k more updates, as a function of its inputs.
 
 Torch's own optimizers change weights in place and forget how. Here a step is a pure function of weights and gradients,
 so that what comes of k steps has an exact gradient, second derivatives included.
@@ -167,7 +167,9 @@ def functional_call_with(module: nn.Module, state: Mapping[str, Tensor], functio
         >>> functional_call_with(layer, {"weight": torch.tensor([[3.0]])}, lambda: layer(torch.ones(1, 1))).item()
         3.0
     """
-    value: Tensor = functional_call(_FunctionOf(module, function), {f"module.{name}": t for name, t in state.items()}, ())
+    value: Tensor = functional_call(
+        _FunctionOf(module, function), {f"module.{name}": t for name, t in state.items()}, ()
+    )
     return value
 
 

@@ -51,7 +51,7 @@ class ACGAN(GAN):
     def discriminator_loss(self, batch: Batch) -> Tensor:
         """-L_S - L_C."""
         real, fake = self.real(batch), self.fake(batch)
-        real_scored, fake_scored, labels = self.critic.score(real), self.critic.score(fake), batch.condition.label
+        real_scored, fake_scored, labels = self.critic.score(real), self.critic.score(fake), batch.labels
         (real_class,), (fake_class,) = real_scored.rest, fake_scored.rest  # (N, C)
         self.log_value("class_accuracy/real", _accuracy(real_class, labels))
         self.log_value("class_accuracy/fake", _accuracy(fake_class, labels))
@@ -61,7 +61,7 @@ class ACGAN(GAN):
     def generator_loss(self, batch: Batch) -> Tensor:
         """L_S - L_C, where L_S is -E[log P(S = real | X_fake)]."""
         fake = self.critic.score(self.fake(batch))
-        return self.critic.generator_loss(fake) + F.cross_entropy(fake.rest[0], batch.condition.label)
+        return self.critic.generator_loss(fake) + F.cross_entropy(fake.rest[0], batch.labels)
 
 
 def _accuracy(logits: Tensor, labels: Tensor) -> Tensor:

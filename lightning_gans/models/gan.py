@@ -92,7 +92,7 @@ class GAN(LatentModel):
         return Sample(images, self.discriminator_condition(batch.condition), generated=True)
 
     def discriminator_condition(self, condition: Condition) -> Condition:
-        """What the discriminator is shown of what the generator is given: all of it, unless a variant says otherwise."""
+        """What the discriminator is shown of what the generator is given: all of it."""
         return condition
 
 

@@ -45,7 +45,7 @@ class VAE(WithGaussianEncoder):
         encoder: From images, and what is given, to (N, 2 Z): means and logarithms of the variances.
         beta: Weight of the KL term; 1 is the bound itself, more presses the codes closer to the prior
             (Higgins et al. 2017).
-        decoder_variance: Of p(x | z), per pixel in units of [-1, 1]: the smaller, the more a good reconstruction counts.
+        decoder_variance: Of p(x | z), per pixel in units of [-1, 1]: the smaller, the more reconstruction counts.
         optimization: How the player learns.
         kwargs: As of ``LatentModel`` and ``Game``.
 

@@ -38,9 +38,10 @@ class VEEGAN(BidirectionalGAN):
 
     def generator_loss(self, batch: Batch) -> Tensor:
         """-E[l(G(z), z)] + w E[|z - F(G(z))|^2], a scalar."""
-        fake = self.fake(batch)
+        z = self.latent(batch)
+        fake = self.fake(batch, z)
         self.log_reconstruction_error(batch, fake)
         found = self.encode_train(batch._replace(image=fake.image))  # (N, Z)
-        distance = (fake.latent - found).square().sum(1).mean()
+        distance = (z - found).square().sum(1).mean()
         self.log_value("distance/latent", distance)
         return self.reconstruction_weight * distance - self.critic.logits(fake).mean()

@@ -39,6 +39,7 @@ from lightning_gans.objectives.objective import (
 from lightning_gans.objectives.variational import gaussian_kl, gaussian_nll, reparametrize
 
 __all__ = [
+    "KL",
     "Alpha",
     "Bidirectional",
     "Divergence",
@@ -46,7 +47,6 @@ __all__ = [
     "GANDivergence",
     "Hinge",
     "JensenShannon",
-    "KL",
     "LeastSquares",
     "Minimax",
     "NeymanChi2",

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lightning_gans.errors import ConfigError
 
-MEDIAN_ROWS = 2048  # the median heuristic looks at the distances of at most this many rows
+MAX_MEDIAN_SAMPLES = 2048  # the median heuristic takes distances of at most this many
 
 
 class Kernel(ABC):
@@ -142,9 +142,7 @@ class GaussianKernel(Kernel):
     def __init__(self, bandwidth: float | Sequence[float]) -> None:
         values = tuple(map(float, bandwidth)) if isinstance(bandwidth, Sequence) else (float(bandwidth),)
         if not values or not all(value > 0 for value in values):
-            raise ConfigError(
-                "bandwidth", bandwidth, "every bandwidth must be above 0, and there must be one at least"
-            )
+            raise ConfigError("bandwidth", bandwidth, "every bandwidth must be above 0, and there must be one at least")
         object.__setattr__(self, "bandwidths", values)
 
     def from_inner(self, inner: Tensor, x_squared: Tensor, y_squared: Tensor, dim: int) -> Tensor:
@@ -193,7 +191,7 @@ class MedianGaussianKernel(Kernel):
     r"""Gaussian kernel whose bandwidth is the median distance between samples, times each of ``scales``.
 
     The median heuristic: Gretton et al. 2012, JMLR 13, section 8. In a metric the median is that of the real
-    samples, so that two generators are judged by the same kernel; in a permutation test, and when the kernel is
+    samples, so that two generators are compared by the same kernel; in a permutation test, and when the kernel is
     called on two sets, it is that of the pooled samples.
 
     Args:
@@ -254,8 +252,8 @@ def median_distance(samples: Tensor) -> float:
         raise ConfigError("samples", len(samples), "the median distance needs at least two samples")
     samples = samples.double()
     samples = samples - samples.mean(0)
-    if len(samples) > MEDIAN_ROWS:
+    if len(samples) > MAX_MEDIAN_SAMPLES:
         order = samples.square().sum(1).argsort(stable=True)
-        spaced = torch.arange(MEDIAN_ROWS, device=order.device) * len(samples) // MEDIAN_ROWS
+        spaced = torch.arange(MAX_MEDIAN_SAMPLES, device=order.device) * len(samples) // MAX_MEDIAN_SAMPLES
         samples = samples[order[spaced]]
     return float(torch.nn.functional.pdist(samples).median())

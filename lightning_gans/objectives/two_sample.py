@@ -48,9 +48,7 @@ def witness_of_samples(kernel: Kernel, real: Tensor, fake: Tensor) -> tuple[Tens
     """
     for name, samples in (("real", real), ("fake", fake)):
         if len(samples) < 2:
-            raise ConfigError(
-                "batch_size", len(samples), f"{name} samples are compared in pairs: 2 or more are needed"
-            )
+            raise ConfigError("batch_size", len(samples), f"{name} samples are compared in pairs: 2 or more are needed")
     with torch.autocast(real.device.type, enabled=False):
         across = kernel(real, fake)  # (N, M)
         return _without_self(kernel(real, real)) - across.mean(1), across.mean(0) - _without_self(kernel(fake, fake))

@@ -44,7 +44,7 @@ def gradient_penalty(score: Score, real: Sample, fake: Sample, alpha: Tensor) ->
 
 
 def squared_gradient_penalty(scored: Scored) -> Tensor:
-    r"""E[|grad D(x)|^2] at samples that were scored as ``differentiable``: a scalar; R_1 and R_2 are gamma / 2 times it.
+    r"""E[|grad D(x)|^2] at samples that were scored as ``differentiable``: a scalar. R_1, R_2 are gamma / 2 times it.
 
     Mescheder, Geiger and Nowozin 2018, arXiv:1801.04406, eq. 9 and 10: D is flat on the data once the game is won.
 

@@ -43,7 +43,7 @@ class Regularizer(ABC):
             raise ConfigError(f"{self.name}.interval", interval, "computed in every n-th update, n = 1, 2, ...")
         self.weight, self.interval = weight, interval
 
-    def validate(self, objective: Objective | None, network: nn.Module) -> None:
+    def validate(self, objective: Objective | None, network: nn.Module) -> None:  # noqa: B027 # most fit all
         """Refuse a discriminator or an objective that it does not fit; called once, when the model is built.
 
         Args:

@@ -34,7 +34,13 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from lightning_gans.evaluation.evaluator import Evaluator
 from lightning_gans.evaluation.features import InceptionFeatures
-from lightning_gans.evaluation.metrics.functional import PairwisePass, ReferenceStatistics, density_coverage, frechet_distance, precision_recall
+from lightning_gans.evaluation.metrics.functional import (
+    PairwisePass,
+    ReferenceStatistics,
+    density_coverage,
+    frechet_distance,
+    precision_recall,
+)
 from lightning_gans.evaluation.sources import DatasetSource
 
 Contenders = dict[str, Callable[[], object]]

@@ -1,104 +1,151 @@
-"""The plain commands: functions whose arguments are the command's. What does the work is imported when it is done."""
+"""The plain commands: the options of each, and where its work is done. That is imported when it is to be done."""
 
+import importlib
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lightning_gans.errors import ConfigError
 
 
-def configs(name: str | None = None) -> None:
-    """List the recipes that come with the package, or print one.
+@dataclass(frozen=True)
+class ConfigsOptions:
+    """List the configs that come with the package, or print one.
 
     Args:
-        name: Of the recipe to print, such as ``wgan`` or ``data/mnist``; all are listed without it.
+        name: Of the config to print, such as ``wgan`` or ``data/mnist``; all are listed without it.
     """
-    from lightning_gans.cli.recipes import description, recipe, recipes
 
-    if name is not None:
-        print(recipe(name, "name").read_text(), end="")
-        return
-    found = recipes()
-    width = max(map(len, found))
-    for each, file in found.items():
-        print(f"{each:<{width}}  {description(file)}")
-    print("\nlightning_gans fit --config NAME trains one; --config NAME --config data/DATA does so on other data.")
+    name: str | None = None
 
 
-def sample(
-    checkpoint: str,
-    num: int = 64,
-    seed: int = 0,
-    output: str = "samples",
-    raw: bool = False,
-    labels: int | list[int] | None = None,
-    truncation: float | None = None,
-    interpolate: int | None = None,
-    device: str | None = None,
-) -> None:
+@dataclass(frozen=True)
+class CompletionOptions:
+    """Print a script that completes commands, settings, configs and classes; bash and zsh.
+
+    Args:
+        shell: bash or zsh.
+    """
+
+    shell: str = "bash"
+
+    def __post_init__(self) -> None:
+        if self.shell not in ("bash", "zsh"):
+            raise ConfigError("shell", self.shell, "choose bash or zsh")
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
     """Generate images from a checkpoint: one PNG each in ``images``, and ``grid.png`` of the first 64.
 
     Points are written to ``points.npy``, and those of the plane to ``scatter.png`` too.
 
     Args:
         checkpoint: A checkpoint that ``lightning_gans fit`` wrote.
-        num: Number of images.
+        num_samples: Number of images.
         seed: Selects them.
-        output: Folder for the files.
-        raw: The generator's raw weights instead of the averaged ones.
+        output: Folder for the files; or a .npz or .npy file, for all of them as one array.
+        no_ema: The generator's raw weights instead of the averaged ones.
         labels: Class of all images, or a list that is gone through again and again. Conditional models only.
         truncation: Largest absolute value of a latent's entries: below 1 for typical images, None for all.
-        interpolate: Images in a row from one random latent to another; num is a multiple of it.
+        interpolate: Images in a row from one random latent to another; num_samples is a multiple of it.
         device: Such as cpu or cuda:1; by default the accelerator, where there is one.
     """
-    from lightning_gans.cli.sampling import Wanted, write_samples
 
-    write_samples(checkpoint, output, device, Wanted(num, seed, not raw, labels, truncation, interpolate))
+    checkpoint: str
+    num_samples: int = 64
+    seed: int = 0
+    output: str = "samples"
+    no_ema: bool = False
+    labels: int | list[int] | None = None
+    truncation: float | None = None
+    interpolate: int | None = None
+    device: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.num_samples < 1:
+            raise ConfigError("--num_samples", self.num_samples, "must be 1 or more")
+        if self.labels == []:
+            raise ConfigError("--labels", [], "name at least one class")
+        if self.truncation is not None and self.truncation <= 0:
+            raise ConfigError("--truncation", self.truncation, "must be positive (in standard deviations)")
+        row = self.interpolate
+        if row is not None and row < 2:
+            raise ConfigError("--interpolate", row, "a row needs its two ends: 2 or more")
+        if row is not None and self.num_samples % row:
+            near = f"{self.num_samples // row * row} or " if self.num_samples > row else ""
+            hint = f"rows of {row} images are asked for; choose {near}{(self.num_samples // row + 1) * row}"
+            raise ConfigError("--num_samples", self.num_samples, hint)
 
 
-def evaluate(
-    real: str | None = None,
-    fake: str | None = None,
-    checkpoint: str | None = None,
-    features: str | None = None,
-    weights: str | None = None,
-    download: bool = False,
-    num_samples: int = 10_000,
-    seed: int = 0,
-    raw: bool = False,
-    batch_size: int = 64,
-    intervals: int = 0,
-    output: str | None = None,
-    baseline: str | None = None,
-) -> None:
+@dataclass(frozen=True)
+class TranslatingOptions:
+    """Translate an image, or all images below a folder, into PNG files of the same names; ``grid.png`` shows the first.
+
+    Args:
+        checkpoint: A checkpoint of a model that translates images.
+        images: An image, or a folder.
+        output: Folder for the translated images.
+        seed: Selects the noise of a model that uses some.
+        no_ema: The raw weights instead of the averaged ones.
+        device: Such as cpu or cuda:1; by default the accelerator, where there is one.
+    """
+
+    checkpoint: str
+    images: str
+    output: str = "translations"
+    seed: int = 0
+    no_ema: bool = False
+    device: str | None = None
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
     """Measure images, or the samples of a checkpoint, against real images; print a table and write a JSON report.
 
     Args:
         real: A folder of images, a .npy or .npz file of uint8 images, or a data set by name (Digits).
-        fake: The same for the images to be judged; or else give a checkpoint.
-        checkpoint: A checkpoint that ``lightning_gans fit`` wrote, whose samples are judged.
+        fake: The same for the images to be measured; or else give a checkpoint.
+        checkpoint: A checkpoint that ``lightning_gans fit`` wrote, whose samples are measured.
         features: inception, digits, mnist, or a .safetensors file of ``lightning_gans train-features``. By default
             those of the named data set, and inception for all other images.
         weights: File with Inception's weights, torch-fidelity's weights-inception-2015-12-05-6726825d.pth.
         download: Whether Inception's weights may be downloaded.
         num_samples: Number of samples of a checkpoint.
         seed: Selects those samples.
-        raw: The generator's raw weights instead of the averaged ones.
+        no_ema: The generator's raw weights instead of the averaged ones.
         batch_size: Images at a time.
         intervals: Number of half-samples for 95% intervals; 0 for none, 100 is plenty.
         output: JSON file for the report.
-        baseline: An earlier report to compare with; refused where the protocols differ.
+        baseline: An earlier report to compare with; refused where it was measured otherwise.
     """
-    arguments = locals()
-    from lightning_gans.cli import evaluating
 
-    evaluating.evaluate(**arguments)
+    real: str | None = None
+    fake: str | None = None
+    checkpoint: str | None = None
+    features: str | None = None
+    weights: str | None = None
+    download: bool = False
+    num_samples: int = 10_000
+    seed: int = 0
+    no_ema: bool = False
+    batch_size: int = 64
+    intervals: int = 0
+    output: str | None = None
+    baseline: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.real is None:
+            raise ConfigError("--real", None, "name a folder, a .npy or .npz file, or a data set such as Digits")
+        if (self.fake is None) == (self.checkpoint is None):
+            raise ConfigError("--fake", self.fake, "give either --fake or --checkpoint")
+        for name, least in (("num_samples", 2), ("batch_size", 1), ("intervals", 0)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"--{name}", getattr(self, name), f"must be {least} or more")
 
 
-def train_features(
-    data: str | None = None,
-    output: str | None = None,
-    name: str | None = None,
-    seed: int = 0,
-    epochs: int = 60,
-    batch_size: int = 64,
-) -> None:
+@dataclass(frozen=True)
+class FeatureTrainingOptions:
     """Train a classifier on labeled images, for use as features; its test accuracy stands in the file.
 
     Args:
@@ -109,28 +156,54 @@ def train_features(
         epochs: Passes over the training images.
         batch_size: Images a step.
     """
-    arguments = locals()
-    from lightning_gans.cli import evaluating
 
-    evaluating.train_features(**arguments)
+    data: str | None = None
+    output: str | None = None
+    name: str | None = None
+    seed: int = 0
+    epochs: int = 60
+    batch_size: int = 64
+
+    def __post_init__(self) -> None:
+        for name in ("data", "output"):
+            if getattr(self, name) is None:
+                raise ConfigError(f"--{name}", None, "train-features needs --data and --output")
 
 
-def completion(shell: str = "bash") -> None:
-    """Print a script that completes commands, settings, recipes and classes; bash and zsh.
+@dataclass(frozen=True)
+class Command:
+    """A plain command.
 
     Args:
-        shell: bash or zsh.
+        options: What it takes; the first line of its docstring says what the command does.
+        function: What does the work, as ``module:function`` of this package; takes the options.
+        word: Whether its one option is a word that may be left out, not a flag.
+        needs_torch: Whether torch and Lightning are needed.
     """
-    from lightning_gans.cli.completing import script
 
-    print(script(shell))
+    options: type[Any]
+    function: str
+    word: bool = False
+    needs_torch: bool = True
+
+    @property
+    def summary(self) -> str:
+        """What it does, in one line."""
+        return (self.options.__doc__ or "").strip().partition("\n")[0]
+
+    def run(self, options: Any) -> None:
+        """Do it."""
+        module, _, name = self.function.partition(":")
+        work: Callable[[Any], None] = getattr(importlib.import_module(f"lightning_gans.cli.{module}"), name)
+        work(options)
 
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "sample": sample,
-    "evaluate": evaluate,
-    "train-features": train_features,
-    "configs": configs,
-    "completion": completion,
+COMMANDS = {
+    "sample": Command(SamplingOptions, "sampling:write_samples"),
+    "translate": Command(TranslatingOptions, "translating:write_translations"),
+    "evaluate": Command(EvaluationOptions, "evaluating:evaluate"),
+    "train-features": Command(FeatureTrainingOptions, "evaluating:train_features"),
+    "configs": Command(ConfigsOptions, "configs:print_configs", word=True, needs_torch=False),
+    "completion": Command(CompletionOptions, "completing:print_script", word=True),
 }
 """By name."""

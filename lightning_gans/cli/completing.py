@@ -1,4 +1,4 @@
-"""``lightning_gans completion``: a shell script that knows commands, settings, recipes and classes.
+"""``lightning_gans completion``: a shell script that knows commands, settings, configs and classes.
 
 Written out here because jsonargparse's own scripts follow every class that could stand at every place, which takes
 more than ten minutes for models that are made of networks and optimizers.
@@ -14,16 +14,15 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 import lightning_gans.data
 import lightning_gans.evaluation.features
-import lightning_gans.objectives
 import lightning_gans.models
 import lightning_gans.networks
-from lightning_gans.cli.arguments import arguments_of
+import lightning_gans.objectives
+from lightning_gans.cli.arguments import constructor_defaults, optimization_fields
 from lightning_gans.cli.command import TRAINER_COMMANDS, plain_parser
-from lightning_gans.cli.commands import COMMANDS
-from lightning_gans.cli.game_cli import SECTIONS
-from lightning_gans.cli.recipes import recipes
-from lightning_gans.engine import GAN, LatentModel
-from lightning_gans.errors import ConfigError
+from lightning_gans.cli.commands import COMMANDS, CompletionOptions
+from lightning_gans.cli.configs import shipped_configs
+from lightning_gans.cli.lightning_cli import SECTIONS
+from lightning_gans.engine import Game
 
 _ROLES = ("generator", "discriminator", "encoder")
 _ZSH = "autoload -U +X compinit && compinit && autoload -U +X bashcompinit && bashcompinit\n"
@@ -49,19 +48,23 @@ complete -o default -o bashdefault -F _lightning_gans lightning_gans lightning-g
 """
 
 
+def print_script(options: CompletionOptions) -> None:
+    """Print the script.
+
+    Args:
+        options: Those of ``lightning_gans completion``.
+    """
+    print(script(options.shell))
+
+
 def script(shell: str) -> str:
     """The script for a shell.
 
     Args:
         shell: bash or zsh.
-
-    Raises:
-        ConfigError: It is another one.
     """
-    if shell not in ("bash", "zsh"):
-        raise ConfigError("shell", shell, "choose bash or zsh")
     options = {name: _plain_options(name) for name in COMMANDS} | dict.fromkeys(TRAINER_COMMANDS, _trainer_options())
-    options["configs"] = list(recipes())
+    options["configs"] = list(shipped_configs())
     options["completion"] = ["bash", "zsh"]
     body = _BASH.format(
         shell=shell,
@@ -79,12 +82,13 @@ def _cases(words: Mapping[str, list[str]], indent: str = "") -> str:
 def _values() -> dict[str, list[str]]:
     """What may follow a setting."""
     divergences = lightning_gans.objectives
+    features = lightning_gans.evaluation.features
     networks = _classes(lightning_gans.networks, torch.nn.Module)
     return {
-        "--config|-c": list(recipes()),
-        "--model": list(_models()),
-        "--data": list(_classes(lightning_gans.data, lightning_gans.data.ImageData)),
-        "--metrics.features": list(_classes(lightning_gans.evaluation.features, lightning_gans.evaluation.features.Extractor)),
+        "--config|-c": list(shipped_configs()),
+        "--model": list(_classes(lightning_gans.models, Game)),
+        "--data": list(_classes(lightning_gans.data, lightning_gans.data.ImageDataModule)),
+        "--metrics.features": list(_classes(features, features.FeatureExtractor)),
         **{f"--model.{role}": [name for name in networks if role.capitalize() in name] for role in _ROLES},
         "--model.divergence": [name for name in _classes(divergences, divergences.Divergence) if name != "Divergence"],
         "--ckpt_path": ["last"],
@@ -98,29 +102,28 @@ def _plain_options(name: str) -> list[str]:
 def _trainer_options() -> list[str]:
     """Options of Lightning's commands, with the settings of all models, networks and data of this package."""
     parser = LightningArgumentParser()
-    for name, kind in {"trainer": Trainer, **SECTIONS}.items():
-        parser.add_lightning_class_args(kind, name)
+    parser.add_lightning_class_args(Trainer, "trainer")
+    for name, cls in SECTIONS.items():
+        parser.add_lightning_class_args(cls, name)
     options = [o for action in parser._actions for o in action.option_strings if len(o) > 2]
     return sorted({*options, *_nested(), "--config", "--ckpt_path", "--seed_everything", "--print_config"})
 
 
 def _nested() -> Iterator[str]:
-    for model in _models().values():
-        yield from (f"--model.{setting}" for setting in arguments_of(model))
+    for model in _classes(lightning_gans.models, Game).values():
+        yield from (f"--model.{setting}" for setting in constructor_defaults(model))
+        for name in optimization_fields(model):
+            yield f"--model.optimization.{name}"
+            if f"{name}_scheduler" in optimization_fields(model):  # an optimizer
+                yield from (f"--model.optimization.{name}.{setting}" for setting in ("class_path", "lr"))
     for name, network in _classes(lightning_gans.networks, torch.nn.Module).items():
         for role in (role for role in _ROLES if role.capitalize() in name):
-            yield from (f"--model.{role}.{setting}" for setting in arguments_of(network))
-    for data in _classes(lightning_gans.data, object).values():
-        yield from (f"--data.{setting}" for setting in arguments_of(data))
-    for role in (*_ROLES, "autoencoder"):
-        yield from (f"--model.{role}_optimizer.{setting}" for setting in ("class_path", "lr"))
+            yield from (f"--model.{role}.{setting}" for setting in constructor_defaults(network))
+    for data in _classes(lightning_gans.data, lightning_gans.data.ImageDataModule).values():
+        yield from (f"--data.{setting}" for setting in constructor_defaults(data))
     yield from ("--model", "--data")
 
 
-def _models() -> dict[str, Any]:
-    return {"GAN": GAN, **_classes(lightning_gans.models, LatentModel)}
-
-
-def _classes(room: Any, base: type) -> dict[str, Any]:
-    found = {name: getattr(room, name) for name in room.__all__}
+def _classes(module: Any, base: type) -> dict[str, Any]:
+    found = {name: getattr(module, name) for name in module.__all__}
     return {name: each for name, each in found.items() if inspect.isclass(each) and issubclass(each, base)}

@@ -14,108 +14,102 @@ from rich.table import Table
 from torchmetrics import Metric
 
 import lightning_gans.data
-from lightning_gans.cli.runs import read_checkpoint, require_writable
-from lightning_gans.engine import Game
-from lightning_gans.data import GaussianMixture2D, ImageData, ImageDataset, ImageFolder
+from lightning_gans.cli.commands import EvaluationOptions, FeatureTrainingOptions
+from lightning_gans.cli.runs import load_model, require_writable
+from lightning_gans.data import GaussianMixture2D, ImageDataModule, ImageDataset, ImageFolder
+from lightning_gans.engine.protocols import can_sample
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.evaluator import Evaluator, Report, differences
 from lightning_gans.evaluation.features import (
     ClassifierFeatures,
     DigitsFeatures,
-    Extractor,
+    FeatureExtractor,
     InceptionFeatures,
     MNISTFeatures,
 )
 from lightning_gans.evaluation.features.train import Labeled, stratified_split, write_classifier
-from lightning_gans.evaluation.sources import ArraySource, DatasetSource, FolderSource, GeneratedSource, Source
+from lightning_gans.evaluation.sources import ArraySource, DatasetSource, FolderSource, GeneratedSource, ImageSource
 
-_NEED_ARGUMENTS = (ImageData, ImageFolder, GaussianMixture2D)
+_NEED_ARGUMENTS = (ImageDataModule, ImageFolder, GaussianMixture2D)
 
 
-def evaluate(
-    *,
-    real: str | None,
-    fake: str | None,
-    checkpoint: str | None,
-    features: str | None,
-    weights: str | None,
-    download: bool,
-    num_samples: int,
-    seed: int,
-    raw: bool,
-    batch_size: int,
-    intervals: int,
-    output: str | None,
-    baseline: str | None,
-) -> None:
-    """Measure, print and write; the arguments are those of ``lightning_gans evaluate``."""
-    if real is None:
-        raise ConfigError("--real", None, "name a folder, a .npy or .npz file, or a data set such as Digits")
-    if (fake is None) == (checkpoint is None):
-        raise ConfigError("--fake", fake, "give either --fake or --checkpoint")
-    if output is not None:
-        require_writable(str(Path(output).absolute().parent), "--output")
-    before = None if baseline is None else Report.from_file(baseline)
-    images = _images(real, "--real")
-    fake_side = _images(fake, "--fake").source if fake is not None else _samples(checkpoint, num_samples, seed, not raw)
-    extractor = _extractor(features, weights, download, images.features)
+def evaluate(options: EvaluationOptions) -> None:
+    """Measure, print and write.
+
+    Args:
+        options: Those of ``lightning_gans evaluate``.
+
+    Raises:
+        ConfigError: There is nothing to measure, or what is there cannot be compared with the baseline.
+    """
+    assert options.real is not None
+    if options.output is not None:
+        require_writable(str(Path(options.output).absolute().parent), "--output")
+    before = None if options.baseline is None else Report.from_file(options.baseline)
+    real = _images(options.real, "--real")
+    fake = _samples(options) if options.fake is None else _images(options.fake, "--fake").source
     with Progress(transient=True) as progress:
         tasks = [progress.add_task(name, total=None) for name in ("images", "metrics")]
         evaluator = Evaluator(
-            extractor,
-            batch_size,
-            resamples=intervals,
-            extra=images.metrics,
-            on_batch=lambda done, total: progress.update(tasks[0], completed=done, total=total),
+            _extractor(options, real.features),
+            options.batch_size,
+            num_half_samples=options.intervals,
+            extra_metrics=real.metrics,
+            progress=lambda done, total: progress.update(tasks[0], completed=done, total=total),
         )
-        report = evaluator.evaluate(fake_side, images.source)
+        report = evaluator.evaluate(fake, real.source)
     found = {} if before is None else differences(before, report)
-    _show(report, None if found else before)
-    if output is not None:
-        Path(output).write_text(json.dumps(report.as_dict(), indent=2) + "\n")
-        print(f"wrote {output}")
+    _print_report(report, None if found else before)
+    if options.output is not None:
+        Path(options.output).write_text(json.dumps(report.as_dict(), indent=2) + "\n")
+        print(f"wrote {options.output}")
     if found:  # last, so that nothing measured is lost
         where = "; ".join(f"{key}: {old} against {new}" for key, (old, new) in found.items())
-        raise ConfigError("--baseline", baseline, f"cannot be compared, the protocols differ in {where}")
+        raise ConfigError("--baseline", options.baseline, f"cannot be compared, it was measured otherwise: {where}")
 
 
-def train_features(
-    *, data: str | None, output: str | None, name: str | None, seed: int, epochs: int, batch_size: int
-) -> None:
-    """Train, and write the weights; the arguments are those of ``lightning_gans train-features``."""
-    if data is None or output is None:
-        missing = "--data" if data is None else "--output"
-        raise ConfigError(missing, None, "train-features needs --data and --output")
-    require_writable(str(Path(output).absolute().parent), "--output")
-    images, labels = _labeled(data)
-    train, test = stratified_split(labels, seed=seed)
+def train_features(options: FeatureTrainingOptions) -> None:
+    """Train, and write the weights.
+
+    Args:
+        options: Those of ``lightning_gans train-features``.
+
+    Raises:
+        ConfigError: There are no labeled images, or the file cannot be written.
+    """
+    assert options.data is not None
+    assert options.output is not None
+    output = Path(options.output)
+    require_writable(str(output.absolute().parent), "--output")
+    images, labels = _labeled(options.data)
+    train, test = stratified_split(labels, seed=options.seed)
     parts = Labeled(images[train], labels[train], images[test], labels[test])
     torch.set_num_threads(1)  # the order of float sums, hence the last bit of a weight, depends on the thread count
     with Progress(transient=True) as progress:
-        task = progress.add_task("epochs", total=epochs)
+        task = progress.add_task("epochs", total=options.epochs)
         facts = write_classifier(
             parts,
-            Path(output),
-            name=name or Path(output).stem,
-            description=f"{data}, {len(images)} images, a fifth of each class held out (seed {seed})",
-            seed=seed,
-            epochs=epochs,
-            batch_size=batch_size,
+            output,
+            name=options.name or output.stem,
+            description=f"{options.data}, {len(images)} images, a fifth of each class held out (seed {options.seed})",
+            seed=options.seed,
+            epochs=options.epochs,
+            batch_size=options.batch_size,
             on_epoch=lambda epoch, loss: progress.update(task, completed=epoch),
         )
     print(f"test accuracy {facts['test_accuracy']:.4f} on {facts['test_images']} images; wrote {output}")
 
 
-def _named_data(name: str, setting: str) -> ImageData:
+def _named_data(name: str, setting: str) -> ImageDataModule:
     """The data set of that name.
 
     Raises:
         ConfigError: There is none; suggests the nearest.
     """
     kinds = {n: getattr(lightning_gans.data, n) for n in lightning_gans.data.__all__}
-    names = [n for n, kind in kinds.items() if issubclass(kind, ImageData) and kind not in _NEED_ARGUMENTS]
+    names = [n for n, kind in kinds.items() if issubclass(kind, ImageDataModule) and kind not in _NEED_ARGUMENTS]
     if name in names:
-        data: ImageData = kinds[name]()
+        data: ImageDataModule = kinds[name]()
         return data
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]}?" if near else f"data sets: {', '.join(names)}"
@@ -125,8 +119,8 @@ def _named_data(name: str, setting: str) -> ImageData:
 class _Images(NamedTuple):
     """Images, and what suits them if they are a data set of this package: features, and metrics of its own."""
 
-    source: Source
-    features: Extractor | None
+    source: ImageSource
+    features: FeatureExtractor | None
     metrics: dict[str, Metric]
 
 
@@ -138,25 +132,28 @@ def _images(given: str, setting: str) -> _Images:
     if path.suffix in (".npy", ".npz"):
         return _Images(ArraySource(path), None, {})
     data = _named_data(given, setting)
-    return _Images(DatasetSource(data.reference()), data.features(), data.metrics())
+    return _Images(DatasetSource(data.reference_dataset), data.features(), data.metrics())
 
 
-def _samples(checkpoint: str | None, num_samples: int, seed: int, ema: bool) -> Source:
-    assert checkpoint is not None
-    read_checkpoint(checkpoint)
-    return GeneratedSource(Game.load_from_checkpoint(checkpoint, map_location="cpu"), num_samples, seed, ema)
+def _samples(options: EvaluationOptions) -> ImageSource:
+    assert options.checkpoint is not None
+    model = load_model(options.checkpoint, "cpu")
+    if not can_sample(model):
+        hint = f"{type(model).__name__} does not generate from latents; measure it with lightning_gans validate"
+        raise ConfigError("--checkpoint", options.checkpoint, hint)
+    return GeneratedSource(model, options.num_samples, options.seed, not options.no_ema)
 
 
-def _extractor(given: str | None, weights: str | None, download: bool, suited: Extractor | None) -> Extractor:
+def _extractor(options: EvaluationOptions, suited: FeatureExtractor | None) -> FeatureExtractor:
     """The extractor of that name or file; by default the one that suits the data, and Inception-v3 for others."""
-    if given is None and suited is not None:
+    if options.features is None and suited is not None:
         return suited
-    named: dict[str, Callable[[], Extractor]] = {
-        "inception": lambda: InceptionFeatures(weights, download=download),
+    named: dict[str, Callable[[], FeatureExtractor]] = {
+        "inception": lambda: InceptionFeatures(options.weights, download=options.download),
         "digits": DigitsFeatures,
         "mnist": MNISTFeatures,
     }
-    name = given or "inception"
+    name = options.features or "inception"
     if Path(name).suffix == ".safetensors":
         return ClassifierFeatures(name)
     if name not in named:
@@ -167,7 +164,7 @@ def _extractor(given: str | None, weights: str | None, download: bool, suited: E
 def _labeled(given: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Images and labels of a folder of class folders, or of a data set of this package."""
     if not Path(given).is_dir():
-        dataset = _named_data(given, "--data").reference()
+        dataset = _named_data(given, "--data").reference_dataset
         if not isinstance(dataset, ImageDataset) or dataset.labels is None:
             raise ConfigError("--data", given, "holds no labeled images; give a folder of class folders")
         return dataset.images, dataset.labels
@@ -179,19 +176,19 @@ def _labeled(given: str) -> tuple[torch.Tensor, torch.Tensor]:
     return source.images(0, len(source)), torch.tensor([numbers[name] for name in classes])
 
 
-def _show(report: Report, before: Report | None) -> None:
+def _print_report(report: Report, before: Report | None) -> None:
     """The figures as a table, with floors, intervals and the earlier report's where there are any."""
-    protocol = report.protocol
+    made = report.provenance
     caption = (
-        f"{protocol['fake']['count']} against {protocol['real']['count']} real images; features {protocol['features']} "
-        f"{protocol['features_sha256'][:8]}; floor: {protocol['floor']}"
+        f"{made['fake']['count']} against {made['real']['count']} real images; features {made['features']} "
+        f"{made['features_sha256'][:8]}; floor: {made['real_vs_real']}"
     )
     table = Table(title=time.strftime("Metrics, %Y-%m-%d %H:%M"), caption=caption)
     table.add_column("metric")
     for heading in ("value", "floor", *(["95% interval"] * bool(report.intervals)), *(["baseline"] * bool(before))):
         table.add_column(heading, justify="right")
     for name, value in report.values.items():
-        row = [name, f"{value:.5g}", f"{report.floors[name]:.5g}" if name in report.floors else ""]
+        row = [name, f"{value:.5g}", f"{report.real_vs_real[name]:.5g}" if name in report.real_vs_real else ""]
         if report.intervals:
             row.append(" .. ".join(f"{end:.4g}" for end in report.intervals.get(name, ())))
         if before is not None:

@@ -6,7 +6,6 @@ key of the path to the setting, or one class on the way, and the last one says w
 
 import difflib
 import importlib
-import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,11 +16,12 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 from jsonargparse.typing import import_object
 
-from lightning_gans.cli.arguments import arguments_of
-from lightning_gans.cli.recipes import nearest
+from lightning_gans.cli.arguments import constructor_defaults, known_classes
+from lightning_gans.cli.configs import CONFIG_FLAGS, closest_config, split_flags
+from lightning_gans.cli.renamed import renamed_words
 from lightning_gans.errors import ConfigError
 
-_SHOWN = 300  # characters of a message of unknown form
+_LONGEST = 300  # characters of a message of unknown form
 _KEY = re.compile(r'^Parser key "([^"]+)"')
 _OWNER = re.compile(r"^Problem with given class_path '([\w.]+)'|Got value: Namespace\(class_path='([\w.]+)'")
 _OURS = re.compile(r"^lightning_gans\.[\w.]+Error: (.+)$", re.MULTILINE)
@@ -29,7 +29,7 @@ _UNION = re.compile(r"^Does not validate against any of the Union subtypes Subty
 
 
 class ParsingError(ConfigError):
-    """A mistake on the command line or in a configuration file.
+    """A mistake on the command line or in a config file.
 
     Args:
         line: The whole message.
@@ -49,22 +49,26 @@ class _Place:
     options: Sequence[str]
 
 
-def parsing_error(error: Exception, parsers: Iterable[ArgumentParser]) -> ConfigError:
+def parsing_error(error: Exception, args: Sequence[str], parsers: Iterable[ArgumentParser]) -> ConfigError:
     """The one line that a parser's error comes down to.
 
     Args:
         error: What the parser raised.
+        args: What it was given.
         parsers: Those whose options may have been meant.
 
     Returns:
-        The user's error behind it, if a class raised one; or else the path of the setting with what is wrong there,
-        and what was probably meant.
+        The user's error behind it, if a class raised one; or the config file that cannot be read; or the new names of
+        what version 0.1 called otherwise; or else the path of the setting with what is wrong there, and what was
+        probably meant.
     """
-    if (behind := users_error(error)) is not None:
+    if (behind := find_config_error(error) or _unreadable(config_files(args))) is not None:
         return behind
+    if (renamed := renamed_words(args)) is not None:
+        return ParsingError(renamed)
     causes = list(_chain(error))
-    messages = [flat(cause) for cause in causes]
-    keys = [match[1] for cause in causes if type(cause) is TypeError and (match := _KEY.search(flat(cause)))]
+    messages = [one_line(cause) for cause in causes]
+    keys = [match[1] for cause in causes if type(cause) is TypeError and (match := _KEY.search(one_line(cause)))]
     owners = [match[1] or match[2] for message in messages if (match := _OWNER.search(message))]
     unions = [match[1] for message in messages[-2:] if (match := _UNION.search(message))]
     options = [o.lstrip("-") for p in parsers for a in p._actions for o in a.option_strings if o.startswith("--")]
@@ -73,55 +77,49 @@ def parsing_error(error: Exception, parsers: Iterable[ArgumentParser]) -> Config
         if match := pattern.search(messages[-1]):
             return ParsingError(explain(place, *match.groups()))
     last = _KEY.sub("", messages[-1]).lstrip(": ")
-    return ParsingError((f"{place.setting}: {last}" if place.setting else last)[:_SHOWN])
+    return ParsingError((f"{place.setting}: {last}" if place.setting else last)[:_LONGEST])
 
 
 def config_files(args: Sequence[str]) -> list[str]:
-    """The configuration files that a command names.
+    """The config files that a command names.
 
     Example:
         >>> config_files(["fit", "--config", "a.yaml", "--config=b.yaml", "-c", "c.yaml"])
         ['a.yaml', 'b.yaml', 'c.yaml']
     """
-    words = [part for arg in args for part in (arg.split("=", 1) if arg.startswith("--config=") else [arg])]
-    return [path for flag, path in pairwise(words) if flag in ("--config", "-c")]
+    return [path for flag, path in pairwise(split_flags(list(args), CONFIG_FLAGS)) if flag in CONFIG_FLAGS]
 
 
-def require_readable(files: Iterable[str]) -> None:
-    """Check that files hold settings at all; the parser does not say which one does not.
-
-    Raises:
-        ConfigError: One is missing, is no YAML, or holds no settings.
-    """
+def _unreadable(files: Iterable[str]) -> ConfigError | None:
+    """The first file that is missing, is no YAML, or holds no settings; the parser does not say which one it is."""
     for file in files:
         try:
-            content = yaml.safe_load(Path(file).read_text())
-        except FileNotFoundError as error:
-            hint = f"did you mean {near}?" if (near := nearest(file)) else "lightning_gans configs lists the recipes"
-            raise ConfigError("--config", file, f"is neither a file nor a recipe; {hint}") from error
+            content = yaml.safe_load(file if "\n" in file else Path(file).read_text())
+        except FileNotFoundError:
+            hint = f"did you mean {near}?" if (near := closest_config(file)) else "lightning_gans configs lists those"
+            return ConfigError("--config", file, f"is neither a file nor a shipped config; {hint}")
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                "--config", file, f"cannot be read ({flat(error)}); give the path of a YAML file"
-            ) from error
+            return ConfigError("--config", file, f"cannot be read ({one_line(error)}); give the path of a YAML file")
         except yaml.YAMLError as error:
-            what = re.sub(r' in "<unicode string>",', " in", flat(error))
-            raise ConfigError("--config", file, f"is not YAML: {what}; correct it there") from error
+            what = re.sub(r' in "<unicode string>",', " in", one_line(error))
+            return ConfigError("--config", file, f"is not YAML: {what}; correct it there")
         if not isinstance(content, dict):
-            raise ConfigError("--config", file, "holds no settings; it needs lines such as 'seed_everything: 0'")
+            return ConfigError("--config", file, "holds no settings; it needs lines such as 'seed_everything: 0'")
+    return None
 
 
-def users_error(error: BaseException) -> ConfigError | None:
+def find_config_error(error: BaseException) -> ConfigError | None:
     """The user's error behind an error: the parser wraps what a constructor raises."""
     return next((cause for cause in _chain(error) if isinstance(cause, ConfigError)), None)
 
 
-def running_error(error: Exception) -> Exception | None:
+def user_facing_error(error: Exception) -> Exception | None:
     """What the user can mend of what went wrong while a command ran; None where it is not the user's.
 
     Args:
         error: What reached the command.
     """
-    if (behind := users_error(error)) is not None:
+    if (behind := find_config_error(error)) is not None:
         return behind
     if isinstance(error, ArgumentError | OSError):
         return error
@@ -132,7 +130,7 @@ def running_error(error: Exception) -> Exception | None:
         return error  # Lightning's, by name: importing it takes seconds
     if isinstance(error, RuntimeError | ValueError):  # torch's own, or what the parser makes of it
         for pattern, explain in _RUNNING:
-            if match := pattern.search(flat(error)):
+            if match := pattern.search(one_line(error)):
                 return ParsingError(explain(*match.groups()))
     return None
 
@@ -143,18 +141,18 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def flat(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """An error's message on one line.
 
     Example:
-        >>> flat(ValueError("two   words"))
+        >>> one_line(ValueError("two   words"))
         'two words'
     """
     return re.sub(r"\s+", " ", str(error)).strip() or type(error).__name__
 
 
 def _unknown_class(place: _Place, path: str) -> str:
-    near = _nearest(path, _known_classes())
+    near = _nearest(path, known_classes())
     hint = f"did you mean {near}?" if near else "give its import path (package.module.Class)"
     return f"{place.setting}: there is no class {path!r}; {hint}"
 
@@ -166,17 +164,26 @@ def _unknown_attribute(place: _Place, module: str, name: str) -> str:
 
 
 def _unknown_module(place: _Place, module: str) -> str:
-    return f"{place.setting}: there is no module {module!r}; correct the path, or install what holds it"
+    hint = "modules are looked for in this folder and among what is installed; correct the path, or install it"
+    return f"{place.setting}: there is no module {module!r}; {hint}"
+
+
+def _missing(place: _Place, names: str) -> str:
+    if re.fullmatch(r"(\w+)\.data, \1\.model", names):
+        return "a config is missing: give --config NAME (lightning_gans configs lists them), or --model and --data"
+    prefix = f"{place.setting}." if place.setting else ""
+    flags = ", ".join(f"--{prefix}{re.sub(r'^(fit|validate|test|predict)[.]', '', name)}" for name in names.split(", "))
+    return f"{flags}: required, and not given"
 
 
 def _unknown_option(place: _Place, name: str) -> str:
     if place.owner is None:
         near = _nearest(name, place.options) or _nearest(name.partition(".")[0], _first_parts(place.options))
-        return f"{name}: there is no such setting; " + _meant(near, "--help lists them")
-    accepted = sorted(arguments_of(import_object(place.owner)))
+        return f"{name}: there is no such setting; " + _suggestion(near, "--help lists them")
+    accepted = sorted(constructor_defaults(import_object(place.owner)))
     kind = place.owner.rpartition(".")[2]
     setting = f"{place.setting}.{name}".lstrip(".")
-    return f"{setting}: {kind} has no such setting; " + _meant(
+    return f"{setting}: {kind} has no such setting; " + _suggestion(
         _nearest(name, accepted), f"it has {', '.join(accepted)}"
     )
 
@@ -186,8 +193,9 @@ def _unknown_in_group(place: _Place, group: str, name: str) -> str:
 
 
 def _wrong_type(place: _Place, kind: str, value: str) -> str:
-    line = f"{place.setting}: must be {_readable(place.types or kind)}, not {value!r}"
-    near = _nearest(value, _known_classes())
+    given = "null" if value == "None" else repr(value)
+    line = f"{place.setting}: must be {_readable(place.types or kind)}, not {given}"
+    near = _nearest(value, known_classes())
     return f"{line}; did you mean {near}?" if near else line
 
 
@@ -200,6 +208,7 @@ _FORMS: list[tuple[re.Pattern[str], Callable[..., str]]] = [
     (re.compile(r"^unrecognized arguments: --([\w.]+)"), _unknown_option),
     (re.compile(r"Group '([\w.]+)' does not accept option '([\w.]+)'"), _unknown_in_group),
     (re.compile(r"^Expected a (.+)\. Got value: (.*)$"), _wrong_type),
+    (re.compile(r"^the following arguments are required: (.+)$"), _missing),
 ]
 """How the last message of a chain may read, and what to make of it."""
 
@@ -213,7 +222,8 @@ def _other_parts(model: str, name: str) -> str:
 
 
 def _out_of_memory(tried: str) -> str:
-    return f"out of memory ({tried}); lower --data.batch_size, or process each batch in parts: --model.accumulate 2"
+    hint = "lower --data.batch_size, or process each batch in parts: --model.optimization.micro_batches 2"
+    return f"out of memory ({tried}); {hint}"
 
 
 _RUNNING: list[tuple[re.Pattern[str], Callable[..., str]]] = [
@@ -224,7 +234,7 @@ _RUNNING: list[tuple[re.Pattern[str], Callable[..., str]]] = [
 """How an error of torch that is the user's may read, and what to make of it."""
 
 
-def _meant(near: str | None, otherwise: str) -> str:
+def _suggestion(near: str | None, otherwise: str) -> str:
     return f"did you mean {near}?" if near else otherwise
 
 
@@ -235,14 +245,6 @@ def _nearest(name: str, candidates: Iterable[str]) -> str | None:
 
 def _first_parts(options: Sequence[str]) -> set[str]:
     return {option.partition(".")[0] for option in options}
-
-
-def _known_classes() -> list[str]:
-    """Classes that may be given by their mere name: those of this package, and what it is used with."""
-    ours = ("models", "core", "data", "features", "networks", "callbacks", "losses", "tricks", "augmentations")
-    theirs = ("lightning.pytorch.callbacks", "lightning.pytorch.loggers", "torch.optim", "torch.optim.lr_scheduler")
-    modules = [importlib.import_module(name) for name in (*(f"lightning_gans.{room}" for room in ours), *theirs)]
-    return [n for module in modules for n in module.__all__ if inspect.isclass(getattr(module, n, None))]
 
 
 def _readable(types: str) -> str:

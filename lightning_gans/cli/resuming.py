@@ -10,15 +10,15 @@ import yaml
 from jsonargparse import Namespace
 from lightning.pytorch.utilities import rank_zero_only
 
-from lightning_gans.callbacks.folder import shown
+from lightning_gans.callbacks.run_dir import relative_path
 from lightning_gans.cli.runs import read_checkpoint
 from lightning_gans.errors import ConfigError
 
-_SHOWN = 10  # lines of differences
+_MOST = 10  # lines of differences
 
 
-def with_saved_config(args: list[str]) -> list[str]:
-    """The same arguments; with the configuration that a checkpoint was trained with where only the checkpoint is given.
+def load_config_from_checkpoint(args: list[str]) -> list[str]:
+    """The same arguments; with the config that a checkpoint was trained with where only the checkpoint is given.
 
     Args:
         args: A command of Lightning's and its arguments.
@@ -39,13 +39,13 @@ def with_saved_config(args: list[str]) -> list[str]:
     return [args[0], "--config", yaml.safe_dump(config | {"ckpt_path": None}), *args[1:]]
 
 
-def leave_if_finished(path: Path, content: Mapping[str, Any], trainer: Namespace) -> None:
-    """Say so and leave, with exit code 0, where a checkpoint has played all steps or epochs that are asked for.
+def exit_if_finished(path: Path, content: Mapping[str, Any], trainer: Namespace) -> None:
+    """Say so and leave, with exit code 0, where a checkpoint has done all steps or epochs that are asked for.
 
     Args:
         path: The checkpoint.
         content: Its content.
-        trainer: The trainer's configuration.
+        trainer: The trainer's config.
     """
     loop = content["loops"]["fit_loop"]
     whole = loop["epoch_loop.batch_progress"]["is_last_batch"]  # a checkpoint ends with a step, before its epoch does
@@ -55,33 +55,33 @@ def leave_if_finished(path: Path, content: Mapping[str, Any], trainer: Namespace
         ("max_epochs", epochs, trainer.max_epochs),
     ):
         if wanted is not None and 0 <= wanted <= done:
-            _tell(
-                f"nothing left to do: {shown(path)} has {done} of {wanted} ({setting}); "
+            _print(
+                f"nothing left to do: {relative_path(path)} has {done} of {wanted} ({setting}); "
                 f"go on with --trainer.{setting} {done + max(wanted, 1)}"
             )
             sys.exit(0)
 
 
-def announce(content: Mapping[str, Any], config: Mapping[str, Any]) -> set[str]:
+def warn_changed_settings(content: Mapping[str, Any], config: Mapping[str, Any]) -> set[str]:
     """Print the settings that differ from those that a checkpoint was trained with: the present ones win.
 
     Args:
         content: Of the checkpoint.
-        config: The present configuration, as plain data.
+        config: The present config, as plain data.
 
     Returns:
-        The names of the settings that differ; none where the checkpoint holds no configuration.
+        The names of the settings that differ; none where the checkpoint holds no config.
     """
     if "config" not in content:
         return set()
     before, now = dict(_settings(content["config"])), dict(_settings(config))
     names = [name for name in before | now if before.get(name) != now.get(name) and name != "ckpt_path"]
     if names:
-        _tell(f"resumed from step {content['global_step']} with settings that differ from the checkpoint's:")
-    for name in names[:_SHOWN]:
-        _tell(f"  {name.replace('.init_args.', '.')}: {before.get(name, 'none')} -> {now.get(name, 'none')}")
-    if len(names) > _SHOWN:
-        _tell(f"  and {len(names) - _SHOWN} more")
+        _print(f"resumed from step {content['global_step']} with settings that differ from the checkpoint's:")
+    for name in names[:_MOST]:
+        _print(f"  {name.replace('.init_args.', '.')}: {before.get(name, 'none')} -> {now.get(name, 'none')}")
+    if len(names) > _MOST:
+        _print(f"  and {len(names) - _MOST} more")
     return set(names)
 
 
@@ -100,5 +100,5 @@ def _settings(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 
 
 @rank_zero_only
-def _tell(line: str) -> None:
+def _print(line: str) -> None:
     print(line, flush=True)

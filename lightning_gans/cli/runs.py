@@ -10,14 +10,17 @@ from typing import Any
 import torch
 from lightning.pytorch.loggers import WandbLogger
 
-from lightning_gans.callbacks.folder import shown
+from lightning_gans.callbacks.run_dir import relative_path
+from lightning_gans.cli.renamed import Translation
+from lightning_gans.engine import Game
+from lightning_gans.engine.migration import KEY, migrated
 from lightning_gans.errors import ConfigError
 
 PROJECT = "lightning_gans"
 RUN_DIR = "LIGHTNING_GANS_RUN_DIR"  # how the processes of one run agree on its folder
 
 
-def run_dir(name: str, checkpoint: str | None) -> str:
+def new_run_dir(name: str, checkpoint: str | None) -> str:
     """A new folder for a run, or that of the checkpoint it resumes; the same on all processes of the run.
 
     Args:
@@ -106,14 +109,14 @@ def find_checkpoint(given: str, name: str, root: str | None) -> tuple[Path, dict
     if not found:
         raise ConfigError("--ckpt_path", given, f"no {Path(root or '') / pattern}; start without it, or give a path")
     content = read_checkpoint(found[0], found[1:])
-    kind = content["game"]["class"].rpartition(".")[2]
+    kind = content[KEY]["class"].rpartition(".")[2]
     if kind.lower() != name:
         raise ConfigError("--ckpt_path", given, f"{found[0]} is of a {kind}; give the path of one of your model")
     return found[0], content
 
 
 def read_checkpoint(path: str | Path, others: Sequence[Path] = ()) -> dict[str, Any]:
-    """The content of a checkpoint of this package.
+    """The content of a checkpoint of this package; in the words of this version where version 0.1 wrote it.
 
     Args:
         path: The file.
@@ -124,7 +127,7 @@ def read_checkpoint(path: str | Path, others: Sequence[Path] = ()) -> dict[str, 
     """
     if Path(path).is_dir():
         inside = [*Path(path).glob("checkpoints/best.ckpt"), *_newest_first(Path(path), "**/*.ckpt")]
-        hint = f"is a folder; take {shown(inside[0])}" if inside else "is a folder without checkpoints"
+        hint = f"is a folder; take {relative_path(inside[0])}" if inside else "is a folder without checkpoints"
         raise ConfigError("checkpoint", str(path), hint)
     if not Path(path).is_file():
         raise ConfigError("checkpoint", str(path), "no such file; fit writes them to runs/<model>/<time>/checkpoints")
@@ -133,13 +136,35 @@ def read_checkpoint(path: str | Path, others: Sequence[Path] = ()) -> dict[str, 
     except Exception as error:  # a damaged or foreign file fails in many ways, all of them the same news
         beside = [file for file in _newest_first(Path(path).parent, "*.ckpt") if file != Path(path)]
         sound = next((file for file in (*beside, *others) if _is_sound(file)), None)
-        instead = "take another" if sound is None else f"take {shown(sound)}"
+        instead = "take another" if sound is None else f"take {relative_path(sound)}"
         raise ConfigError(
             "checkpoint", str(path), f"damaged, or not a checkpoint ({type(error).__name__}); {instead}"
         ) from error
-    if not isinstance(content, dict) or "game" not in content:
+    if not _is_ours(content):
         raise ConfigError("checkpoint", str(path), "it was not written by lightning_gans; take one that was")
-    return content
+    if KEY not in content and "config" in content:
+        content["config"] = Translation(content["config"]).config
+    return migrated(content)
+
+
+def load_model(checkpoint: str, device: str | None) -> Game:
+    """The model of a checkpoint.
+
+    Args:
+        checkpoint: The file.
+        device: Where it shall compute; None for the accelerator, if there is one.
+
+    Raises:
+        ConfigError: The file is no checkpoint of this package, or there is no such device.
+    """
+    read_checkpoint(checkpoint)  # says better than Lightning what is wrong with it
+    where = torch.accelerator.current_accelerator(check_available=True) if device is None else None
+    model = Game.load_from_checkpoint(checkpoint, map_location="cpu")
+    try:
+        return model.to(torch.device(device or "cpu") if where is None else where)
+    except (RuntimeError, AssertionError) as error:  # as torch says that there is no such device
+        line = str(error).partition("\n")[0].partition(". ")[0]
+        raise ConfigError("--device", device, f"cannot be used here ({line}); cpu always can") from error
 
 
 def _newest_first(folder: Path, pattern: str) -> list[Path]:
@@ -148,6 +173,10 @@ def _newest_first(folder: Path, pattern: str) -> list[Path]:
 
 def _is_sound(path: Path) -> bool:
     try:
-        return "game" in torch.load(path, map_location="cpu", weights_only=True)
+        return _is_ours(torch.load(path, map_location="cpu", weights_only=True))
     except Exception:  # as above; whoever asks reports the file that was asked for
         return False
+
+
+def _is_ours(content: Any) -> bool:
+    return isinstance(content, dict) and bool({KEY, "game"} & content.keys())  # "game": version 0.1

@@ -1,121 +1,104 @@
 """The work of ``lightning_gans sample``."""
 
+import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms.functional import to_pil_image
 
-from lightning_gans.figures.points import View, draw_histogram, draw_points
-from lightning_gans.callbacks.samples import columns, grid
-from lightning_gans.cli.runs import read_checkpoint, require_writable
-from lightning_gans.engine import Game, LatentModel
-from lightning_gans.engine.randomness import mix
+from lightning_gans.batch import Condition
+from lightning_gans.cli.commands import SamplingOptions
+from lightning_gans.cli.image_files import write_image
+from lightning_gans.cli.runs import load_model, require_writable
+from lightning_gans.engine import LatentModel
+from lightning_gans.engine.protocols import can_translate, is_class_conditional
+from lightning_gans.engine.rng import fold_in
 from lightning_gans.errors import ConfigError
+from lightning_gans.figures.grids import grid_columns, grid_picture
+from lightning_gans.figures.points import PlotWindow, plot_histogram, plot_points
 from lightning_gans.images import to_uint8
 
 _AT_ONCE = 64  # made together, always as many: how a sum is rounded depends on the size of its batch
 _IN_GRID, _IN_SCATTER = 64, 5000
+_ARRAYS = (".npy", ".npz")
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What shall be generated; the settings of ``lightning_gans sample``."""
-
-    num: int
-    seed: int
-    ema: bool
-    labels: int | list[int] | None
-    truncation: float | None
-    interpolate: int | None
-
-    def __post_init__(self) -> None:
-        if self.num < 1:
-            raise ConfigError("--num", self.num, "must be 1 or more")
-        if self.labels == []:
-            raise ConfigError("--labels", [], "name at least one class")
-        if self.truncation is not None and self.truncation <= 0:
-            raise ConfigError("--truncation", self.truncation, "must be positive (in standard deviations)")
-        steps = self.interpolate
-        if steps is not None and steps < 2:
-            raise ConfigError("--interpolate", steps, "a row needs its two ends: 2 or more")
-        if steps is not None and self.num % steps:
-            near = f"{self.num // steps * steps} or " if self.num > steps else ""
-            hint = f"rows of {steps} images are asked for; choose {near}{(self.num // steps + 1) * steps}"
-            raise ConfigError("--num", self.num, hint)
-
-    @property
-    def columns(self) -> int:
-        """Columns of the grid."""
-        return self.interpolate or columns(min(self.num, _IN_GRID))
-
-
-def write_samples(checkpoint: str, output: str, device: str | None, wanted: Wanted) -> None:
+def write_samples(options: SamplingOptions) -> None:
     """Generate samples and write them, a bounded number at a time.
 
     Args:
-        checkpoint: The file.
-        output: Folder for pictures or points.
-        device: Where to compute; None for the accelerator, if there is one.
-        wanted: What to generate.
+        options: Those of ``lightning_gans sample``.
 
     Raises:
-        ConfigError: The model cannot generate that, or the folder cannot be written to.
+        ConfigError: The model cannot generate that, or the output cannot be written to.
     """
-    model = _model(checkpoint, device)
-    _require_classes(model, wanted.labels)
-    require_writable(output, "--output")
-    parts = batches(model, wanted)
+    model = load_model(options.checkpoint, options.device)
+    if not isinstance(model, LatentModel):
+        hint = "generates nothing from latents" + ("; use lightning_gans translate" if can_translate(model) else "")
+        raise ConfigError("checkpoint", options.checkpoint, f"{type(model).__name__} {hint}")
+    _require_classes(model, options.labels)
+    output = Path(options.output)
+    require_writable(str(output.absolute().parent if output.suffix in _ARRAYS else output), "--output")
+    parts = batches(model, options)
     first = next(parts)
-    write = _write_points if first.ndim == 2 else _write_images
-    write(Path(output), _again(first, parts), wanted)
+    if output.suffix in _ARRAYS:
+        print(f"{_write_array(output, _again(first, parts), options.num_samples)} in {output}")
+    elif first.ndim == 2:
+        _write_points(output, _again(first, parts), options.num_samples)
+    else:
+        _write_images(output, _again(first, parts), options)
 
 
-def batches(model: LatentModel, wanted: Wanted) -> Iterator[Tensor]:
+def batches(model: LatentModel, options: SamplingOptions) -> Iterator[Tensor]:
     """The samples in order, some at a time; sample i depends on the seed and on i alone, to the last bit.
 
     Args:
         model: The model.
-        wanted: What to generate.
+        options: What to generate.
 
     Yields:
         Samples (n, ...), n <= 64.
     """
-    make = _independent if wanted.interpolate is None else _interpolated
-    for start in range(0, wanted.num, _AT_ONCE):
-        yield make(model, wanted, start)[: wanted.num - start]
+    make = _independent if options.interpolate is None else _interpolated
+    for start in range(0, options.num_samples, _AT_ONCE):
+        yield make(model, options, start)[: options.num_samples - start]
 
 
-def _independent(model: LatentModel, wanted: Wanted, start: int) -> Tensor:
-    labels = _classes(wanted.labels, torch.arange(start, start + _AT_ONCE))
+def _independent(model: LatentModel, options: SamplingOptions, start: int) -> Tensor:
     return model.sample(
-        _AT_ONCE, labels=labels, seed=wanted.seed, truncation=wanted.truncation, ema=wanted.ema, start=start
+        _AT_ONCE,
+        labels=_labels(options.labels, torch.arange(start, start + _AT_ONCE)),
+        seed=options.seed,
+        truncation=options.truncation,
+        ema=not options.no_ema,
+        start=start,
     )
 
 
 @torch.no_grad()
-def _interpolated(model: LatentModel, wanted: Wanted, start: int) -> Tensor:
-    """Row r leads from latent 2r to latent 2r + 1, as the prior joins them; its class stays."""
-    assert wanted.interpolate is not None
-    prior = model.prior if wanted.truncation is None else model.prior.truncate(wanted.truncation)
-    rows, steps = torch.arange(start, start + _AT_ONCE) // wanted.interpolate, wanted.interpolate
+def _interpolated(model: LatentModel, options: SamplingOptions, start: int) -> Tensor:
+    """Row r leads from latent 2r to latent 2r + 1, as the prior interpolates; its class stays."""
+    assert options.interpolate is not None
+    prior = model.prior if options.truncation is None else model.prior.truncate(options.truncation)
+    rows, steps = torch.arange(start, start + _AT_ONCE) // options.interpolate, options.interpolate
     first, last = int(rows[0]), int(rows[-1]) + 1
-    ends = torch.arange(2 * first, 2 * last) // 2  # the row of each latent
-    z, *rest = model.sampling_inputs(2 * first, 2 * last, mix(wanted.seed, 2), prior, _classes(wanted.labels, ends))
+    seed, ends = fold_in(options.seed, 2), torch.arange(2 * first, 2 * last) // 2  # the row of each latent
+    labels = _labels(options.labels, ends)
+    drawn = model.sample_condition(2 * first, 2 * last, seed) if labels is None else Condition(label=labels)
+    z, *given = model.generator_inputs(drawn.map(lambda part: part.to(model.device)), 2 * first, 2 * last, seed, prior)
     t = torch.linspace(0, 1, steps, device=z.device, dtype=z.dtype)[:, None]  # (steps, 1)
-    path = torch.cat([prior.join(start_, end, t) for start_, end in zip(z[::2], z[1::2], strict=True)])
+    path = torch.cat([prior.interpolate(start_, end, t) for start_, end in zip(z[::2], z[1::2], strict=True)])
     chosen = slice(start - first * steps, start - first * steps + _AT_ONCE)
-    inputs = [path[chosen], *(part[::2].repeat_interleave(steps, 0)[chosen] for part in rest)]
-    images: Tensor = model(*inputs, ema=wanted.ema)
+    inputs = [path[chosen], *(part[::2].repeat_interleave(steps, 0)[chosen] for part in given)]
+    images: Tensor = model(*inputs, ema=not options.no_ema)
     return images.float()
 
 
-def _classes(labels: int | list[int] | None, indices: Tensor) -> Tensor | None:
+def _labels(labels: int | list[int] | None, indices: Tensor) -> Tensor | None:
     """The class of each index: a list is gone through again and again."""
     if labels is None:
         return None
@@ -123,28 +106,14 @@ def _classes(labels: int | list[int] | None, indices: Tensor) -> Tensor | None:
     return given[indices % len(given)]
 
 
-def _model(checkpoint: str, device: str | None) -> LatentModel:
-    read_checkpoint(checkpoint)
-    where = torch.accelerator.current_accelerator(check_available=True) if device is None else None
-    model = Game.load_from_checkpoint(checkpoint, map_location="cpu")
-    if not isinstance(model, LatentModel):
-        raise ConfigError("checkpoint", checkpoint, f"{type(model).__name__} cannot be sampled")
-    try:
-        return model.to(torch.device(device or "cpu") if where is None else where)
-    except (RuntimeError, AssertionError) as error:  # as torch says that there is no such device
-        line = str(error).partition("\n")[0].partition(". ")[0]
-        raise ConfigError("--device", device, f"cannot be used here ({line}); cpu always can") from error
-
-
 def _require_classes(model: LatentModel, labels: int | list[int] | None) -> None:
     if labels is None:
         return
-    count = getattr(model, "num_classes", None)
-    if count is None:
+    if not is_class_conditional(model):
         raise ConfigError("--labels", labels, f"{type(model).__name__} is not conditional: it knows no classes")
     given = [labels] if isinstance(labels, int) else labels
-    if wrong := [label for label in given if not 0 <= label < count]:
-        raise ConfigError("--labels", wrong[0], f"the classes of this model are 0 to {count - 1}")
+    if wrong := [label for label in given if not 0 <= label < model.num_classes]:
+        raise ConfigError("--labels", wrong[0], f"the classes of this model are 0 to {model.num_classes - 1}")
 
 
 def _again(first: Tensor, rest: Iterator[Tensor]) -> Iterator[Tensor]:
@@ -152,7 +121,7 @@ def _again(first: Tensor, rest: Iterator[Tensor]) -> Iterator[Tensor]:
     yield from rest
 
 
-def _write_images(folder: Path, parts: Iterator[Tensor], wanted: Wanted) -> None:
+def _write_images(folder: Path, parts: Iterator[Tensor], options: SamplingOptions) -> None:
     """One PNG each, apart from the grid, so that ``evaluate`` takes the folder as it is."""
     singles, whole_picture = folder / "images", folder / "grid.png"
     if singles.is_dir() and any(singles.iterdir()) and not whole_picture.is_file():
@@ -160,43 +129,54 @@ def _write_images(folder: Path, parts: Iterator[Tensor], wanted: Wanted) -> None
     singles.mkdir(exist_ok=True)
     for old in singles.glob("[0-9]*.png"):
         old.unlink()  # of another number or model: two must not be mixed
-    digits, index = max(5, len(str(wanted.num - 1))), 0
-    shown: list[Tensor] = []
+    digits, index = max(5, len(str(options.num_samples - 1))), 0
+    drawn: list[Tensor] = []
     for images in parts:
-        if images.shape[1] not in (1, 3):
-            raise ConfigError("checkpoint", f"{images.shape[1]} channels", "PNG files hold 1 or 3; use GAN.sample")
         if index < _IN_GRID:
-            shown.append(images)
-        for image in to_uint8(images).cpu():
-            to_pil_image(image).save(singles / f"{index:0{digits}d}.png")  # gray stays gray
+            drawn.append(images)
+        for image in images:
+            write_image(image, singles / f"{index:0{digits}d}.png")
             index += 1
-    whole = _IN_GRID if wanted.interpolate is None else max(1, _IN_GRID // wanted.columns) * wanted.columns
-    to_pil_image(grid(torch.cat(shown)[:whole], wanted.columns)).save(whole_picture)
+    columns = options.interpolate or grid_columns(min(options.num_samples, _IN_GRID))
+    whole = _IN_GRID if options.interpolate is None else max(1, _IN_GRID // columns) * columns
+    grid_picture(torch.cat(drawn)[:whole], columns).save(whole_picture)
     print(f"{index} images in {singles}, and {whole_picture}")
 
 
-def _write_points(folder: Path, parts: Iterator[Tensor], wanted: Wanted) -> None:
+def _write_points(folder: Path, parts: Iterator[Tensor], count: int) -> None:
     """All points as one array, which grows on the disk, and a picture of the first."""
-    file, index = folder / "points.npy", 0
-    array: Any = None
-    for points in parts:
-        values = points.cpu().numpy()
-        if array is None:
-            array = np.lib.format.open_memmap(file, "w+", values.dtype, (wanted.num, *values.shape[1:]))
-        array[index : index + len(values)] = values
-        index += len(values)
-    array.flush()
-    picture = folder / "scatter.png"
-    _draw(torch.from_numpy(np.array(array[:_IN_SCATTER]))).save(picture)
-    print(f"{index} points in {file}, and {picture}")
+    file, picture = folder / "points.npy", folder / "scatter.png"
+    _write_array(file, parts, count)
+    _figure(torch.from_numpy(np.array(np.load(file, mmap_mode="r")[:_IN_SCATTER]))).save(picture)
+    print(f"{count} points in {file}, and {picture}")
 
 
-def _draw(points: Tensor) -> Image.Image:
+def _write_array(file: Path, parts: Iterator[Tensor], count: int) -> tuple[int, ...]:
+    """One array, written as it is made: images (N, H, W, C) as uint8, points (N, d) as they are."""
+    with file.open("wb") as opened:
+        if file.suffix == ".npz":
+            with zipfile.ZipFile(opened, "w") as archive, archive.open("arr_0.npy", "w", force_zip64=True) as inner:
+                return _stream(inner, parts, count)
+        return _stream(opened, parts, count)
+
+
+def _stream(file: IO[bytes], parts: Iterator[Tensor], count: int) -> tuple[int, ...]:
+    """Write an .npy file's header with the first part, and the values of all."""
+    shape: tuple[int, ...] = ()
+    for part in parts:
+        values = (part if part.ndim == 2 else to_uint8(part).permute(0, 2, 3, 1)).cpu().numpy()
+        if not shape:
+            shape = (count, *values.shape[1:])
+            header: Any = {"descr": values.dtype.str, "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+        file.write(np.ascontiguousarray(values).tobytes())
+    return shape
+
+
+def _figure(points: Tensor) -> Image.Image:
     """Points of the plane as such, of more dimensions their first two coordinates, numbers as a histogram."""
-    view = View.of(points[:, :2].expand(-1, 2))
+    window = PlotWindow.of(points[:, :2].expand(-1, 2))
     title = f"{len(points):,} points"
-    return (
-        draw_histogram(points, None, view.extent[:2], title)
-        if points.shape[1] == 1
-        else draw_points(points, None, view, title)
-    )
+    if points.shape[1] == 1:
+        return plot_histogram(points, None, window.extent[:2], title)
+    return plot_points(points, None, window, title)

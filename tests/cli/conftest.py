@@ -15,7 +15,7 @@ TINY = [
     *("--model.init_args.generator.init_args.base_channels", "4"),
     *("--model.init_args.discriminator.init_args.base_channels", "4"),
     *("--metrics.num_samples", "64"),
-    *("--samples.num", "4"),
+    *("--samples.num_samples", "4"),
 ]
 QUIET = ["--trainer.logger", "false", "--trainer.enable_progress_bar", "false"]
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lightning_gans import WGAN
-from lightning_gans.cli.messages import running_error
+from lightning_gans.cli.messages import user_facing_error
 from tests.cli.conftest import QUIET, TINY
 
 FULL = 20_000  # bytes: less than a checkpoint needs, more than a picture does
@@ -37,25 +37,25 @@ def refused(done, *expected):
         (["--data", "lightning_gans.data.Digit"], ["did you mean lightning_gans.data.Digits?"]),
         (["--data", "nowhere.Digits"], ["data", "no module 'nowhere'"]),
         (["--metrics.features", "DigitFeatures"], ["metrics.features", "did you mean DigitsFeatures?"]),
-        ([MODEL + "generator_optimizer.class_path", "torch.optim.Adm"], ["did you mean torch.optim.Adam?"]),
+        ([MODEL + "optimization.generator.class_path", "torch.optim.Adm"], ["did you mean torch.optim.Adam?"]),
         (["--trainer.callbacks", "EarlyStoping"], ["trainer.callbacks", "did you mean EarlyStopping?"]),
         (["--trainer.logger.class_path", "CSVLoger"], ["trainer.logger", "did you mean CSVLogger?"]),
         (["--model", "Digits"], ["model", "Digits"]),
         ([MODEL + "clipvalue", "3"], ["model.clipvalue", "WGAN", "did you mean clip_value?"]),
         ([MODEL + "latentdim", "3"], ["model.latentdim", "WGAN", "did you mean latent_dim?"]),
-        ([GENERATOR + "widht", "3"], ["model.generator.widht", "did you mean width?"]),
+        ([GENERATOR + "base_chanels", "3"], ["model.generator.base_chanels", "did you mean base_channels?"]),
         (["--trainer.max_step", "3"], ["trainer.max_step:", "did you mean trainer.max_steps?"]),
-        (["--checkpoint.evry", "3"], ["did you mean checkpoint.every?"]),
+        (["--checkpoint.max_rollback", "3"], ["did you mean checkpoint.max_rollbacks?"]),
         (["--trainre.x", "3"], ["trainre.x", "did you mean trainer?"]),
         (["--trainer.max_steps", "abc"], ["trainer.max_steps", "int", "'abc'"]),
-        ([MODEL + "n_critic", "abc"], ["model.n_critic", "int", "'abc'"]),
+        ([MODEL + "optimization.n_critic", "abc"], ["model.optimization.n_critic", "int", "'abc'"]),
         ([GENERATOR + "base_channels", "abc"], ["model.generator.base_channels", "int", "'abc'"]),
         (["--data.batch_size", "abc"], ["data.batch_size", "int", "'abc'"]),
-        ([MODEL + "generator_optimizer.init_args.lr", "abc"], ["model.generator_optimizer.lr", "float", "'abc'"]),
+        ([MODEL + "optimization.generator.init_args.lr", "abc"], ["model.optimization.generator.lr", "float", "'abc'"]),
         (["--trainer.precision", "8"], ["trainer.precision", "'8'", "bf16-mixed"]),
         ([GENERATOR + "base_channels", "0"], ["base_channels=0", "must be positive"]),
         ([GENERATOR + "image_shape", "[1,8,9]"], ["image_shape=(1, 8, 9)", "from 8 to 128"]),
-        ([MODEL + "n_critic", "0"], ["n_critic=0"]),
+        ([MODEL + "optimization.n_critic", "0"], ["n_critic=0"]),
         ([MODEL + "clip_value", "0"], ["clip_value=0", "must be positive"]),
         (["--data.init_args.batch_size", "5000"], ["batch_size=5000", "1797", "smaller"]),
         (["--metrics.every_n_steps=-1"], ["metrics.every_n_steps=-1", "1 or more"]),
@@ -100,14 +100,14 @@ def test_mistyped_file(command, tmp_path, text, expected):
         ([], ["fit", "sample"]),
         (["fti"], ["'fti'", "fit", "sample"]),
         (["fit"], ["model", "data"]),
-        (["fit", "--config", "nope.yaml"], ["nope.yaml", "neither a file nor a recipe"]),
+        (["fit", "--config", "nope.yaml"], ["nope.yaml", "neither a file nor a shipped config"]),
         (["fit", "--config", "dcgn"], ["dcgn", "did you mean dcgan?"]),
         (["fit", "--model", "WGAN"], ["generator", "discriminator"]),
         (["sample"], ["checkpoint"]),
         (["sample", "nope.ckpt"], ["nope.ckpt", "no such file"]),
         (["sample", "nope.ckpt", "--seeed", "3"], ["seeed", "did you mean seed?"]),
-        (["sample", "nope.ckpt", "--num", "abc"], ["num", "int", "'abc'"]),
-        (["sample", "nope.ckpt", "--num", "0"], ["--num=0", "1 or more"]),
+        (["sample", "nope.ckpt", "--num_samples", "abc"], ["num_samples", "int", "'abc'"]),
+        (["sample", "nope.ckpt", "--num_samples", "0"], ["--num_samples=0", "1 or more"]),
     ],
     ids=lambda given: " ".join(given),
 )
@@ -148,7 +148,7 @@ def test_non_finite_loss_names_the_player_and_keeps_the_last_good_state(command,
     assert command("fit", *settings, "--trainer.max_steps", "4").code == 0
     before = {path: path.read_bytes() for path in tmp_path.glob("here/checkpoints/*.ckpt")}
     assert {path.name for path in before} == {"best.ckpt", "last.ckpt"}
-    rate = ["--model.init_args.discriminator_optimizer.init_args.lr", "1e30", MODEL + "clip_value", "1e38"]
+    rate = ["--model.init_args.optimization.discriminator.init_args.lr", "1e30", MODEL + "clip_value", "1e38"]
     done = command("fit", *settings, *rate, "--trainer.max_steps", "50", "--metrics.every_n_steps", "7")
     refused(done, "loss/discriminator", "nan", "learning rate")
     assert {path: path.read_bytes() for path in tmp_path.glob("here/checkpoints/*.ckpt")} == before
@@ -191,9 +191,9 @@ def test_an_error_of_a_spawned_process_is_one_line_too(command):
     """torch hands on the traceback of the process that failed as text."""
     line = "lightning_gans.errors.ConfigError: batch='nan': clean those images"
     text = f"-- Process 1 terminated with the following error:\nTraceback (most recent call last):\n  ...\n{line}\n"
-    told = running_error(torch.multiprocessing.ProcessRaisedException(text, 1, 123))
+    told = user_facing_error(torch.multiprocessing.ProcessRaisedException(text, 1, 123))
     assert str(told) == "batch='nan': clean those images"
-    assert running_error(torch.multiprocessing.ProcessRaisedException("Traceback\nKeyError: 3\n", 1, 123)) is None
+    assert user_facing_error(torch.multiprocessing.ProcessRaisedException("Traceback\nKeyError: 3\n", 1, 123)) is None
 
 
 def test_a_reader_that_has_seen_enough():

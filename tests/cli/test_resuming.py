@@ -13,7 +13,7 @@ from lightning_gans.cli import main
 from tests.cli.conftest import QUIET, TINY
 
 SHORT = [*TINY, *QUIET]
-PLAN = "--model.generator_scheduler"
+PLAN = "--model.optimization.generator_scheduler"
 STEPS = [PLAN, "StepLR", f"{PLAN}.step_size", "1", f"{PLAN}.gamma", "0.5"]
 
 
@@ -59,18 +59,27 @@ def test_given_settings_win_and_are_announced(ten, go_on):
     before = content(ten / "checkpoints/last.ckpt")
     assert rates(before) == pytest.approx([5e-4, 5e-4 * 0.5**2])
     assert moves(before) == [10, 2]
-    lr = ["--model.discriminator_optimizer.lr", 0.1, "--model.generator_optimizer.lr", 0.01, f"{PLAN}.gamma", 0.1]
-    values = ["--model.n_critic", 2, "--model.clip_value", 0.002, "--data.batch_size", 32, "--seed_everything", 5]
+    lr = ["--model.optimization.discriminator.lr", 0.1, "--model.optimization.generator.lr", 0.01, f"{PLAN}.gamma", 0.1]
+    values = [
+        "--model.optimization.n_critic",
+        2,
+        "--model.clip_value",
+        0.002,
+        "--data.batch_size",
+        32,
+        "--seed_everything",
+        5,
+    ]
     done = go_on(*lr, *values)
     for line in (
         "resumed from step 10 with settings that differ from the checkpoint's:",
         "  seed_everything: 0 -> 5",
         "  trainer.max_steps: 10 -> 20",
         "  model.clip_value: 0.03 -> 0.002",
-        "  model.n_critic: 5 -> 2",
-        "  model.generator_optimizer.lr: 0.0005 -> 0.01",
-        "  model.discriminator_optimizer.lr: 0.0005 -> 0.1",
-        "  model.generator_scheduler.gamma: 0.5 -> 0.1",
+        "  model.optimization.n_critic: 5 -> 2",
+        "  model.optimization.generator.lr: 0.0005 -> 0.01",
+        "  model.optimization.discriminator.lr: 0.0005 -> 0.1",
+        "  model.optimization.generator_scheduler.gamma: 0.5 -> 0.1",
         "  data.batch_size: 64 -> 32",
     ):
         assert line in done.out.splitlines(), line
@@ -82,7 +91,7 @@ def test_given_settings_win_and_are_announced(ten, go_on):
         max(float(value.abs().max()) for name, value in critic.items() if name.endswith(("weight", "bias")))
         <= 0.002 + 1e-9
     )
-    assert state["game"]["seed"] == 5
+    assert state["lightning_gans"]["seed"] == 5
     (loader,) = (value for key, value in walk(state["loops"]) if key == "rows")
     assert loader % 64 == 32 * 10 % 64
 
@@ -103,13 +112,18 @@ def test_what_is_not_given_anew_goes_on(go_on):
 
 
 def test_a_schedule_may_come_and_go(go_on):
-    other = ["--model.discriminator_scheduler", "ExponentialLR", "--model.discriminator_scheduler.gamma", 0.9]
+    other = [
+        "--model.optimization.discriminator_scheduler",
+        "ExponentialLR",
+        "--model.optimization.discriminator_scheduler.gamma",
+        0.9,
+    ]
     done = go_on(f"{PLAN}", "null", *other)
     assert rates(done.state) == pytest.approx([5e-4 * 0.9**20, 5e-4])
 
 
 def test_another_optimizer_begins_with_nothing_gathered(go_on):
-    adam = ["--model.discriminator_optimizer", "Adam", "--model.discriminator_optimizer.lr", 1e-4]
+    adam = ["--model.optimization.discriminator", "Adam", "--model.optimization.discriminator.lr", 1e-4]
     state = go_on(*adam).state
     assert moves(state) == [10, 4]
     assert set(state["optimizer_states"][0]["state"][0]) == {"step", "exp_avg", "exp_avg_sq"}
@@ -191,4 +205,6 @@ def test_the_saved_configuration_reruns_the_run_bit_for_bit(ten, command, tmp_pa
     assert first["state_dict"].keys() == again["state_dict"].keys()
     for name, value in first["state_dict"].items():
         assert torch.equal(value, again["state_dict"][name]), name
-    assert math.isclose(first["game"]["losses"]["generator"], again["game"]["losses"]["generator"], rel_tol=0)
+    assert math.isclose(
+        first["lightning_gans"]["losses"]["generator"], again["lightning_gans"]["losses"]["generator"], rel_tol=0
+    )

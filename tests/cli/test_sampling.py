@@ -6,14 +6,17 @@ import torch
 from PIL import Image
 
 from lightning_gans import GAN, ConditionalGAN
+from lightning_gans.batch import Condition
 from lightning_gans.cli import main
-from lightning_gans.cli.sampling import Wanted, batches
+from lightning_gans.cli.commands import SamplingOptions
+from lightning_gans.cli.sampling import batches
 from lightning_gans.engine import Game
-from lightning_gans.engine.randomness import mix, slerp
+from lightning_gans.engine.priors import slerp
+from lightning_gans.engine.rng import fold_in
 from lightning_gans.images import to_uint8
 from tests.cli.conftest import QUIET
 
-SHORT = [*QUIET, "--trainer.max_steps", "3", "--metrics.num_samples", "64", "--samples.num", "4"]
+SHORT = [*QUIET, "--trainer.max_steps", "3", "--metrics.num_samples", "64", "--samples.num_samples", "4"]
 
 
 def trained(tmp_path_factory, *args):
@@ -25,7 +28,9 @@ def trained(tmp_path_factory, *args):
 
 @pytest.fixture(scope="module")
 def points(tmp_path_factory):
-    return trained(tmp_path_factory, "--config", "gan", "--config", "data/ring", "--model.ema_decay", "0.5")
+    return trained(
+        tmp_path_factory, "--config", "gan", "--config", "data/ring", "--model.optimization.ema_decay", "0.5"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -50,39 +55,39 @@ def made(command, tmp_path, points):
 
 
 def test_a_sample_does_not_depend_on_how_many_are_made(made, points):
-    many = made("--num", 150, "--seed", 3)
+    many = made("--num_samples", 150, "--seed", 3)
     assert many.shape == (150, 2)
-    assert np.array_equal(made("--num", 70, "--seed", 3), many[:70])
-    assert not np.array_equal(made("--num", 70), many[:70])
+    assert np.array_equal(made("--num_samples", 70, "--seed", 3), many[:70])
+    assert not np.array_equal(made("--num_samples", 70), many[:70])
     model = GAN.load_from_checkpoint(points)
     expected = model.sample(150, seed=3).numpy()
     assert np.allclose(many, expected, atol=1e-6)
-    raw = made("--num", 150, "--seed", 3, "--raw")
+    raw = made("--num_samples", 150, "--seed", 3, "--no_ema")
     assert np.allclose(raw, model.sample(150, seed=3, ema=False).numpy(), atol=1e-6)
     assert not np.allclose(raw, many, atol=1e-6)
 
 
 def test_truncated_samples_are_alike(made):
-    whole, truncated = made("--num", 100), made("--num", 100, "--truncation", 0.01)
+    whole, truncated = made("--num_samples", 100), made("--num_samples", 100, "--truncation", 0.01)
     assert (truncated.std(0) < whole.std(0) / 10).all()
 
 
 def test_interpolation_joins_random_latents_along_great_circles(made, points):
     steps, rows = 10, 13
-    path = made("--num", steps * rows, "--interpolate", steps).reshape(rows, steps, 2)
+    path = made("--num_samples", steps * rows, "--interpolate", steps).reshape(rows, steps, 2)
     model = GAN.load_from_checkpoint(points)
-    (z,) = model.sampling_inputs(0, 2 * rows, mix(0, 2), model.prior)
+    (z,) = model.generator_inputs(Condition(), 0, 2 * rows, fold_in(0, 2))
     t = torch.linspace(0, 1, steps)[:, None]
     for row in range(rows):
         with torch.no_grad():
             expected = model(slerp(z[2 * row], z[2 * row + 1], t)).numpy()
         assert np.allclose(path[row], expected, atol=1e-6), row
-    assert np.array_equal(made("--num", steps * 7, "--interpolate", steps), path[:7].reshape(-1, 2))
+    assert np.array_equal(made("--num_samples", steps * 7, "--interpolate", steps), path[:7].reshape(-1, 2))
 
 
 def test_memory_is_bounded(points):
     model = Game.load_from_checkpoint(points)
-    assert max(map(len, batches(model, Wanted(1000, 0, True, None, None, None)))) <= 64
+    assert max(map(len, batches(model, SamplingOptions(str(points), 1000)))) <= 64
 
 
 def test_labels(command, tmp_path, conditional):
@@ -97,15 +102,15 @@ def test_labels(command, tmp_path, conditional):
     def assert_pictures(found, expected):
         torch.testing.assert_close(found, to_uint8(expected)[:, 0], atol=1, rtol=0)  # a level: how a sum is rounded
 
-    assert_pictures(written("--num", 5, "--labels", 3), model.sample(5, labels=torch.full((5,), 3)))
+    assert_pictures(written("--num_samples", 5, "--labels", 3), model.sample(5, labels=torch.full((5,), 3)))
     cycled = torch.tensor([0, 5, 9]).repeat(24)[:70]
-    assert_pictures(written("--num", 70, "--labels", "[0,5,9]"), model.sample(70, labels=cycled))
-    assert_pictures(written("--num", 50), model.sample(50))
-    assert len(model.labels(0, 50, 0).unique()) > 5, "drawn at random"
-    rows = written("--num", 8, "--interpolate", 4, "--labels", "[0,9]")
+    assert_pictures(written("--num_samples", 70, "--labels", "[0,5,9]"), model.sample(70, labels=cycled))
+    assert_pictures(written("--num_samples", 50), model.sample(50))
+    assert len(model.sample_condition(0, 50, 0).label.unique()) > 5, "drawn at random"
+    rows = written("--num_samples", 8, "--interpolate", 4, "--labels", "[0,9]")
     with Image.open(tmp_path / "out/grid.png") as picture:
         assert picture.size[0] > 1.5 * picture.size[1], "rows of four"
-    z, _ = model.sampling_inputs(0, 4, mix(0, 2), model.prior)
+    (z,) = model.generator_inputs(Condition(), 0, 4, fold_in(0, 2))
     ends = model(z, torch.tensor([0, 0, 9, 9]))
     assert_pictures(rows[[0, 3, 4, 7]], ends)
 
@@ -119,7 +124,7 @@ def test_labels(command, tmp_path, conditional):
         ("conditional", ["--labels", "cat"], ["labels", "'cat'"]),
         ("points", ["--truncation", "0"], ["--truncation=0", "positive"]),
         ("points", ["--interpolate", "1"], ["--interpolate=1", "2 or more"]),
-        ("points", ["--num", "10", "--interpolate", "4"], ["--num=10", "choose 8 or 12"]),
+        ("points", ["--num_samples", "10", "--interpolate", "4"], ["--num_samples=10", "choose 8 or 12"]),
         ("points", ["--device", "nonsense"], ["--device='nonsense'", "cpu always can"]),
         ("points", ["--ema", "false"], ["ema: there is no such setting"]),
     ],
@@ -138,10 +143,27 @@ def test_pictures_that_others_made_are_left_alone(command, tmp_path, conditional
     theirs = tmp_path / "mine/images/00001.png"
     theirs.parent.mkdir(parents=True)
     theirs.write_bytes(b"mine")
-    done = command("sample", conditional, "--num", 2, "--output", "mine")
+    done = command("sample", conditional, "--num_samples", 2, "--output", "mine")
     assert done.code == 2
     assert "--output='mine': its images were not made by sample" in done.err
     assert theirs.read_bytes() == b"mine"
-    assert command("sample", conditional, "--num", 3, "--output", "new").code == 0
-    assert command("sample", conditional, "--num", 2, "--output", "new").code == 0
+    assert command("sample", conditional, "--num_samples", 3, "--output", "new").code == 0
+    assert command("sample", conditional, "--num_samples", 2, "--output", "new").code == 0
     assert len(list((tmp_path / "new/images").iterdir())) == 2
+
+
+@pytest.mark.parametrize("name", ["out.npz", "out.npy"])
+def test_one_array_of_all(command, tmp_path, points, conditional, name):
+    for checkpoint, more in ((conditional, ["--labels", 3]), (points, [])):
+        done = command("sample", checkpoint, "--num_samples", 130, *more, "--output", f"folder/{name}")
+        assert (done.code, done.err) == (0, "")
+        loaded = np.load(tmp_path / "folder" / name)
+        array = loaded["arr_0"] if name.endswith("npz") else loaded
+        model = Game.load_from_checkpoint(checkpoint)
+        if more:
+            assert (array.shape, array.dtype) == ((130, 8, 8, 1), np.uint8)
+            expected = to_uint8(model.sample(130, labels=torch.full((130,), 3)))[:, 0]
+            torch.testing.assert_close(torch.from_numpy(array[..., 0]), expected, atol=1, rtol=0)
+            assert command("evaluate", "--real", "Digits", "--fake", f"folder/{name}").code == 0
+        else:
+            assert np.allclose(array, model.sample(130).numpy(), atol=1e-6)

@@ -1,4 +1,4 @@
-"""The shipped recipes: listed, printed, found by bare name; in a checkout and in an installed package."""
+"""The shipped configs: listed, printed, found by bare name; in a checkout and in an installed package."""
 
 import os
 import shutil
@@ -10,12 +10,12 @@ import pytest
 import yaml
 
 import lightning_gans
-from lightning_gans.cli.recipes import recipes, with_recipes
+from lightning_gans.cli.configs import resolve_config_names, shipped_configs
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
-def test_lists_every_recipe_with_a_description(command):
+def test_lists_every_config_with_a_description(command):
     done = command("configs")
     assert (done.code, done.err) == (0, "")
     for file in CONFIGS.rglob("*.yaml"):
@@ -46,8 +46,8 @@ def test_bare_names_work_from_any_folder_and_files_come_first(command, tmp_path)
     assert done.code == 0, done.err
     assert yaml.safe_load(done.out)["model"]["init_args"]["clip_value"] == 0.03
     (tmp_path / "gan").write_text("seed_everything: 7\n")
-    assert with_recipes(["fit", "--config", "gan"]) == ["fit", "--config", "gan"]
-    assert with_recipes(["fit", "-c", "lsgan.yaml"]) == ["fit", "-c", str(recipes()["lsgan"])]
+    assert resolve_config_names(["fit", "--config", "gan"]) == ["fit", "--config", "gan"]
+    assert resolve_config_names(["fit", "-c", "lsgan.yaml"]) == ["fit", "-c", str(shipped_configs()["lsgan"])]
 
 
 def test_an_installed_package_needs_no_checkout(tmp_path):

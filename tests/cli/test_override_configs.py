@@ -1,4 +1,4 @@
-"""Games without a discriminator, or with one that judges no images, through the real commands."""
+"""Models without a discriminator, or with one that is shown no images, through the real commands."""
 
 import json
 import warnings
@@ -8,11 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
-from lightning_gans.cli.overlays import fitting
+from lightning_gans.cli.overrides import drop_inapplicable_arguments
 from lightning_gans.errors import LightningGANsWarning
 from tests.cli.conftest import QUIET
 
-SHORT = [*QUIET, "--metrics.num_samples", "64", "--samples.num", "16", "--data.batch_size", "32"]
+SHORT = [*QUIET, "--metrics.num_samples", "64", "--samples.num_samples", "16", "--data.batch_size", "32"]
 LAST = "run/checkpoints/last.ckpt"
 
 
@@ -26,8 +26,10 @@ def test_fit_resume_sample_evaluate(command, tmp_path, recipe):
         assert picture.width > 8 * 32
     resumed = command("fit", "--ckpt_path", LAST, *QUIET, "--trainer.max_steps", 4)
     assert resumed.code == 0, resumed.err
-    assert torch.load(tmp_path / LAST, weights_only=True)["game"]["step"] == 4
-    sampled = command("sample", LAST, "--num", 12, "--output", "out", *(["--labels", 3] if recipe == "cvae" else []))
+    assert torch.load(tmp_path / LAST, weights_only=True)["lightning_gans"]["step"] == 4
+    sampled = command(
+        "sample", LAST, "--num_samples", 12, "--output", "out", *(["--labels", 3] if recipe == "cvae" else [])
+    )
     assert (sampled.code, sampled.err) == (0, "")
     assert len(list((tmp_path / "out/images").glob("*.png"))) == 12
     evaluated = command(
@@ -40,13 +42,13 @@ def test_fit_resume_sample_evaluate(command, tmp_path, recipe):
 @pytest.mark.parametrize(
     ("recipe", "left_out"),
     [
-        ("vae", "VAE has no discriminator, discriminator_optimizer, generator_optimizer"),
-        ("aae", "AAE has no generator_optimizer"),
+        ("vae", "VAE has no discriminator, optimization.discriminator, optimization.generator"),
+        ("aae", "AAE has no optimization.generator"),
         ("vaegan", None),
     ],
 )
 def test_points(command, tmp_path, recipe, left_out):
-    """The overlay speaks of a GAN's parts: those that there are not are left out, and it is said."""
+    """The override config speaks of a GAN's parts: those that there are not are left out, and it is said."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", LightningGANsWarning)
         run = ["--trainer.max_steps", 2, "--model.latent_dim", 2, "--trainer.default_root_dir", "run"]
@@ -59,12 +61,12 @@ def test_points(command, tmp_path, recipe, left_out):
     assert settings["encoder"]["init_args"]["image_shape"] == [2]
     if recipe != "vae":
         assert settings["discriminator"]["init_args"]["image_shape"] == [2]  # of the points, or of the latents
-    assert command("sample", LAST, "--num", 20, "--output", "out").code == 0
+    assert command("sample", LAST, "--num_samples", 20, "--output", "out").code == 0
     assert np.load(tmp_path / "out/points.npy").shape == (20, 2)
 
 
 def test_what_is_no_part_of_a_gan_is_refused(command, tmp_path):
-    (tmp_path / "own.yaml").write_text("model: {init_args: {generater: {init_args: {width: 3}}}}\n")
+    (tmp_path / "own.yaml").write_text("model: {init_args: {generater: {init_args: {base_channels: 3}}}}\n")
     done = command("fit", "--config", "vae", "--config", "own.yaml", *SHORT)
     assert done.code == 2
     assert "generater" in done.err
@@ -72,9 +74,9 @@ def test_what_is_no_part_of_a_gan_is_refused(command, tmp_path):
 
 
 def test_arguments_that_fit_stay_as_they_are(tmp_path):
-    (tmp_path / "own.yaml").write_text("model: {init_args: {generator_optimizer: {init_args: {lr: 1.0e-3}}}}\n")
+    (tmp_path / "own.yaml").write_text("model: {init_args: {optimization: {generator: {init_args: {lr: 1.0e-3}}}}}\n")
     args = ["fit", "--model", "GAN", "--config", str(tmp_path / "own.yaml"), "--trainer.logger=false"]
-    assert fitting(args) == args
-    with pytest.warns(LightningGANsWarning, match="VAE has no generator_optimizer"):
-        words = fitting(["fit", "--model=VAE", "--config", str(tmp_path / "own.yaml")])
-    assert words == ["fit", "--model", "VAE", "--config", "model:\n  init_args: {}\n"]
+    assert drop_inapplicable_arguments(args) == args
+    with pytest.warns(LightningGANsWarning, match="VAE has no optimization.generator"):
+        words = drop_inapplicable_arguments(["fit", "--model=VAE", "--config", str(tmp_path / "own.yaml")])
+    assert words == ["fit", "--model", "VAE", "--config", "model:\n  init_args:\n    optimization: {}\n"]

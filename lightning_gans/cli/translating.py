@@ -1,0 +1,108 @@
+"""The work of ``lightning_gans translate``."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torchvision.transforms.functional import pil_to_tensor, to_pil_image
+
+from lightning_gans.cli.commands import TranslatingOptions
+from lightning_gans.cli.image_files import read_image, write_image
+from lightning_gans.cli.runs import load_model, require_writable
+from lightning_gans.engine.protocols import Translates, can_translate
+from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.files import image_files
+from lightning_gans.figures.grids import grid_picture
+from lightning_gans.images import from_uint8, to_uint8
+
+_IN_SHEET, _PAIRS_IN_ROW, _TILE = 32, 4, 128  # images, pairs, pixels
+
+
+def write_translations(options: TranslatingOptions) -> None:
+    """Translate an image or a folder of them, one at a time, and write each as it is made.
+
+    Args:
+        options: Those of ``lightning_gans translate``.
+
+    Raises:
+        ConfigError: The model cannot translate, there are no images, or the output cannot be written to.
+        SystemExit: With code 1: some images could not be read; the others are done.
+    """
+    model = load_model(options.checkpoint, options.device)
+    if not can_translate(model):
+        hint = f"{type(model).__name__} does not translate images; lightning_gans sample generates from latents"
+        raise ConfigError("checkpoint", options.checkpoint, hint)
+    output = Path(options.output)
+    require_writable(str(output), "--output")
+    targets = target_files(Path(options.images), output)
+    shape = getattr(model, "source_shape", None)
+    channels = 3 if shape is None else shape[0]
+    if channels not in (1, 3):
+        raise ConfigError("checkpoint", f"sources of {channels} channels", "image files hold 1 or 3; use Python")
+    tiles: list[Tensor] = []
+    failed = 0
+    for source, target in targets.items():
+        try:
+            image = read_image(source, channels)
+        except ConfigError as error:
+            print(f"lightning_gans: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        translated = _translated(model, image, options)
+        write_image(translated, target)
+        if len(tiles) < 2 * _IN_SHEET:
+            tiles += [_tile(image), _tile(translated)]
+    done = len(targets) - failed
+    if tiles:
+        grid_picture(torch.stack(tiles), 2 * _PAIRS_IN_ROW).save(output / "grid.png")
+    print(f"{done} of {len(targets)} images in {output}" + (f", and {output / 'grid.png'}" if tiles else ""))
+    if failed:
+        sys.exit(1)
+
+
+def target_files(given: Path, output: Path) -> dict[Path, Path]:
+    """Where the translation of each image goes: the same name inside the output, as PNG.
+
+    Two images whose names differ in their suffixes alone keep these, and so does one that is called ``grid``.
+
+    Args:
+        given: An image, or a folder; what lies in the output is left out.
+        output: The folder for the translations.
+
+    Raises:
+        ConfigError: There is nothing to translate.
+    """
+    if given.is_file():
+        found, root = [given], given.parent
+    elif given.is_dir():
+        inside = output.resolve()
+        found = [each for each in image_files(given, "images") if inside not in each.resolve().parents]
+        root = given
+        if not found:
+            raise ConfigError("images", str(given), "holds nothing but what was translated before")
+    else:
+        raise ConfigError("images", str(given), "no such image or folder")
+    bare = {file: file.relative_to(root).with_suffix("") for file in found}
+    taken = Counter(bare.values()) + Counter([Path("grid")])
+    whole = {file: file.relative_to(root) for file in found}
+    return {file: output / f"{name if taken[name] == 1 else whole[file]}.png" for file, name in bare.items()}
+
+
+def _translated(model: Translates, image: Tensor, options: TranslatingOptions) -> Tensor:
+    return model.translate(image[None], seed=options.seed, ema=not options.no_ema)[0].cpu()
+
+
+def _tile(image: Tensor) -> Tensor:
+    """An image (C, H, W) in a square of the sheet, RGB, in [-1, 1]."""
+    picture: Image.Image = to_pil_image(to_uint8(image)).convert("RGB")
+    scale = _TILE // max(picture.size)
+    if scale > 1:  # small ones by a whole factor, so that pixels stay what they are
+        picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+    return from_uint8(pil_to_tensor(ImageOps.pad(_fitted(picture), (_TILE, _TILE), color="white")))
+
+
+def _fitted(picture: Image.Image) -> Image.Image:
+    return ImageOps.contain(picture, (_TILE, _TILE)) if max(picture.size) > _TILE else picture

@@ -1,0 +1,58 @@
+"""The configs of regularizers, augmentations and optimization over one of a model, alone and together."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.cli.conftest import QUIET
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+FOLDERS = ("augment", "optimization", "regularizers")
+OVERRIDES = [f"{folder}/{path.stem}" for folder in FOLDERS for path in sorted((CONFIGS / folder).glob("*.yaml"))]
+SHORT = [*QUIET, "--trainer.max_steps", "2", "--metrics.num_samples", "64", "--samples.num_samples", "4"]
+
+
+def settings_of(tmp_path):
+    """Names of the regularizers, the augmentations and the choice of samples that the last checkpoint was made with."""
+    (path,) = tmp_path.glob("runs/*/*/checkpoints/last.ckpt")
+    content = torch.load(path, weights_only=True)["hyper_parameters"]
+    found = [*content["augment"], *content["regularizers"], *([content["top_k"]] if content["top_k"] else [])]
+    return [each["class_path"].rpartition(".")[2] for each in found]
+
+
+@pytest.mark.parametrize("name", OVERRIDES)
+def test_override_config(command, tmp_path, name):
+    done = command("fit", "--config", "gan", "--config", name, *SHORT)
+    assert (done.code, done.err) == (0, "")
+    assert len(settings_of(tmp_path)) == (name != "optimization/ttur")
+
+
+def test_override_configs_add_up(command, tmp_path):
+    words = [word for name in OVERRIDES for word in ("--config", name)]
+    assert command("fit", "--config", "gan", *words, *SHORT).code == 0
+    assert settings_of(tmp_path) == ["DiffAugment", "InstanceNoise", "LabelSmoothing", "R1", "TopK"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["wgan", "regularizers/label_smoothing"],
+            "regularizers='LabelSmoothing': needs a loss that is a cross-entropy",
+        ),
+        (["gan", "data/ring", "augment/diffaugment"], "augment='DiffAugment': changes images"),
+        (["dcgan", "regularizers/r1"], "batch_norm: false"),
+        (["veegan", "optimization/top_k"], "top_k='TopK'"),
+        (["vaegan", "optimization/top_k"], "top_k='TopK'"),
+        (["infogan", "optimization/top_k"], "top_k='TopK'"),
+        (["acgan", "optimization/top_k"], "top_k='TopK'"),
+        (["r3gan", "optimization/top_k"], "top_k='TopK'"),
+        (["vae", "regularizers/r1"], "model.regularizers: VAE has no such setting"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(command, words, message):
+    done = command("fit", *(word for name in words for word in ("--config", name)), *SHORT)
+    assert done.code == 2
+    assert message in done.err
+    assert len(done.err.splitlines()) == 1

@@ -68,7 +68,13 @@ class Roster:
             raise ConfigError("trainer.max_steps", -1, hint)
 
     def build_optimizers(self) -> list[dict[str, Any]]:
-        """One optimizer for each owner, as Lightning takes them."""
+        """One optimizer for each owner, as Lightning takes them.
+
+        Raises:
+            ConfigError: Nobody plays.
+        """
+        if not self.players:
+            raise ConfigError("players", [], "a game needs at least one")
         position = {player.name: number for number, player in enumerate(self.owners)}
         self.slots = [position[player.shares or player.name] for player in self.players]
         configured: list[dict[str, Any]] = []

@@ -7,22 +7,22 @@ import torch
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 
-from lightning_gans import GAN, WGAN, Game, Player, ConfigError
-from lightning_gans.engine import NonFiniteLossError
+from lightning_gans import GAN, WGAN, ConfigError, Game, Player
 from lightning_gans.data import Ring2D
-from tests.games import SGD, gan, points, same, state, train
+from lightning_gans.engine import NonFiniteLossError
+from tests.games import BOTH_SGD, SGD, gan, points, same, state, train
 
 
 @pytest.mark.parametrize(("cls", "n_critic"), [(GAN, 1), (GAN, 3), (WGAN, 5)])
 def test_one_batch_is_one_step(cls, n_critic):
-    model = gan(cls, n_critic=n_critic)
+    model = gan(cls, optimization={"n_critic": n_critic})
     trainer = train(model, 23)
     assert trainer.global_step == model.step == 23
     assert trainer.fit_loop.epoch_loop._batches_that_stepped == 23
 
 
 class Frozen(GAN):
-    """Remembers what each move changed."""
+    """Remembers what each update changed."""
 
     def players(self):
         self.changes = []
@@ -39,7 +39,7 @@ class Frozen(GAN):
         return loss
 
 
-def test_a_move_leaves_the_others_bit_identical():
+def test_an_update_leaves_the_others_bit_identical():
     model = gan(Frozen)
     train(model, 4)
     seen = model.changes
@@ -63,42 +63,42 @@ def test_clipping_bounds_the_gradient_of_its_player_only():
     norms = {}
 
     class Watched(GAN):
-        def note(self, name, value):
+        def log_value(self, name, value):
             if name.startswith("grad_norm"):
                 grads = [p.grad for p in getattr(self, name.split("/")[1]).parameters()]
                 self.pending = name, grads
-            super().note(name, value)
+            super().log_value(name, value)
 
         def on_before_optimizer_step(self, optimizer):
             super().on_before_optimizer_step(optimizer)
             name, grads = self.pending
             norms.setdefault(name, []).append(float(torch.nn.utils.get_total_norm(grads)))
 
-    train(gan(Watched, discriminator_clip=1e-3), 4, log_every_n_steps=1)
+    train(gan(Watched, optimization={"discriminator_clip": 1e-3}), 4, log_every_n_steps=1)
     assert norms["grad_norm/discriminator"] == pytest.approx([1e-3] * 4, rel=1e-3)
     assert min(norms["grad_norm/generator"]) > 2e-3
 
 
-def test_accumulation_equals_the_undivided_batch():
-    models = [gan(generator_optimizer=SGD, discriminator_optimizer=SGD, accumulate=n) for n in (1, 4)]
+def test_micro_batches_equal_the_undivided_batch():
+    models = [gan(optimization={**BOTH_SGD, "micro_batches": n}) for n in (1, 4)]
     for model in models:
         train(model, 10)
     for whole, parts in zip(models[0].parameters(), models[1].parameters(), strict=True):
         torch.testing.assert_close(whole, parts, rtol=0, atol=1e-6)
 
 
-def test_accumulation_that_does_not_divide_is_refused():
-    with pytest.raises(ConfigError, match=r"accumulate=3.*batch of 32"):
-        train(gan(accumulate=3), 1)
+def test_micro_batches_that_do_not_divide_are_refused():
+    with pytest.raises(ConfigError, match=r"optimization\.micro_batches=3.*batch of 32"):
+        train(gan(optimization={"micro_batches": 3}), 1)
 
 
-def test_schedulers_step_once_per_own_move(tmp_path):
+def test_schedulers_step_once_per_own_update(tmp_path):
     def halve(optimizer):
         return torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
 
     sgd = {"class_path": "torch.optim.SGD", "init_args": {"lr": 1.0}}
-    kwargs = {"generator_optimizer": sgd, "discriminator_optimizer": sgd, "n_critic": 2}
-    model = gan(generator_scheduler=halve, discriminator_scheduler=halve, **kwargs)
+    plan = {"generator_scheduler": halve, "discriminator_scheduler": halve}
+    model = gan(optimization={"generator": sgd, "discriminator": sgd, "n_critic": 2, **plan})
     logger = CSVLogger(tmp_path)
     trainer = train(model, 6, logger=logger, callbacks=[LearningRateMonitor("step")], log_every_n_steps=1)
     rates = {name: optimizer.param_groups[0]["lr"] for name, optimizer in zip("dg", trainer.optimizers, strict=True)}
@@ -117,7 +117,7 @@ def test_a_loss_that_is_not_a_number_stops_and_names_the_player(tmp_path):
     with pytest.raises(NonFiniteLossError, match=r"loss/generator=nan: stopped after 15 steps"):
         train(gan(Broken), 40, callbacks=[keep], enable_checkpointing=True)
     kept = torch.load(tmp_path / "kept.ckpt", weights_only=True)
-    assert kept["game"]["step"] == 10
+    assert kept["lightning_gans"]["step"] == 10
     assert all(bool(torch.isfinite(value).all()) for value in kept["state_dict"].values())
 
 
@@ -139,7 +139,7 @@ def test_a_game_of_one_and_a_game_of_three():
 
         def players(self):
             return [
-                Player(f"p{i}", lambda batch, m=m: m(batch[0]).square().mean(), [m], SGD, every=i + 1)
+                Player(f"p{i}", lambda batch, m=m: m(batch.images).square().mean(), [m], SGD, interval=i + 1)
                 for i, m in enumerate(self.parts)
             ]
 
@@ -162,13 +162,27 @@ def test_players_are_checked():
 
     class Empty(Game):
         def players(self):
-            return [Player("empty", lambda batch: batch.sum(), [torch.nn.ReLU()], SGD)]
+            return [Player("empty", lambda batch: batch.images.sum(), [torch.nn.ReLU()], SGD)]
 
     for model in (gan(Twins), Nothing(), Empty()):
         with pytest.raises(ConfigError, match=r"players|empty"):
             train(model, 1)
-    with pytest.raises(ConfigError, match="every=0"):
-        Player("x", loss=sum, modules=[], optimizer=SGD, every=0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"interval": 0}, r"x\.interval=\(0, 1\)"),
+        ({"updates": 0}, r"x\.interval=\(1, 0\)"),
+        ({"clip": 0.0}, r"optimization\.x_clip=0\.0"),
+        ({"shares": "y"}, r"optimization\.x=.*the player whose optimizer is shared"),
+        ({"optimizer": None}, r"optimization\.x=None"),
+        ({"ramps": {"momentum": None}}, r"x\.ramps='momentum'"),
+    ],
+)
+def test_impossible_players_are_named(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        Player("x", loss=sum, modules=[], **{"optimizer": SGD} | settings)
 
 
 @pytest.mark.parametrize("precision", ["bf16-mixed", "64-true", "32-true"])
@@ -202,7 +216,7 @@ def test_every_kind_of_batch_trains_alike():
 def test_a_schedule_that_waits_for_a_metric_is_refused():
     plan = {"class_path": "torch.optim.lr_scheduler.ReduceLROnPlateau", "init_args": {}}
     with pytest.raises(ConfigError, match="ReduceLROnPlateau"):
-        train(gan(generator_scheduler=plan), 1)
+        train(gan(optimization={"generator_scheduler": plan}), 1)
 
 
 def test_batch_statistics_that_are_no_numbers_are_not_saved(tmp_path):
@@ -218,11 +232,11 @@ def test_batch_statistics_that_are_no_numbers_are_not_saved(tmp_path):
 def test_schedules_that_use_up_their_state_resume(tmp_path):
     plan = {"class_path": "torch.optim.lr_scheduler.CyclicLR", "init_args": {"base_lr": 1e-4, "max_lr": 1e-2}}
     plan["init_args"] |= {"cycle_momentum": False, "step_size_up": 3}
-    straight, first, second = (gan(generator_scheduler=plan) for _ in range(3))
+    straight, first, second = (gan(optimization={"generator_scheduler": plan}) for _ in range(3))
     train(straight, 9)
     train(first, 4).save_checkpoint(tmp_path / "four.ckpt")
     train(second, 9, ckpt_path=tmp_path / "four.ckpt")
-    assert second._schedulers[1].get_last_lr() == straight._schedulers[1].get_last_lr()
+    assert second._roster.schedulers[1].get_last_lr() == straight._roster.schedulers[1].get_last_lr()
 
 
 def test_a_checkpoint_of_weights_alone_is_no_place_to_go_on_from(tmp_path):
@@ -236,5 +250,5 @@ def test_a_datamodule_s_loader_alone_does_not_resume(tmp_path):
     ring = Ring2D(num_samples=320, batch_size=32)
     alone = lambda *_: ring.train_dataloader()  # noqa: E731 # the loader that `train` asks for
     train(gan(), 4, loader=alone).save_checkpoint(tmp_path / "four.ckpt")
-    with pytest.raises(ConfigError, match=r"ResumableLoader.*datamodule"):
+    with pytest.raises(ConfigError, match=r"StatefulDataLoader.*datamodule"):
         train(gan(), 6, loader=alone, ckpt_path=tmp_path / "four.ckpt")

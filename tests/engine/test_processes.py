@@ -13,7 +13,7 @@ from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
 
 from lightning_gans import GAN, WGAN, WGANGP, ConfigError
 from lightning_gans.engine.checks import require_supported
-from lightning_gans.data.base import ImageData
+from lightning_gans.data.base import ImageDataModule
 from lightning_gans.data.datasets import ImageDataset
 from tests.games import SGD, dealt_loader, gan, networks, points, state, train
 
@@ -80,12 +80,12 @@ def test_strategies_that_start_the_script_again(tmp_path):
         assert nuisance not in done.stderr.replace("UserWarning: Detected call of `lr_scheduler", ""), done.stderr
 
 
-class Uneven(ImageData):
+class Uneven(ImageDataModule):
     """Images that three processes cannot share evenly; each tells its number."""
 
     image_shape, num_classes = (1, 1, 1), None
 
-    def load(self):
+    def load_train(self):
         return ImageDataset(torch.arange(107, dtype=torch.uint8)[:, None, None, None], None)
 
 

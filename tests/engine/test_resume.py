@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from lightning_gans import GAN
 from lightning_gans.callbacks import StepCheckpoint, writing
 from lightning_gans.data.augmentation import RandomFlip
-from lightning_gans.data.base import ImageData
+from lightning_gans.data.base import ImageDataModule
 from lightning_gans.data.datasets import ImageDataset
 from lightning_gans.errors import LightningGANsWarning
 
@@ -23,12 +23,12 @@ STEPS = 12  # two epochs of five and a bit
 QUIET = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
 
 
-class Tiny(ImageData):
+class Tiny(ImageDataModule):
     """Images that are augmented; five batches an epoch and a rest, whatever the number of processes."""
 
     image_shape, num_classes = (1, 8, 8), None
 
-    def load(self):
+    def load_train(self):
         pixels = torch.randint(0, 256, (42, 1, 8, 8), generator=torch.Generator().manual_seed(0))
         return ImageDataset(pixels.to(torch.uint8), None)
 

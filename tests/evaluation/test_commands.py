@@ -87,7 +87,7 @@ def test_a_checkpoint_is_sampled(capsys):
     main([*command, "--baseline", "report.json"])
     assert "baseline" in capsys.readouterr().out
     error = refused(capsys, *command[:-1], "70", "--baseline", "report.json")
-    assert "protocols differ in fake: 60 against 70" in error
+    assert "it was measured otherwise: fake: 60 against 70" in error
     loaded = WGAN.load_from_checkpoint("run/checkpoints/last.ckpt")
     assert loaded.step == 3
 

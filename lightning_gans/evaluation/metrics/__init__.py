@@ -11,7 +11,13 @@ from lightning_gans.evaluation.metrics.features import (
 )
 from lightning_gans.evaluation.metrics.inception import InceptionScore
 from lightning_gans.evaluation.metrics.pair_agreement import PairAgreement
-from lightning_gans.evaluation.metrics.paired import HueEntropy, HueTotalVariation, hue_metrics, paired_metrics
+from lightning_gans.evaluation.metrics.paired import (
+    HueEntropy,
+    HueTotalVariation,
+    MeanPSNR,
+    hue_metrics,
+    paired_metrics,
+)
 
 __all__ = [
     "ClassCoverage",
@@ -21,6 +27,7 @@ __all__ = [
     "HueTotalVariation",
     "InceptionScore",
     "MaximumMeanDiscrepancy",
+    "MeanPSNR",
     "ModeCoverage",
     "OneNNAccuracy",
     "PairAgreement",

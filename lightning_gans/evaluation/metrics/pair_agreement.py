@@ -42,7 +42,7 @@ class PairAgreement(Metric):
         known = ["pair_pixels"] if backward_map is None or classifier is None else ["pair_pixels", "pair_classes"]
         self.higher_is_better_by_name: dict[str, bool | None] = dict.fromkeys(known, True)
         for name in ("pixels", "classes", "pairs"):
-            self.add_state(name, torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
+            self.add_state(name, torch.tensor(0.0), dist_reduce_fx="sum")
 
     def update(self, image_source: ImageSource) -> None:
         """Take the pairs of all samples; none where what makes them knows no two domains."""
@@ -59,10 +59,10 @@ class PairAgreement(Metric):
     def _compare(self, first: Tensor, second: Tensor) -> None:
         """Count what agrees in pairs of images (N, C, H, W), uint8."""
         self.pairs += len(first)
-        self.pixels += ((self.forward_map(first) > 127) == (second > 127)).double().mean((1, 2, 3)).sum()
+        self.pixels += ((self.forward_map(first) > 127) == (second > 127)).float().mean((1, 2, 3)).sum()
         if self.backward_map is not None and self.classifier is not None:
             one, other = (self.classifier(images).logits for images in (first, self.backward_map(second)))
-            self.classes += (one.argmax(1) == other.argmax(1)).double().sum()
+            self.classes += (one.argmax(1) == other.argmax(1)).float().sum()
 
     def compute(self) -> dict[str, Tensor]:
         """The shares by name; none where there were no pairs."""

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.metrics import HueEntropy, HueTotalVariation, hue_metrics, paired_metrics
+from lightning_gans.evaluation.metrics import HueEntropy, HueTotalVariation, MeanPSNR, hue_metrics, paired_metrics
 from lightning_gans.evaluation.metrics.functional import (
     histogram_entropy,
     histogram_total_variation,
@@ -133,6 +133,18 @@ def test_psnr_and_ssim_are_means_over_images():
     for metric, error in zip(single, (near, far), strict=True):
         metric.update(target[:1] + error, target[:1])
     assert float(metrics["ssim"].compute()) == pytest.approx(sum(float(m.compute()) for m in single) / 2)
+
+
+def test_images_that_equal_their_targets_are_as_near_as_rounding_allows():
+    same, metric = torch.rand(2, 3, 16, 16), MeanPSNR()
+    metric.update(same, same)
+    assert float(metric.compute()) == pytest.approx(10 * math.log10(12 * 255**2))
+    rounded = (same * 255).round() / 255
+    error = float((rounded - same).square().mean())
+    assert -10 * math.log10(error) == pytest.approx(float(metric.compute()), abs=0.5)
+    metric.reset()
+    metric.update(torch.cat([same, same]), torch.cat([same, same + 0.1]))
+    assert float(metric.compute()) == pytest.approx((10 * math.log10(12 * 255**2) + 20) / 2, abs=1e-3)
 
 
 def test_which_way_is_better():

@@ -91,7 +91,7 @@ def histogram_entropy(counts: Tensor) -> Tensor:
         tensor(1.5000, dtype=torch.float64)
     """
     share = _shares(counts)
-    nats: Tensor = -torch.special.xlogy(share, share).sum()
+    nats: Tensor = torch.special.entr(share).sum()
     return nats / math.log(2)
 
 

@@ -67,7 +67,7 @@ class Batch(NamedTuple):
         indices: Numbers of the samples (N,), int64, where they are known: select their latents when predicting.
     """
 
-    image: Tensor | None
+    image: Tensor  # None in predicting alone, where no loss asks for it
     condition: Condition = Condition()
     indices: Tensor | None = None
 
@@ -92,7 +92,7 @@ class Batch(NamedTuple):
             found = {name: _tensor(raw.get(name)) for name in ("image", "index", *Condition._fields)}
             if any(part is not None for part in found.values()):
                 image, index = found.pop("image"), found.pop("index")
-                return cls(image, Condition(**found), index)
+                return cls(image, Condition(**found), index)  # type: ignore[arg-type] # None in predicting
         if isinstance(raw, tuple | list) and raw and isinstance(raw[0], Tensor):
             second = _tensor(raw[1]) if len(raw) > 1 else None
             if second is None:
@@ -139,14 +139,14 @@ class Sample(NamedTuple):
         generated: Whether it was made by a generator.
     """
 
-    image: Tensor | None
+    image: Tensor  # None where latents alone are scored
     condition: Condition = Condition()
     latent: Tensor | None = None
     generated: bool = False
 
     def tensors(self) -> tuple[Tensor, ...]:
         """What a discriminator takes, in this order: image, latent, parts of the condition; those that are there."""
-        return (*self.inputs(), *self.condition.tensors())
+        return tuple(part for part in (self.image, self.latent, *self.condition) if part is not None)
 
     def inputs(self) -> tuple[Tensor, ...]:
         """Image and latent, those that are there: what logits are differentiated by."""
@@ -154,8 +154,10 @@ class Sample(NamedTuple):
 
     def map(self, function: Callable[[Tensor], Tensor]) -> "Sample":
         """The same with a function applied to image and latent."""
-        image, latent = (None if part is None else function(part) for part in (self.image, self.latent))
-        return self._replace(image=image, latent=latent)
+        changed: dict[str, Any] = {
+            name: function(part) for name in ("image", "latent") if (part := getattr(self, name)) is not None
+        }
+        return self._replace(**changed)
 
     @property
     def size(self) -> int:

@@ -87,14 +87,17 @@ class Critic(nn.Module):
 
     def score(self, sample: Sample) -> Scored:
         """What the network says of a sample, under the augmentation; in float32 or more."""
-        update = self._update
-        if update is None:  # outside of training
-            return self._forward(sample, sample)
-        update.unused.discard("augment")
-        with no_autocast_eager(sample.inputs()[0].device) if update.exact else nullcontext():
-            sample = differentiable(sample) if update.exact else sample
-            scored = self._forward(sample, self._augmented(sample, update))
-        update.scored.setdefault(sample.generated, scored)
+        update = self._update  # None outside of training
+        exact = update is not None and update.exact
+        with no_autocast_eager(self._device(sample)) if exact else nullcontext():
+            sample = differentiable(sample) if exact else sample
+            seen = sample if update is None or not self.augment else self._augmented(sample, update)
+            output: Any = self.network(*seen.tensors())
+        parts = output if isinstance(output, tuple) else self._split(output) if self.output_sizes else (output,)
+        logits, *rest = (part if part.dtype == torch.float64 else part.float() for part in parts)
+        scored = Scored(sample, logits, tuple(rest))
+        if update is not None:
+            update.scored.setdefault(sample.generated, scored)
         return scored
 
     def logits(self, sample: Sample) -> Tensor:
@@ -109,7 +112,8 @@ class Critic(nn.Module):
         real, fake = (x if isinstance(x, Scored) else self.score(x) for x in (real, fake))
         if self._update is not None:
             self._update.unused.discard("objective")
-        return self._required_objective().discriminator(real.logits, fake.logits)
+        objective = self.objective if self.objective is not None else self._required_objective()
+        return objective.discriminator(real.logits, fake.logits)
 
     def generator_loss(self, fake: Sample | Scored, real: Sample | Scored | None = None) -> Tensor:
         """The objective's loss of the generator, a scalar; ``real`` where the objective needs it."""
@@ -177,7 +181,7 @@ class Critic(nn.Module):
             real, fake = update.scored[False], update.scored[True]
             if update.log is not None and self.objective is not None:
                 self._log_logits(update.log, real.logits, fake.logits, update.clock)
-            added = self.regularization(real, fake)
+            added = self.regularization(real, fake) if self.regularizers else None
         elif update.trains and self.regularizers:
             update.unused.add("regularizers")
         if update.unused:
@@ -193,22 +197,22 @@ class Critic(nn.Module):
 
     def _augmented(self, sample: Sample, update: _Update) -> Sample:
         """The image changed, or the latent where there is nothing else."""
+        update.unused.discard("augment")
         for augment in self.augment:
             changed = augment(sample.inputs()[0], update.rand, update.clock)
             sample = sample._replace(latent=changed) if sample.image is None else sample._replace(image=changed)
         return sample
 
-    def _forward(self, sample: Sample, seen: Sample) -> Scored:
-        output: Any = self.network(*seen.tensors())
-        parts = output if isinstance(output, tuple) else (output,)
-        if self.output_sizes and not isinstance(output, tuple):
-            if output.shape[1:] != (sum(self.output_sizes),):
-                wanted = " + ".join(map(str, self.output_sizes))
-                hint = f"this model needs {wanted}: logits, and what else it is asked for; set its out_features"
-                raise ConfigError("discriminator", f"outputs {tuple(output.shape[1:])}", hint)
-            parts = output.split(self.output_sizes, dim=1)
-        logits, *rest = (part if part.dtype == torch.float64 else part.float() for part in parts)
-        return Scored(sample, logits, tuple(rest))
+    def _split(self, output: Tensor) -> tuple[Tensor, ...]:
+        if output.shape[1:] != (sum(self.output_sizes),):
+            wanted = " + ".join(map(str, self.output_sizes))
+            hint = f"this model needs {wanted}: logits, and what else it is asked for; set its out_features"
+            raise ConfigError("discriminator", f"outputs {tuple(output.shape[1:])}", hint)
+        parts: tuple[Tensor, ...] = output.split(self.output_sizes, dim=1)
+        return parts
+
+    def _device(self, sample: Sample) -> torch.device:
+        return sample.inputs()[0].device
 
     def _required_objective(self) -> Objective:
         if self.objective is None:

@@ -52,7 +52,7 @@ class WithEncoder(LatentModel):
         Raises:
             ConfigError: The encoder's output is no latent.
         """
-        latents: Tensor = self.encoder(batch.images, *batch.condition.tensors())
+        latents: Tensor = self.encoder(batch.image, *batch.condition.tensors())
         if latents.shape[1] != self.latent_dim:
             hint = f"give it {self.latent_dim}, one for each of the latent that the generator takes"
             raise ConfigError("encoder", f"{latents.shape[1]} outputs", hint)
@@ -129,7 +129,7 @@ class WithGaussianEncoder(WithEncoder):
         Raises:
             ConfigError: The encoder has not two outputs for each of the latent.
         """
-        outputs: Tensor = self.encoder(batch.images, *batch.condition.tensors())
+        outputs: Tensor = self.encoder(batch.image, *batch.condition.tensors())
         if outputs.shape[1] != 2 * self.latent_dim:
             hint = f"give it {2 * self.latent_dim}: mean and log variance of each of {self.latent_dim} latents"
             raise ConfigError("encoder", f"{outputs.shape[1]} outputs", hint)

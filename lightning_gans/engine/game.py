@@ -51,7 +51,7 @@ _PREPARING = 2**20  # where a player's number stands in the coordinates of rando
 
 
 class Game(LightningModule):
-    """A game of named players; in each step, those that are due minimize their losses in turn while the others stand still.
+    """A game of named players: in each step, those that are due minimize their losses in turn, the others stand still.
 
     One batch is one step is one ``training_step``: ``trainer.global_step`` advances by exactly one whatever the number
     of players. A variant says who plays (``players``) and what each minimizes; the order of updates, freezing, gradient

@@ -77,7 +77,7 @@ class LatentModel(Game):
 
     def latent(self, batch: Batch) -> Tensor:
         """Latents for a batch, (N, Z)."""
-        return self.rand(self.prior, batch.size, self.latent_dim).type(self.dtype)
+        return self.rand(self.prior, len(batch.image), self.latent_dim)
 
     def ema_modules(self) -> dict[str, nn.Module]:
         """The generator."""
@@ -192,7 +192,7 @@ class LatentModel(Game):
         """
         found = Batch.of(batch)
         if found.image is not None and found.image.ndim == 1 and not found.image.is_floating_point():
-            found = Batch(None, indices=found.image)
+            found = found._replace(image=None, indices=found.image)  # type: ignore[arg-type] # no loss asks
         index = found.indices
         if index is None:
             index = torch.arange(batch_idx * found.size, (batch_idx + 1) * found.size)

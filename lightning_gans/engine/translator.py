@@ -10,8 +10,6 @@ from lightning_gans.engine.ema import eval_mode
 from lightning_gans.engine.game import Game
 from lightning_gans.errors import ConfigError
 
-_COLUMNS = 8
-
 
 class Translator(Game):
     """A game one of whose networks turns source images into images.
@@ -86,31 +84,14 @@ class Translator(Game):
         """Translations of a batch: of its sources, or of a bare tensor of images."""
         found = Batch.of(batch)
         if found.condition.source is None and found.image is not None:
-            found = Batch(None, Condition(source=found.image))
+            found = found._replace(condition=Condition(source=found.image))
         return self.generate(found.condition, n=found.size)
 
     def visuals(self, batch: Batch | None, seed: int = 0) -> dict[str, Tensor]:
-        """``translations``: rows of sources, below them what is generated, below them the targets.
+        """Further pictures than those of sources, translations and targets; none.
 
         Args:
-            batch: Pairs, on the CPU; other shapes or channels of the sources than of the images are fitted to theirs.
+            batch: Pairs, on the CPU.
             seed: Selects the noise of a model that uses some.
         """
-        if batch is None or batch.condition.source is None or batch.image is None or batch.size < _COLUMNS:
-            return {}
-        count = batch.size // _COLUMNS * _COLUMNS
-        target, given = batch.image[:count], batch.condition.map(lambda t: t[:count])
-        generated = self.generate(given, n=count, seed=seed).cpu()
-        assert given.source is not None
-        rows = [_fitted(given.source, target), generated, target]
-        stacked = torch.stack([part.unflatten(0, (-1, _COLUMNS)) for part in rows], dim=1)  # (R, 3, K, C, H, W)
-        return {"translations": stacked.flatten(0, 1)}
-
-
-def _fitted(source: Tensor, target: Tensor) -> Tensor:
-    """Sources as pictures of the targets' shape."""
-    if source.shape[2:] != target.shape[2:]:
-        source = nn.functional.interpolate(source, target.shape[2:], mode="nearest")
-    if source.shape[1] == target.shape[1]:
-        return source
-    return source.mean(1, keepdim=True).expand(-1, target.shape[1], -1, -1)
+        return {}

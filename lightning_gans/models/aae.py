@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lightning_gans.augment import Augment
-from lightning_gans.batch import Batch, Condition, Sample
+from lightning_gans.batch import Batch, Sample
 from lightning_gans.engine import BaseOptimization, Critic, Player, TopK, WithEncoder, adam
 from lightning_gans.objectives import NonSaturating
 from lightning_gans.regularizers import Regularizer
@@ -113,7 +113,7 @@ class AAE(WithEncoder):
     def autoencoder_loss(self, batch: Batch) -> Tensor:
         """E[mean squared error of G(E(x))], a scalar."""
         rebuilt = self.generator(self.encode_train(batch), *batch.condition.tensors())
-        return F.mse_loss(rebuilt.float(), batch.images)
+        return F.mse_loss(rebuilt.float(), batch.image)
 
     def discriminator_loss(self, batch: Batch) -> Tensor:
         """-E[log D(z)] - E[log(1 - D(E(x)))], a scalar."""
@@ -125,8 +125,9 @@ class AAE(WithEncoder):
 
     def real(self, batch: Batch) -> Sample:
         """Draws from the prior."""
-        return Sample(None, Condition(), self.latent(batch))
+        return Sample(None, latent=self.latent(batch))  # type: ignore[arg-type] # latents alone are scored
 
     def fake(self, batch: Batch) -> Sample:
         """Codes of the images."""
-        return Sample(None, Condition(), self.encode_train(batch), generated=True)
+        codes = self.encode_train(batch)
+        return Sample(None, latent=codes, generated=True)  # type: ignore[arg-type] # likewise

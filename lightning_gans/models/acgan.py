@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional as F
 
-from lightning_gans.batch import Batch, Condition
+from lightning_gans.batch import Batch, Condition, Sample
 from lightning_gans.errors import ConfigError
 from lightning_gans.models.gan import GAN
 
@@ -44,9 +44,13 @@ class ACGAN(GAN):
         outputs = 1 + (data["num_classes"] or 0)
         return told | ({"num_classes": 0, "out_features": outputs} if role == "discriminator" else {})
 
-    def discriminator_condition(self, condition: Condition) -> Condition:
-        """Nothing: D has to name the class."""
-        return Condition()
+    def real(self, batch: Batch) -> Sample:
+        """Images without their labels: D has to name the class."""
+        return Sample(batch.image)
+
+    def fake(self, batch: Batch, z: Tensor | None = None) -> Sample:
+        """Images that were made for the labels of the batch, without these."""
+        return super().fake(batch, z)._replace(condition=Condition())
 
     def discriminator_loss(self, batch: Batch) -> Tensor:
         """-L_S - L_C."""

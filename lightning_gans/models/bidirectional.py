@@ -40,12 +40,12 @@ class BidirectionalGAN(WithEncoder, GAN):
 
     def real(self, batch: Batch) -> Sample:
         """Images with E(images)."""
-        return super().real(batch)._replace(latent=self.encode_train(batch))
+        return Sample(batch.image, batch.condition, latent=self.encoder(batch.image, *batch.condition.tensors()))
 
     def fake(self, batch: Batch, z: Tensor | None = None) -> Sample:
         """G(z) with z."""
-        z = self.latent(batch) if z is None else z
-        return super().fake(batch, z)._replace(latent=z)
+        z = self.rand(self.prior, len(batch.image), self.latent_dim) if z is None else z
+        return Sample(self.generator(z, *batch.condition.tensors()), batch.condition, latent=z, generated=True)
 
     def log_reconstruction_error(self, batch: Batch, fake: Sample) -> None:
         """Log how well encoder and generator invert each other, as mean squared errors.
@@ -59,7 +59,7 @@ class BidirectionalGAN(WithEncoder, GAN):
         if not self.logging_due or fake.image is None or fake.latent is None:
             return
         with torch.no_grad():
-            rebuilt = self.reconstruct(batch.images, batch.condition, ema=False)
-            self.log_value("reconstruction/image", F.mse_loss(rebuilt, batch.images.float()))
+            rebuilt = self.reconstruct(batch.image, batch.condition, ema=False)
+            self.log_value("reconstruction/image", F.mse_loss(rebuilt, batch.image.float()))
             found = self.encode(fake.image, batch.condition, ema=False)
             self.log_value("reconstruction/latent", F.mse_loss(found.float(), fake.latent.float()))

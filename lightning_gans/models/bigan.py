@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lightning_gans.batch import Batch
+from lightning_gans.batch import Batch, Sample
 from lightning_gans.engine import WithGaussianEncoder
 from lightning_gans.models.bidirectional import BidirectionalGAN
 from lightning_gans.objectives import Bidirectional
@@ -48,3 +48,7 @@ class ALI(WithGaussianEncoder, BiGAN):
             the variance, (N, 2 Z).
         kwargs: As of ``GAN``.
     """
+
+    def real(self, batch: Batch) -> Sample:
+        """Images with a draw from q(z | x)."""
+        return Sample(batch.image, batch.condition, latent=self.encode_train(batch))

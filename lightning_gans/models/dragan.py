@@ -42,7 +42,7 @@ class DRAGAN(GAN):
     def discriminator_loss(self, batch: Batch) -> Tensor:
         """-E[log D(x)] - E[log(1 - D(G(z)))] + lambda E[(|grad D(x + alpha delta)|_2 - 1)^2]."""
         loss = super().discriminator_loss(batch)
-        real, images = self.real(batch), batch.images
+        real, images = self.real(batch), batch.image
         noise = self.rand(torch.rand, *images.shape).type(images.dtype)
         perturbed = images + self.noise_scale * images.std() * noise
         alpha = self.rand(torch.rand, len(images))  # (N,)

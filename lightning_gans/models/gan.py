@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lightning_gans.augment import Augment
-from lightning_gans.batch import Batch, Condition, Sample
+from lightning_gans.batch import Batch, Sample
 from lightning_gans.engine import Critic, LatentModel, Optimization, Player, TopK, adam
 from lightning_gans.objectives import Minimax, NonSaturating, Objective
 from lightning_gans.regularizers import Regularizer
@@ -84,16 +84,12 @@ class GAN(LatentModel):
 
     def real(self, batch: Batch) -> Sample:
         """What the discriminator scores of a batch."""
-        return Sample(batch.images, self.discriminator_condition(batch.condition))
+        return Sample(batch.image, batch.condition)
 
     def fake(self, batch: Batch, z: Tensor | None = None) -> Sample:
         """What the discriminator scores of as many generated samples, of latents (N, Z) or of new ones."""
-        images = self.generator(self.latent(batch) if z is None else z, *batch.condition.tensors())
-        return Sample(images, self.discriminator_condition(batch.condition), generated=True)
-
-    def discriminator_condition(self, condition: Condition) -> Condition:
-        """What the discriminator is shown of what the generator is given: all of it."""
-        return condition
+        z = self.rand(self.prior, len(batch.image), self.latent_dim) if z is None else z
+        return Sample(self.generator(z, *batch.condition.tensors()), batch.condition, generated=True)
 
 
 class MinimaxGAN(GAN):

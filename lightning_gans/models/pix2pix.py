@@ -83,7 +83,7 @@ class Pix2Pix(Translator):
 
     def real(self, batch: Batch) -> Sample:
         """Images with their sources."""
-        return Sample(batch.images, batch.condition)
+        return Sample(batch.image, batch.condition)
 
     def fake(self, batch: Batch) -> Sample:
         """Translations with the sources that they were made from."""
@@ -96,8 +96,7 @@ class Pix2Pix(Translator):
     def generator_loss(self, batch: Batch) -> Tensor:
         """-E[log D(c, G(c))] + lambda E[|x - G(c)|_1]."""
         fake = self.fake(batch)
-        assert fake.image is not None
         adversarial = self.critic.generator_loss(fake, self.real(batch) if self.critic.needs_real else None)
-        l1 = F.l1_loss(fake.image.float(), batch.images)
+        l1 = F.l1_loss(fake.image.float(), batch.image)
         self.log_value("reconstruction/l1", l1)
         return adversarial + self.l1_weight * l1

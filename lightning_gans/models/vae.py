@@ -81,7 +81,7 @@ class VAE(WithGaussianEncoder):
         """-E_q[log p(x | z)] + beta KL, a scalar."""
         mean, log_variance = self.posterior(batch)
         rebuilt = self.generator(self.reparameterize(mean, log_variance), *batch.condition.tensors())
-        nll = gaussian_nll(batch.images, rebuilt, self.decoder_variance).mean()
+        nll = gaussian_nll(batch.image, rebuilt, self.decoder_variance).mean()
         kl = gaussian_kl(mean, log_variance).mean()
         self.log_value("elbo", -nll - kl)
         self.log_value("elbo/reconstruction", -nll)

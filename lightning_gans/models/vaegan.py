@@ -114,7 +114,7 @@ class VAEGAN(WithGaussianEncoder, GAN):
         reconstruction = self.feature_reconstruction_loss(batch, rebuilt)
         self.log_value("kl", kl)
         self.log_value("reconstruction/features", reconstruction)
-        self.log_value("reconstruction/image", F.mse_loss(rebuilt, batch.images))
+        self.log_value("reconstruction/image", F.mse_loss(rebuilt, batch.image))
         return kl + reconstruction
 
     def generator_loss(self, batch: Batch) -> Tensor:
@@ -133,6 +133,6 @@ class VAEGAN(WithGaussianEncoder, GAN):
     def feature_reconstruction_loss(self, batch: Batch, rebuilt: Tensor) -> Tensor:
         """L_like without its constant: half the squared distance in the discriminator's features, a scalar."""
         features: Callable[..., Tensor] = self.discriminator.features  # type: ignore[assignment] # of a Module
-        shown = self.discriminator_condition(batch.condition).tensors()
-        real, fake = (features(each, *shown).float().flatten(1) for each in (batch.images, rebuilt))  # (N, D)
+        given = batch.condition.tensors()
+        real, fake = (features(each, *given).float().flatten(1) for each in (batch.image, rebuilt))  # (N, D)
         return (real - fake).square().sum(1).mean() / 2

@@ -48,9 +48,8 @@ class WGANGP(GAN):
     def discriminator_loss(self, batch: Batch) -> Tensor:
         """E[D(G(z))] - E[D(x)] + lambda E[(|grad D(x_hat)|_2 - 1)^2]."""
         real, fake = self.real(batch), self.fake(batch)
-        real_logits, fake_logits = self.critic.logits(real), self.critic.logits(fake)
-        distance = real_logits.mean() - fake_logits.mean()
-        alpha = self.rand(torch.rand, real.size)  # (N,)
+        distance = self.critic.score(real).logits.mean() - self.critic.score(fake).logits.mean()
+        alpha = self.rand(torch.rand, len(batch.image))  # (N,)
         penalty = gradient_penalty(self.critic.logits, real, fake, alpha)
         self.log_value("wasserstein", distance)
         self.log_value("penalty/gradient", penalty)
@@ -58,4 +57,4 @@ class WGANGP(GAN):
 
     def generator_loss(self, batch: Batch) -> Tensor:
         """-E[D(G(z))]."""
-        return -self.critic.select(self.critic.logits(self.fake(batch))).mean()
+        return -self.critic.select(self.critic.score(self.fake(batch)).logits).mean()

@@ -1,6 +1,15 @@
 """Objectives, divergences and kernels: pure functions of tensors, and the objects that bring them together."""
 
 from lightning_gans.objectives.adversarial import (
+    Bidirectional,
+    FDivergence,
+    Hinge,
+    LeastSquares,
+    Minimax,
+    NonSaturating,
+    Objective,
+    Relativistic,
+    Wasserstein,
     hinge_discriminator_loss,
     least_squares_discriminator_loss,
     least_squares_generator_loss,
@@ -25,17 +34,6 @@ from lightning_gans.objectives.divergences import (
     TotalVariation,
 )
 from lightning_gans.objectives.information import categorical_information, continuous_information
-from lightning_gans.objectives.objective import (
-    Bidirectional,
-    FDivergence,
-    Hinge,
-    LeastSquares,
-    Minimax,
-    NonSaturating,
-    Objective,
-    Relativistic,
-    Wasserstein,
-)
 from lightning_gans.objectives.variational import gaussian_kl, gaussian_nll, reparametrize
 
 __all__ = [

@@ -1,11 +1,17 @@
-r"""Adversarial objectives as pure functions of logits: what each player minimizes, a scalar in float32 or more.
+r"""Adversarial objectives: what each player minimizes, as pure functions of logits, and as objects.
 
 Logits may have any shape (N, ...): several logits of one sample (patches) count alike. With a logit l and
 D = sigmoid(l), -log D = softplus(-l) and -log(1 - D) = softplus(l), which do not overflow.
 """
 
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
 from torch import Tensor
 from torch.nn import functional as F
+
+from lightning_gans.errors import ConfigError
+from lightning_gans.objectives.divergences import Divergence, JensenShannon
 
 
 def minimax_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -164,3 +170,177 @@ def relativistic_generator_loss(real_logits: Tensor, fake_logits: Tensor) -> Ten
         tensor(0.3133)
     """
     return relativistic_discriminator_loss(fake_logits, real_logits)
+
+
+class Objective(ABC):
+    """What discriminator and generator minimize, as functions of logits (N, ...).
+
+    The facts have the safe default: what an objective does not claim is not combined with it.
+    """
+
+    cross_entropy: ClassVar[bool] = False
+    """Whether logits are log odds, D = sigmoid(logit), and D's loss is a cross-entropy: label smoothing needs it."""
+    mean_over_samples: ClassVar[bool] = False
+    """Whether the generator's loss is a mean of one term for each of its samples: top-k needs it."""
+    needs_real: ClassVar[bool] = False
+    """Whether the generator's loss depends on the logits of real samples."""
+
+    @abstractmethod
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What the discriminator minimizes, a scalar.
+
+        Args:
+            real: Logits of real samples, (N, ...).
+            fake: Logits of generated samples, (M, ...).
+        """
+
+    @abstractmethod
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """What the generator minimizes, a scalar.
+
+        Args:
+            fake: Logits of generated samples, (M, ...).
+            real: Logits of real samples where the objective ``needs_real``.
+        """
+
+
+class NonSaturating(Objective):
+    """L_D = -E[log D(x)] - E[log(1 - D(G(z)))],  L_G = -E[log D(G(z))].
+
+    Goodfellow et al. 2014, arXiv:1406.2661, eq. 1 and section 3.
+    """
+
+    cross_entropy, mean_over_samples = True, True
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """-E[log D(x)] - E[log(1 - D(G(z)))]."""
+        return minimax_discriminator_loss(real, fake)
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """-E[log D(G(z))]."""
+        return non_saturating_generator_loss(fake)
+
+
+class Minimax(NonSaturating):
+    """L_D = -V,  L_G = E[log(1 - D(G(z)))]: the zero-sum game of arXiv:1406.2661, eq. 1."""
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """E[log(1 - D(G(z)))]."""
+        return minimax_generator_loss(fake)
+
+
+class LeastSquares(Objective):
+    """L_D = 1/2 E[(D(x) - b)^2] + 1/2 E[(D(G(z)) - a)^2],  L_G = 1/2 E[(D(G(z)) - c)^2].
+
+    Mao et al. 2017, arXiv:1611.04076, eq. 2.
+
+    Args:
+        fake_target: a.
+        real_target: b.
+        generator_target: c.
+
+    Raises:
+        ConfigError: a = b.
+    """
+
+    mean_over_samples = True
+
+    def __init__(self, fake_target: float = 0.0, real_target: float = 1.0, generator_target: float = 1.0) -> None:
+        if fake_target == real_target:
+            raise ConfigError("fake_target", fake_target, "must differ from real_target, or there is nothing to learn")
+        self.fake_target, self.real_target, self.generator_target = fake_target, real_target, generator_target
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """1/2 E[(D(x) - b)^2] + 1/2 E[(D(G(z)) - a)^2]."""
+        return least_squares_discriminator_loss(real, fake, self.fake_target, self.real_target)
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """1/2 E[(D(G(z)) - c)^2]."""
+        return least_squares_generator_loss(fake, self.generator_target)
+
+
+class Wasserstein(Objective):
+    """L_D = E[f(G(z))] - E[f(x)],  L_G = -E[f(G(z))].
+
+    Arjovsky et al. 2017, arXiv:1701.07875, eq. 2; f has to be kept Lipschitz by other means.
+    """
+
+    mean_over_samples = True
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """E[f(G(z))] - E[f(x)]."""
+        return wasserstein_discriminator_loss(real, fake)
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """-E[f(G(z))]."""
+        return wasserstein_generator_loss(fake)
+
+
+class Hinge(Wasserstein):
+    """L_D = E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))],  L_G = -E[D(G(z))].
+
+    Lim and Ye 2017, arXiv:1705.02894; Miyato et al. 2018, arXiv:1802.05957, eq. 16 and 17.
+    """
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))]."""
+        return hinge_discriminator_loss(real, fake)
+
+
+class Relativistic(Objective):
+    """L_D = -E[log sigmoid(D(x) - D(G(z)))],  L_G = -E[log sigmoid(D(G(z)) - D(x))].
+
+    Jolicoeur-Martineau 2019, arXiv:1807.00734, section 4.1.
+    """
+
+    needs_real = True
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """-E[log sigmoid(D(x) - D(G(z)))]."""
+        return relativistic_discriminator_loss(real, fake)
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """-E[log sigmoid(D(G(z)) - D(x))]."""
+        assert real is not None
+        return relativistic_generator_loss(real, fake)
+
+
+class Bidirectional(NonSaturating):
+    """L_D = -E[log D(x, E(x))] - E[log(1 - D(G(z), z))],  L_GE the same with the targets swapped.
+
+    Donahue et al. 2017, arXiv:1605.09782, section 3.4: generator and encoder are one player, and each side is its own.
+    """
+
+    needs_real = True
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """-E[log(1 - D(x, E(x)))] - E[log D(G(z), z)]."""
+        assert real is not None
+        return F.softplus(real).mean() + non_saturating_generator_loss(fake)
+
+
+class FDivergence(Objective):
+    """L_D = -F,  F = E[g_f(V(x))] - E[f*(g_f(V(G(z))))],  L_G = -E[g_f(V(G(z)))].
+
+    Nowozin et al. 2016, arXiv:1606.00709, eq. 4 to 6; the generator's alternative is that of section 3.2.
+
+    Args:
+        divergence: f; Jensen and Shannon's when None.
+        saddle_point: Whether the generator descends F itself, L_G = -E[f*(g_f(V(G(z))))] (algorithm 1).
+    """
+
+    mean_over_samples = True
+
+    def __init__(self, divergence: Divergence | None = None, saddle_point: bool = False) -> None:
+        self.divergence = divergence if divergence is not None else JensenShannon()
+        self.saddle_point = saddle_point
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """-E[g_f(V(x))] + E[f*(g_f(V(G(z))))]."""
+        f = self.divergence
+        return -(f.activation(real).mean() - f.conjugate_of_activation(fake).mean())
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """-E[g_f(V(G(z)))], or -E[f*(g_f(V(G(z))))]."""
+        f = self.divergence
+        return -(f.conjugate_of_activation(fake) if self.saddle_point else f.activation(fake)).mean()

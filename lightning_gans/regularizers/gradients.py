@@ -8,6 +8,7 @@ autocast and without compilation: both would lose the second derivative, or its 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -38,8 +39,10 @@ def gradient_penalty(score: Score, real: Sample, fake: Sample, alpha: Tensor) ->
         tensor(16.)
     """
     with no_autocast_eager(alpha.device):
-        between = differentiable(interpolated(real, fake, alpha))
-        norms: Tensor = torch.linalg.vector_norm(input_gradients(between, score(between)), dim=1)  # (N,)
+        between = interpolated(real, fake, alpha)
+        inputs = [part for part in (between.image, between.latent) if part is not None]
+        gradients = torch.autograd.grad(score(between).sum(), inputs, create_graph=True)
+        norms: Tensor = torch.cat([g.flatten(1) for g in gradients], dim=1).norm(dim=1)  # (N,)
         return (norms - 1).square().mean()
 
 
@@ -73,14 +76,17 @@ def input_gradients(sample: Sample, logits: Tensor) -> Tensor:
 
 
 def interpolated(real: Sample, fake: Sample, alpha: Tensor) -> Sample:
-    """Samples on the straight lines between pairs; the conditions, which do not mix, are the real ones."""
+    """Samples on the straight lines between pairs, to differentiate by, in float32 or more.
 
-    def between(x: Tensor | None, g: Tensor | None) -> Tensor | None:
-        if x is None or g is None:
-            return None
-        return torch.lerp(g.to(x.dtype), x, alpha.to(x.dtype).view(-1, *[1] * (x.ndim - 1)))
-
-    return real._replace(image=between(real.image, fake.image), latent=between(real.latent, fake.latent))
+    The conditions, which do not mix, are the real ones.
+    """
+    between: dict[str, Any] = {}
+    for name, x, g in (("image", real.image, fake.image), ("latent", real.latent, fake.latent)):
+        if x is not None and g is not None:
+            x = x.to(torch.promote_types(x.dtype, torch.float32))
+            mixed = torch.lerp(g.to(x.dtype), x, alpha.to(x.dtype).view(-1, *[1] * (x.ndim - 1)))
+            between[name] = mixed if mixed.requires_grad else mixed.requires_grad_()
+    return real._replace(**between)
 
 
 def differentiable(sample: Sample) -> Sample:

@@ -78,9 +78,9 @@ class ExtraMetrics:
             self._update_with_images(metric, fake)
         return True
 
-    def _update_with_images(self, metric: Metric, images: ImageSource, **side: bool) -> None:
+    def _update_with_images(self, metric: Metric, images: ImageSource, **kind: bool) -> None:
         for first, last in batches(*rank_slice(len(images)), self.batch_size):
-            metric.update(images.images(first, last).to(metric.device), **side)
+            metric.update(images.images(first, last).to(metric.device), **kind)
 
     def _update_with_pairs(self, name: str, metric: Metric, fake: ImageSource, with_source: bool) -> bool:
         known = {"targets": fake.targets(0, 1) is not None}

@@ -54,9 +54,13 @@ class WithEncoder(LatentModel):
         """
         latents: Tensor = self.encoder(batch.image, *batch.condition.tensors())
         if latents.shape[1] != self.latent_dim:
-            hint = f"give it {self.latent_dim}, one for each of the latent that the generator takes"
-            raise ConfigError("encoder", f"{latents.shape[1]} outputs", hint)
+            raise self.no_latents(latents)
         return latents
+
+    def no_latents(self, outputs: Tensor) -> ConfigError:
+        """What to say of an encoder's outputs (N, K) that are of another size than latents."""
+        hint = f"give it {self.latent_dim}, one for each of the latent that the generator takes"
+        return ConfigError("encoder", f"{outputs.shape[1]} outputs", hint)
 
     def encode(self, images: Tensor, condition: Condition = Condition(), *, ema: bool = True) -> Tensor:
         """Latents of images, or their means: (N, Z); averaged weights or raw ones, eval mode.

@@ -1,36 +1,66 @@
 """What a checkpoint remembers of a game's constructor, and which class it builds again."""
 
 import importlib
+import inspect
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from types import FrameType
 from typing import Any, TypeVar
 
-from lightning.pytorch.core.mixins import HyperparametersMixin
-from lightning.pytorch.utilities.parsing import collect_init_args
-
+from lightning_gans.engine.optimization import BaseOptimization
+from lightning_gans.engine.phase import Phase
 from lightning_gans.errors import ConfigError
+from lightning_gans.schedule import Ramp
 
 Class = TypeVar("Class", bound=type)
 
 
 def init_arguments(frame: FrameType) -> dict[str, Any]:
-    """The arguments of all constructors of one object that are running now, from the subclass's to the base's.
+    """The arguments that the constructor of an object was given, by name, and its bases' defaults of the others.
+
+    What a subclass hands on to its base of its own accord is none of them: it does so again when it is built again.
 
     Args:
-        frame: The frame of the base's constructor.
+        frame: The frame of the base's constructor, which is running now, called by those of the subclasses.
     """
+    levels = _constructors(frame)
+    outermost = inspect.getargvalues(levels[-1])
+    own = {name: outermost.locals[name] for name in _parameters(levels[-1])}
+    given = outermost.locals[outermost.varargs] if outermost.varargs else ()
     arguments: dict[str, Any] = {}
-    for local in collect_init_args(frame, [], classes=(HyperparametersMixin,)):
-        arguments.update(local)
-    return arguments
+    for level in levels:
+        for name, parameter in _parameters(level).items():
+            value = level.f_locals[name]
+            if value is parameter.default or any(value is each for each in given):
+                arguments[name] = value
+    return arguments | own | (outermost.locals[outermost.keywords] if outermost.keywords else {})
+
+
+def _constructors(frame: FrameType) -> list[FrameType]:
+    """The frame of a constructor and those of the subclasses' that called it, the most specific one's at the end."""
+    frames = [frame]
+    while (caller := frames[-1].f_back) is not None and _constructed(caller) is _constructed(frame):
+        frames.append(caller)
+    return frames
+
+
+def _constructed(frame: FrameType) -> object:
+    """The object whose constructor a frame is; None for another frame."""
+    names = frame.f_code.co_varnames
+    return frame.f_locals.get(names[0]) if frame.f_code.co_name == "__init__" and names else None
+
+
+def _parameters(frame: FrameType) -> dict[str, inspect.Parameter]:
+    """The named parameters of the constructor that a frame is, without ``self``."""
+    _, *parameters = inspect.signature(frame.f_locals["__class__"].__init__).parameters.values()
+    return {each.name: each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)}
 
 
 def described(value: Any, path: str) -> tuple[Any, list[str]]:
     """A constructor's argument as plain data, and the paths of what in it cannot be written as such.
 
     Args:
-        value: The argument; data classes (``Optimization``, ``Ramp``, ``Phase``) become dicts of their fields.
+        value: The argument; ``Optimization``, ``Ramp`` and ``Phase``, which games take as dicts too, become such.
         path: Its name.
 
     Example:
@@ -40,7 +70,7 @@ def described(value: Any, path: str) -> tuple[Any, list[str]]:
         >>> described({"lr": 1.0, "schedule": print}, "settings")
         ({'lr': 1.0}, ['settings.schedule'])
     """
-    if is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, BaseOptimization | Ramp | Phase):
         value = {each.name: getattr(value, each.name) for each in fields(value)}
     if isinstance(value, Mapping):
         parts = {key: described(part, f"{path}.{key}") for key, part in value.items()}

@@ -40,7 +40,10 @@ class BidirectionalGAN(WithEncoder, GAN):
 
     def real(self, batch: Batch) -> Sample:
         """Images with E(images)."""
-        return Sample(batch.image, batch.condition, latent=self.encoder(batch.image, *batch.condition.tensors()))
+        latent = self.encoder(batch.image, *batch.condition.tensors())  # (N, Z)
+        if latent.shape[1] != self.latent_dim:
+            raise self.no_latents(latent)
+        return Sample(batch.image, batch.condition, latent=latent)
 
     def fake(self, batch: Batch, z: Tensor | None = None) -> Sample:
         """G(z) with z."""

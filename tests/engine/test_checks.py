@@ -1,4 +1,4 @@
-"""What a game refuses, what it advises, and how a lost run goes back."""
+"""What a game refuses, what it warns of, and how a lost run goes back."""
 
 import math
 from dataclasses import replace
@@ -41,7 +41,7 @@ def spoiled(value, n=64):
     ],
 )
 def test_images_out_of_range_are_named(value, message):
-    model = image_game(ema_decay=0)
+    model = image_game(optimization={"ema_decay": 0.0})
     before = state(model)
     with pytest.raises(ConfigError, match=message):
         train(model, 1, data=spoiled(value, 32))  # at once
@@ -68,7 +68,8 @@ def test_unscaled_images_are_mentioned():
 
 class Detached(GAN):
     def generator_loss(self, batch):
-        return self.judge(self.fake(batch)[0].detach()).mean() + 0 * next(self.discriminator.parameters()).sum()
+        fake = self.fake(batch).map(torch.Tensor.detach)
+        return self.critic.logits(fake).mean() + 0 * next(self.discriminator.parameters()).sum()
 
 
 class Cut(GAN):
@@ -127,7 +128,7 @@ class Exploding(GAN):
 def test_an_exploded_loss_stops():
     with pytest.raises(NonFiniteLossError, match=r"loss/discriminator=\d+\.\d+: stopped after 10 steps"):
         train(gan(Exploding), 20)
-    train(gan(Exploding, loss_limit=1e12), 10)
+    train(gan(Exploding, max_abs_loss=1e12), 10)
 
 
 class Fragile(GAN):
@@ -139,26 +140,26 @@ class Fragile(GAN):
         return super().generator_loss(batch) * (math.nan if self.step in self.breaks else 1)
 
 
-def lost_run(folder, breaks, restores, steps=30, **kwargs):
-    model = gan(Fragile, generator_clip=1.0, ema_decay=0.9)
+def lost_run(folder, breaks, max_rollbacks, steps=30, **kwargs):
+    model = gan(Fragile, optimization={"generator_clip": 1.0, "ema_decay": 0.9})
     model.breaks = breaks
-    keep = StepCheckpoint(dirpath=str(folder), every_n_steps=10, monitor=None, restores=restores)
+    keep = StepCheckpoint(dirpath=str(folder), every_n_steps=10, monitor=None, max_rollbacks=max_rollbacks)
     train(model, steps, callbacks=[keep], enable_checkpointing=True, **kwargs)
     return model, keep
 
 
 def test_a_lost_run_goes_back_and_on(tmp_path, capsys):
-    model, keep = lost_run(tmp_path, (12,), restores=1)
+    model, keep = lost_run(tmp_path, (12,), max_rollbacks=1)
     assert (
-        "loss/generator=nan in step 15: went back to the weights of step 10 (restore 1 of 1)"
+        "loss/generator=nan in step 15: went back to the weights of step 10 (rollback 1 of 1)"
         in capsys.readouterr().err
     )
     assert model.step == 30
-    assert keep.restored == 1
+    assert keep.rollbacks == 1
     assert all(bool(torch.isfinite(value).all()) for value in model.state_dict().values())
     last = torch.load(tmp_path / "last.ckpt", weights_only=True)
-    assert last["game"]["step"] == 30
-    assert [state["restored"] for key, state in last["callbacks"].items() if "StepCheckpoint" in key] == [1]
+    assert last["lightning_gans"]["step"] == 30
+    assert [state["rollbacks"] for key, state in last["callbacks"].items() if "StepCheckpoint" in key] == [1]
 
 
 def test_weights_and_optimizers_go_back(tmp_path):
@@ -170,44 +171,46 @@ def test_weights_and_optimizers_go_back(tmp_path):
                 [o.state_dict()["state"][0]["step"].item() for o in self.trainer.optimizers],
             )
 
-    model = gan(Watched, ema_decay=0.9)
+    model = gan(Watched, optimization={"ema_decay": 0.9})
     model.states = {}
-    keep = StepCheckpoint(dirpath=str(tmp_path), every_n_steps=10, monitor=None, restores=1)
+    keep = StepCheckpoint(dirpath=str(tmp_path), every_n_steps=10, monitor=None, max_rollbacks=1)
     train(model, 16, callbacks=[keep], enable_checkpointing=True)
     assert same(model.states[10][0], model.states[15][0])
     assert model.states[15][1] == [10, 10]
     assert not same(model.states[15][0], model.states[16][0])
 
 
-@pytest.mark.parametrize(("breaks", "restores"), [((12,), 0), ((3,), 2), ((12, 22), 1)])
-def test_restores_are_bounded(breaks, restores, tmp_path):
+@pytest.mark.parametrize(("breaks", "max_rollbacks"), [((12,), 0), ((3,), 2), ((12, 22), 1)])
+def test_rollbacks_are_bounded(breaks, max_rollbacks, tmp_path):
     with pytest.raises(NonFiniteLossError, match="loss/generator=nan"):  # none allowed, nothing saved yet, or used up
-        lost_run(tmp_path, breaks, restores)
+        lost_run(tmp_path, breaks, max_rollbacks)
 
 
 def test_a_loss_that_breaks_before_saving_is_not_saved(tmp_path):
-    model, _ = lost_run(tmp_path, (18,), restores=1, log_every_n_steps=1000)
+    model, _ = lost_run(tmp_path, (18,), max_rollbacks=1, log_every_n_steps=1000)
     assert model.step == 30
     assert all(bool(torch.isfinite(value).all()) for value in model.state_dict().values())
 
 
 def test_processes_go_back_together(tmp_path):
-    lost_run(tmp_path, (12,), restores=1, strategy="ddp_fork", devices=2)
+    lost_run(tmp_path, (12,), max_rollbacks=1, strategy="ddp_fork", devices=2)
     last = torch.load(tmp_path / "last.ckpt", weights_only=True)
-    assert last["game"]["step"] == 30
+    assert last["lightning_gans"]["step"] == 30
     assert all(bool(torch.isfinite(value).all()) for value in last["state_dict"].values())
 
 
 def test_settings_are_checked():
-    with pytest.raises(ConfigError, match=r"loss_limit=0"):
-        gan(loss_limit=0)
-    with pytest.raises(ConfigError, match=r"checkpoint\.restores=-1"):
-        StepCheckpoint(restores=-1)
+    with pytest.raises(ConfigError, match=r"max_abs_loss=0"):
+        gan(max_abs_loss=0)
+    with pytest.raises(ConfigError, match=r"checkpoint\.max_rollbacks=-1"):
+        StepCheckpoint(max_rollbacks=-1)
 
 
-def test_only_rounds_that_are_logged_read_from_the_device(tmp_path, monkeypatch):
+def test_only_steps_that_are_logged_read_from_the_device(tmp_path, monkeypatch):
     """Every way in which Python reads a number from a tensor waits for the device: none is taken in other steps."""
-    reads, model = [], gan(generator_clip=1.0, n_critic=2)
+    off = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1}}  # Adam counts its steps on the CPU
+    reads = []
+    model = gan(optimization={"generator_clip": 1.0, "n_critic": 2, "generator": off, "discriminator": off})
 
     def counted(name):
         original = getattr(torch.Tensor, name)
@@ -220,8 +223,6 @@ def test_only_rounds_that_are_logged_read_from_the_device(tmp_path, monkeypatch)
 
     for name in ("item", "tolist", "__bool__", "__float__", "__int__", "cpu", "numpy"):
         monkeypatch.setattr(torch.Tensor, name, counted(name))
-    off = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1}}  # Adam counts its steps on the CPU
-    model.generator_optimizer = model.discriminator_optimizer = off
     train(model, 20, data=points(20 * 32), log_every_n_steps=10, logger=CSVLogger(tmp_path))
     assert reads
     assert {step for step, _ in reads} <= {0, 9, 10, 19, 20}

@@ -21,10 +21,14 @@ def backend(monkeypatch):
         return module.forward
 
     compile_ = torch.compile
-    monkeypatch.setattr(compiling.torch, "compile", lambda function: compile_(function, backend=trace))
+    monkeypatch.setattr(compilation.torch, "compile", lambda function: compile_(function, backend=trace))
     torch._dynamo.reset()
     yield graphs
     torch._dynamo.reset()
+
+
+TWO = {"n_critic": 2}
+COMPILED = {"compile": True}
 
 
 def sequential(**kwargs):
@@ -33,9 +37,9 @@ def sequential(**kwargs):
     return GAN(generator, nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1)), latent_dim=3, **kwargs)
 
 
-@pytest.mark.parametrize("build", [gan, sequential, lambda **kwargs: gan(WGANGP, n_critic=2, **kwargs)])
+@pytest.mark.parametrize("build", [gan, sequential, lambda optimization: gan(WGANGP, optimization=optimization | TWO)])
 def test_compiled_equals_uncompiled(build, backend):
-    plain, compiled = build(ema_decay=0.9), build(ema_decay=0.9, compile=True)
+    plain, compiled = build(optimization={"ema_decay": 0.9}), build(optimization={"ema_decay": 0.9, "compile": True})
     keys = state(compiled).keys()
     train(plain, 6)
     assert not backend
@@ -48,7 +52,7 @@ def test_compiled_equals_uncompiled(build, backend):
 
 
 def test_the_average_and_copies_stay_uncompiled(backend):
-    model = sequential(compile=True, ema_decay=0.9)
+    model = sequential(optimization={"compile": True, "ema_decay": 0.9})
     train(model, 2)
     before = len(backend)
     model.sample(4)
@@ -59,7 +63,7 @@ def test_the_average_and_copies_stay_uncompiled(backend):
 
 
 def test_compiled_runs_resume(backend, tmp_path):
-    whole, first, second = (sequential(compile=True) for _ in range(3))
+    whole, first, second = (sequential(optimization=COMPILED) for _ in range(3))
     train(whole, 32)
     train(first, 16).save_checkpoint(tmp_path / "half.ckpt")  # an epoch
     train(second, 32, ckpt_path=tmp_path / "half.ckpt")
@@ -81,33 +85,33 @@ class Split(nn.Module):
 
 def test_containers_are_compiled_part_by_part(backend):
     model = Split()
-    compiling.compile_networks([model.parts])
+    compilation.compile_networks([model.parts])
     assert model.parts[0]._compiled_call_impl is not None
     model(torch.randn(2, 3))
     assert len(backend) == 1
 
 
 def test_two_processes(backend):
-    train(gan(compile=True), 3, strategy="ddp_fork", devices=2)
+    train(gan(optimization=COMPILED), 3, strategy="ddp_fork", devices=2)
 
 
 def test_what_cannot_be_compiled_is_refused_in_one_line(backend, monkeypatch):
     def broken(module, inputs):
         raise RuntimeError("No working C++ compiler found")
 
-    monkeypatch.setattr(compiling.torch, "compile", lambda function: torch._dynamo.optimize(broken)(function))
+    monkeypatch.setattr(compilation.torch, "compile", lambda function: torch._dynamo.optimize(broken)(function))
     with pytest.raises(
         ConfigError, match=r"compile=True: cannot be done here \(.*No working C\+\+ compiler found.*leave"
     ) as told:
-        train(gan(compile=True), 2)
+        train(gan(optimization=COMPILED), 2)
     assert "\n" not in str(told.value)
 
     def unable(function):
         raise RuntimeError("torch.compile is not supported on this Python")
 
-    monkeypatch.setattr(compiling.torch, "compile", unable)
+    monkeypatch.setattr(compilation.torch, "compile", unable)
     with pytest.raises(ConfigError, match="not supported on this Python"):
-        train(gan(compile=True), 2)
+        train(gan(optimization=COMPILED), 2)
 
 
 def test_errors_of_the_users_code_stay_what_they_are(backend):
@@ -117,4 +121,4 @@ def test_errors_of_the_users_code_stay_what_they_are(backend):
 
     for compile_ in (False, True):
         with pytest.raises(RuntimeError, match=r"mat1 and mat2|shapes cannot be multiplied"):
-            train(Wrong(*networks(), compile=compile_), 1)
+            train(Wrong(*networks(), optimization={"compile": compile_}), 1)

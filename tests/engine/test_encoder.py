@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_gans import GAN, BiGAN, Inference, ConfigError
+from lightning_gans import GAN, Batch, BiGAN, ConfigError, WithEncoder
 from lightning_gans.networks import MLPDiscriminator, MLPEncoder, MLPGenerator
 from tests.games import points, same, state, train
 
@@ -39,12 +39,12 @@ def test_codes_and_reconstructions():
 
 
 def test_a_distribution_is_encoded_as_its_mean():
-    class Ranged(Inference, GAN):
-        outputs_per_latent = 2
+    class Ranged(WithEncoder, GAN):
+        encoder_outputs_per_dim = 2
 
     model = Ranged(**networks(outputs=2 * Z))
     assert torch.equal(model.encode(points(4)), model.encoder(points(4))[:, :Z])
-    assert Ranged.facts("encoder", {"latent_dim": Z}, {})["out_features"] == 2 * Z
+    assert Ranged.network_kwargs("encoder", {"latent_dim": Z, "image_shape": (2,)}, {})["out_features"] == 2 * Z
 
 
 @pytest.mark.parametrize("outputs", [Z - 1, Z + 1, 3 * Z])
@@ -68,16 +68,16 @@ def test_encoding_leaves_the_encoder_as_it_is():
 
 def test_reconstructions_are_shown_below_the_originals():
     model, images = game((1, 8, 8)), torch.rand(19, 1, 8, 8) * 2 - 1
-    rows = model.panels(images)["reconstructions"]
+    rows = model.visuals(Batch(images))["reconstructions"]
     assert rows.shape == (4, 8, 1, 8, 8)  # two rows of eight originals, each with its reconstructions below
     assert torch.equal(rows[2], images[8:16])
     torch.testing.assert_close(rows[3], model.reconstruct(images[8:16]))
-    assert "reconstructions" not in model.panels(images[:7])
-    assert "reconstructions" not in model.panels(None)
+    assert "reconstructions" not in model.visuals(Batch(images[:7]))
+    assert "reconstructions" not in model.visuals(None)
 
 
 def test_averages_cover_the_encoder_and_come_back_from_a_checkpoint(tmp_path):
-    model, x = game(ema_decay=0.9), points(6, seed=3)
+    model, x = game(optimization={"ema_decay": 0.9}), points(6, seed=3)
     trainer = train(model, 8)
     assert not torch.equal(model.encode(x), model.encode(x, ema=False))
     assert not torch.equal(model.reconstruct(x), model.reconstruct(x, ema=False))
@@ -91,11 +91,11 @@ def test_averages_cover_the_encoder_and_come_back_from_a_checkpoint(tmp_path):
 
 
 def test_a_resumed_run_goes_on_with_the_averaged_encoder(tmp_path):
-    whole = game(ema_decay=0.9)
+    whole = game(optimization={"ema_decay": 0.9})
     train(whole, 32)  # two epochs
-    part = game(ema_decay=0.9)
+    part = game(optimization={"ema_decay": 0.9})
     train(part, 16).save_checkpoint(tmp_path / "half.ckpt")
-    resumed = game(ema_decay=0.9)
+    resumed = game(optimization={"ema_decay": 0.9})
     train(resumed, 32, ckpt_path=tmp_path / "half.ckpt")
     assert same(state(resumed), state(whole))
     assert any(name.startswith("ema.averages.encoder") for name in state(whole))

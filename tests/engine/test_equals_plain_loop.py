@@ -2,19 +2,22 @@
 
 import copy
 
+import pytest
 import torch
 from torch.nn import functional as F
 
 from lightning_gans import GAN, WGAN
-from lightning_gans.engine.randomness import mix
+from lightning_gans.engine import fold_in
 from tests.games import gan, loader, same, state, train
 
 STEPS, SEED, LATENT = 50, 7, 3
+DISCRIMINATOR, GENERATOR = 0, 1  # as players are numbered
 
 
-def noise(step, move, n):
-    generator = torch.Generator().manual_seed(mix(SEED, step, move, 0))
-    return torch.randn(n, LATENT, generator=generator)
+def noise(step, player, n, update=0):
+    """Of the coordinate (seed, step, player, first draw), and of the update where a player has several in a step."""
+    seed = fold_in(SEED, step, player, 0, *([update] if update else []))
+    return torch.randn(n, LATENT, generator=torch.Generator().manual_seed(seed))
 
 
 def batches():
@@ -27,57 +30,64 @@ def batches():
                 return
 
 
-def plain_gan(generator, discriminator, average, decay):
-    g_optimizer = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
-    d_optimizer = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
+def stepped(optimizer, loss):
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+def plain_gan(generator, discriminator, average, decay, n_critic=1, n_generator=1):
+    g_optimizer, d_optimizer = (
+        torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
+        for network in (generator, discriminator)
+    )
+    turns = 0
     for step, real in batches():
-        fake = generator(noise(step, 0, len(real))).detach()
-        d_loss = F.softplus(-discriminator(real)).mean() + F.softplus(discriminator(fake)).mean()
-        d_optimizer.zero_grad()
-        d_loss.backward()
-        d_optimizer.step()
-        g_loss = F.softplus(-discriminator(generator(noise(step, 1, len(real))))).mean()
-        g_optimizer.zero_grad()
-        g_loss.backward()
-        g_optimizer.step()
-        with torch.no_grad():
-            for mean, weight in zip(average.parameters(), generator.parameters(), strict=True):
-                mean.lerp_(weight, 1 - min(decay, step / (step + 9)))
+        fake = generator(noise(step, DISCRIMINATOR, len(real))).detach()
+        stepped(d_optimizer, F.softplus(-discriminator(real)).mean() + F.softplus(discriminator(fake)).mean())
+        if (step + 1) % n_critic:
+            continue
+        for update in range(n_generator):
+            fake = generator(noise(step, GENERATOR, len(real), update))
+            stepped(g_optimizer, F.softplus(-discriminator(fake)).mean())
+            with torch.no_grad():
+                for mean, weight in zip(average.parameters(), generator.parameters(), strict=True):
+                    mean.lerp_(weight, 1 - min(decay, turns / (turns + 9)))
+            turns += 1
+    return turns
+
+
+@pytest.mark.parametrize(("n_critic", "n_generator"), [(1, 1), (3, 1), (1, 3), (2, 2)])
+def test_gan_with_averaging(n_critic, n_generator):
+    turns = {"n_critic": n_critic, "n_generator": n_generator}
+    model = gan(GAN, optimization={"ema_decay": 0.9, **turns})
+    generator, discriminator = copy.deepcopy(model.generator), copy.deepcopy(model.discriminator)
+    average = copy.deepcopy(generator)
+    updates = plain_gan(generator, discriminator, average, 0.9, **turns)
+    start = state(model.generator)
+    trainer = train(model, STEPS)
+    assert trainer.global_step == STEPS
+    assert not same(state(model.generator), start)
+    assert same(state(model.generator), state(generator))
+    assert same(state(model.discriminator), state(discriminator))
+    assert same(state(model.ema["generator"]), state(average))
+    assert model.ema.num_updates.tolist() == [updates] == [STEPS // n_critic * n_generator]
 
 
 def plain_wgan(generator, critic):
     g_optimizer = torch.optim.RMSprop(generator.parameters(), lr=5e-5)
     c_optimizer = torch.optim.RMSprop(critic.parameters(), lr=5e-5)
     for step, real in batches():
-        fake = generator(noise(step, 0, len(real))).detach()
-        c_loss = -(critic(real).mean() - critic(fake).mean())
-        c_optimizer.zero_grad()
-        c_loss.backward()
-        c_optimizer.step()
+        fake = generator(noise(step, DISCRIMINATOR, len(real))).detach()
+        stepped(c_optimizer, -(critic(real).mean() - critic(fake).mean()))
         with torch.no_grad():
             for weight in critic.parameters():
                 weight.clamp_(-0.01, 0.01)
         if step % 5 == 4:
-            g_loss = -critic(generator(noise(step, 1, len(real)))).mean()
-            g_optimizer.zero_grad()
-            g_loss.backward()
-            g_optimizer.step()
+            stepped(g_optimizer, -critic(generator(noise(step, GENERATOR, len(real)))).mean())
 
 
-def test_gan_with_averaging():
-    model = gan(GAN, ema_decay=0.9)
-    generator, discriminator = copy.deepcopy(model.generator), copy.deepcopy(model.discriminator)
-    average = copy.deepcopy(generator)
-    plain_gan(generator, discriminator, average, 0.9)
-    start = state(model.generator)
-    train(model, STEPS)
-    assert not same(state(model.generator), start)
-    assert same(state(model.generator), state(generator))
-    assert same(state(model.discriminator), state(discriminator))
-    assert same(state(model.ema["generator"]), state(average))
-
-
-def test_wgan_with_five_critic_moves():
+def test_wgan_with_five_critic_updates():
     model = gan(WGAN)
     generator, critic = copy.deepcopy(model.generator), copy.deepcopy(model.discriminator)
     plain_wgan(generator, critic)

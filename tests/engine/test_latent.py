@@ -3,7 +3,7 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from torch import nn
 
-from lightning_gans import AAE, GAN, VAE, WGAN, ConditionalGAN, Game, ConfigError, Uniform
+from lightning_gans import AAE, GAN, VAE, WGAN, ConditionalGAN, ConfigError, Game, Uniform
 from lightning_gans.models.gan import pairwise_accuracy
 from lightning_gans.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPEncoder, MLPGenerator
 from tests.games import gan, networks, same, state, train

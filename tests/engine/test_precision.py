@@ -9,7 +9,7 @@ from lightning.pytorch import Callback
 from torch.utils.data import DataLoader
 
 from lightning_gans import WGANGP
-from lightning_gans.engine.player import fuse
+from lightning_gans.engine.player import enable_fused
 from tests.games import gan, points, same, state, train
 
 CPU_PRECISIONS = ["32-true", "64-true", "bf16-mixed"]
@@ -18,22 +18,18 @@ CPU_PRECISIONS = ["32-true", "64-true", "bf16-mixed"]
 class Checked(WGANGP):
     """Remembers in which precision its networks, logits and losses are."""
 
-    def judge(self, *inputs):
-        logits = super().judge(*inputs)
-        self.kinds.add(("logits", logits.dtype))
-        return logits
-
     def fake(self, batch, z=None):
-        (samples,) = super().fake(batch, z)
-        self.kinds.add(("samples", samples.dtype))
-        return (samples,)
+        sample = super().fake(batch, z)
+        self.kinds.add(("samples", sample.image.dtype))
+        return sample
 
-    def note(self, name, value):
+    def log_value(self, name, value):
         if name == "penalty/gradient":
             self.kinds.add(("penalty", value.dtype))
-        super().note(name, value)
+        super().log_value(name, value)
 
     def discriminator_loss(self, batch):
+        self.kinds.add(("logits", self.critic.logits(self.real(batch)).dtype))
         loss = super().discriminator_loss(batch)
         self.kinds.add(("loss", loss.dtype))
         return loss
@@ -41,7 +37,7 @@ class Checked(WGANGP):
 
 @pytest.mark.parametrize("precision", CPU_PRECISIONS)
 def test_losses_and_penalties_keep_their_digits(precision):
-    model = gan(Checked, n_critic=2)
+    model = gan(Checked, optimization={"n_critic": 2})
     model.kinds = set()
     double = precision == "64-true"
     trainer = train(model, 10, precision=precision, data=points().double() if double else None)
@@ -55,7 +51,7 @@ def test_losses_and_penalties_keep_their_digits(precision):
 @pytest.mark.parametrize("precision", CPU_PRECISIONS)
 def test_resuming_in_every_precision(precision, tmp_path):
     data = points().double() if precision == "64-true" else None
-    whole, half, rest = (gan(WGANGP, n_critic=3, discriminator_clip=0.1) for _ in range(3))
+    whole, half, rest = (gan(WGANGP, optimization={"n_critic": 3, "discriminator_clip": 0.1}) for _ in range(3))
     train(whole, 32, data=data, precision=precision)
     train(half, 16, data=data, precision=precision).save_checkpoint(tmp_path / "half.ckpt")
     train(rest, 32, data=data, precision=precision, ckpt_path=tmp_path / "half.ckpt")
@@ -79,7 +75,7 @@ class Norms(Callback):
 
 def clipped_norms(**kwargs):
     norms = Norms()
-    train(gan(discriminator_clip=1e-3), 5, callbacks=[norms], log_every_n_steps=1, **kwargs)
+    train(gan(optimization={"discriminator_clip": 1e-3}), 5, callbacks=[norms], log_every_n_steps=1, **kwargs)
     return norms.seen
 
 
@@ -104,7 +100,7 @@ def test_clipping_has_the_requested_norm_on_a_gpu(precision):
 def test_a_gpu_trains_and_resumes(precision, tmp_path):
     settings = {"precision": precision, "accelerator": "gpu", "devices": 1}
     torch.use_deterministic_algorithms(True, warn_only=True)
-    whole, half, rest = (gan(WGANGP, n_critic=3) for _ in range(3))
+    whole, half, rest = (gan(WGANGP, optimization={"n_critic": 3}) for _ in range(3))
     train(whole, 32, **settings)
     train(half, 16, **settings).save_checkpoint(tmp_path / "half.ckpt")
     train(rest, 32, ckpt_path=tmp_path / "half.ckpt", **settings)
@@ -112,8 +108,8 @@ def test_a_gpu_trains_and_resumes(precision, tmp_path):
 
 
 @pytest.mark.gpu
-def test_no_round_waits_for_the_gpu():
-    model = gan(generator_clip=1.0, discriminator_clip=1.0)
+def test_no_step_waits_for_the_gpu():
+    model = gan(optimization={"generator_clip": 1.0, "discriminator_clip": 1.0})
     data = DataLoader(torch.utils.data.TensorDataset(points(32 * 30)), batch_size=32, pin_memory=True)
 
     class Strict(Callback):
@@ -128,7 +124,7 @@ def test_no_round_waits_for_the_gpu():
 
 
 def test_steps_are_fused_where_that_is_legal():
-    model = gan(discriminator_clip=1.0)
+    model = gan(optimization={"discriminator_clip": 1.0})
     trainer = train(model, 2)
     assert [optimizer.param_groups[0]["fused"] for optimizer in trainer.optimizers] == [True, True]
     assert not any(hasattr(optimizer, "_step_supports_amp_scaling") for optimizer in trainer.optimizers)
@@ -140,14 +136,14 @@ def test_steps_are_fused_where_that_is_legal():
         ({"capturable": True}, None),
     ]
     for settings, expected in cases:
-        assert fuse(torch.optim.Adam([weight], **settings)).param_groups[0]["fused"] is expected
-    assert "fused" not in fuse(torch.optim.RMSprop([weight])).param_groups[0]
-    assert fuse(torch.optim.SGD([weight], lr=1.0)).param_groups[0]["fused"]
+        assert enable_fused(torch.optim.Adam([weight], **settings)).param_groups[0]["fused"] is expected
+    assert "fused" not in enable_fused(torch.optim.RMSprop([weight])).param_groups[0]
+    assert enable_fused(torch.optim.SGD([weight], lr=1.0)).param_groups[0]["fused"]
 
 
 def test_fused_steps_equal_separate_ones():
     plain = {"class_path": "torch.optim.Adam", "init_args": {"lr": 2e-4, "betas": [0.5, 0.999], "fused": False}}
-    fused, separate = gan(), gan(generator_optimizer=plain, discriminator_optimizer=plain)
+    fused, separate = gan(), gan(optimization={"generator": plain, "discriminator": plain})
     for model in (fused, separate):
         train(model, 20)
     for one, other in zip(fused.parameters(), separate.parameters(), strict=True):

@@ -12,9 +12,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
 
 from lightning_gans import GAN, WGAN, WGANGP, ConfigError
-from lightning_gans.engine.checks import require_supported
 from lightning_gans.data.base import ImageDataModule
 from lightning_gans.data.datasets import ImageDataset
+from lightning_gans.engine.checks import require_supported
 from tests.games import SGD, dealt_loader, gan, networks, points, state, train
 
 PLAYERS = {"generator_optimizer": SGD, "discriminator_optimizer": SGD}

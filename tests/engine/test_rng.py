@@ -1,16 +1,16 @@
 import pytest
 import torch
 
-from lightning_gans import Normal, ConfigError, Uniform
-from lightning_gans.engine.randomness import Randomness, indexed_draw, mix
+from lightning_gans import ConfigError, Normal, Uniform
+from lightning_gans.engine.rng import StepRNG, fold_in, rows_from_index
 
 CPU = torch.device("cpu")
 
 
-def drawn(seed=0, rank=0, world=1, chunks=1, step=3, move=1, chunk=0, n=12, count=2):
-    randomness = Randomness(seed, rank, world, chunks)
-    randomness.seek(step, move, chunk)
-    return [randomness.rand(torch.randn, n, 5, device=CPU) for _ in range(count)]
+def drawn(seed=0, rank=0, world=1, parts=1, step=3, player=1, part=0, update=0, n=12, count=2):
+    rng = StepRNG(seed, rank, world, parts)
+    rng.seek(step, player, part, update)
+    return [rng.rand(torch.randn, n, 5, device=CPU) for _ in range(count)]
 
 
 @pytest.mark.parametrize("world", [2, 3, 4])
@@ -22,15 +22,15 @@ def test_processes_share_what_one_process_draws(world):
         assert torch.equal(dealt, whole)
 
 
-def test_chunks_share_what_the_undivided_batch_draws():
+def test_micro_batches_share_what_the_undivided_batch_draws():
     whole = drawn(n=12)[1]
-    assert torch.equal(torch.cat([drawn(chunks=3, chunk=chunk, n=4)[1] for chunk in range(3)]), whole)
+    assert torch.equal(torch.cat([drawn(parts=3, part=part, n=4)[1] for part in range(3)]), whole)
 
 
 def test_every_coordinate_changes_the_noise():
     base = drawn()[0]
     assert torch.equal(base, drawn()[0])
-    others = [drawn()[1], drawn(seed=1)[0], drawn(step=4)[0], drawn(move=0)[0]]
+    others = [drawn()[1], *(drawn(**other)[0] for other in ({"seed": 1}, {"step": 4}, {"player": 0}, {"update": 1}))]
     assert not any(torch.equal(base, other) for other in others)
 
 
@@ -38,12 +38,12 @@ def test_the_global_generator_is_not_touched():
     torch.manual_seed(0)
     before = torch.get_rng_state()
     drawn()
-    indexed_draw(torch.randn, 0, 0, 10, 2)
+    rows_from_index(torch.randn, 0, 0, 10, 2)
     assert torch.equal(before, torch.get_rng_state())
 
 
 def test_streams_are_unrelated():
-    streams = torch.stack([indexed_draw(torch.randn, mix(0, i), 0, 2000) for i in range(20)])
+    streams = torch.stack([rows_from_index(torch.randn, fold_in(0, i), 0, 2000) for i in range(20)])
     correlations = torch.corrcoef(streams) - torch.eye(20)
     assert correlations.abs().max() < 5 / 2000**0.5
 

@@ -17,12 +17,13 @@ import lightning_gans.evaluation.features
 import lightning_gans.models
 import lightning_gans.networks
 import lightning_gans.objectives
-from lightning_gans.cli.arguments import constructor_defaults, optimization_fields
+from lightning_gans.cli.arguments import optimization_fields
 from lightning_gans.cli.command import TRAINER_COMMANDS, plain_parser
 from lightning_gans.cli.commands import COMMANDS, CompletionOptions
 from lightning_gans.cli.configs import shipped_configs
 from lightning_gans.cli.lightning_cli import SECTIONS
 from lightning_gans.engine import Game
+from lightning_gans.engine.constructors import constructor_defaults
 
 _ROLES = ("generator", "discriminator", "encoder")
 _ZSH = "autoload -U +X compinit && compinit && autoload -U +X bashcompinit && bashcompinit\n"

@@ -10,7 +10,7 @@ from lightning.pytorch import LightningDataModule
 from lightning.pytorch.cli import LightningArgumentParser
 from torch import nn
 
-from lightning_gans.cli.arguments import constructor_defaults
+from lightning_gans.engine.constructors import constructor_defaults
 from lightning_gans.errors import ConfigError
 
 DATA_ARGUMENTS = ("image_shape", "num_classes", "source_shape", "text_dim")

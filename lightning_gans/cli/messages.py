@@ -16,9 +16,10 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 from jsonargparse.typing import import_object
 
-from lightning_gans.cli.arguments import constructor_defaults, known_classes
+from lightning_gans.cli.arguments import known_classes
 from lightning_gans.cli.configs import CONFIG_FLAGS, closest_config, split_flags
 from lightning_gans.cli.renamed import renamed_words
+from lightning_gans.engine.constructors import constructor_defaults
 from lightning_gans.errors import ConfigError
 
 _LONGEST = 300  # characters of a message of unknown form

@@ -9,7 +9,8 @@ from typing import Any
 
 from jsonargparse import Namespace
 
-from lightning_gans.cli.arguments import class_at, constructor_defaults, constructor_types
+from lightning_gans.cli.arguments import class_at
+from lightning_gans.engine.constructors import constructor_defaults, constructor_types
 from lightning_gans.errors import ConfigError
 
 

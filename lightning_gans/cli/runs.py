@@ -11,9 +11,9 @@ import torch
 from lightning.pytorch.loggers import WandbLogger
 
 from lightning_gans.callbacks.run_dir import relative_path
-from lightning_gans.cli.renamed import Translation
 from lightning_gans.engine import Game
 from lightning_gans.engine.migration import KEY, migrated
+from lightning_gans.engine.renamed import Translation
 from lightning_gans.errors import ConfigError
 
 PROJECT = "lightning_gans"

@@ -1,6 +1,7 @@
 """The engine: who is updated when, with which gradients, noise and bookkeeping; nothing that differs between papers."""
 
 import inspect
+import io
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -352,7 +353,10 @@ class Game(LightningModule):
         Raises:
             ConfigError: It was not written by this package, or objects that it needs were not given.
         """
-        content = migrated(torch.load(checkpoint_path, map_location="cpu", weights_only=True))
+        content = torch.load(checkpoint_path, map_location="cpu", weights_only=True)
+        if KEY not in content:  # Lightning reads the file once more
+            torch.save(migrated(content), checkpoint_path := io.BytesIO())
+            checkpoint_path.seek(0)
         lost = {path.partition(".")[0] for path in content[KEY]["objects"]}
         if missing := sorted(lost - set(kwargs)):
             given = ", ".join(f"{name}=..." for name in missing)

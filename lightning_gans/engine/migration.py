@@ -1,14 +1,95 @@
 """Checkpoints of version 0.1, read by this one: one place for all that has other names since."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
+import torch
+
+from lightning_gans.engine.renamed import ARGUMENTS, Translation
 from lightning_gans.errors import ConfigError
 
 KEY = "lightning_gans"
-"""Where a checkpoint keeps the game's own state."""
+"""Where a checkpoint keeps the game's own state; it was ``game`` in version 0.1."""
+
+_METRICS = {"mmd": "kid", "two_sample_accuracy": "one_nn_accuracy", "classes": "num_classes_covered"}
+"""Figures that have another name since, without the suffix of their features."""
+
+_CALLBACKS = {"GameCheckpoint": "StepCheckpoint", "RoundsBar": "StepProgressBar"}
 
 
 def migrated(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    if KEY not in checkpoint:
+    """A checkpoint in the words of this version.
+
+    Args:
+        checkpoint: Its content; changed in place.
+
+    Returns:
+        The same.
+
+    Raises:
+        ConfigError: It was not written by this package, or by one before 0.1.
+    """
+    if KEY in checkpoint:
+        return checkpoint
+    if "game" not in checkpoint:
         raise ConfigError("checkpoint", "no game in it", "it was not written by lightning_gans")
+    game = checkpoint.pop("game")
+    if "settings" not in game:
+        raise ConfigError("checkpoint", "no settings in it", "an earlier version wrote it; train anew")
+    checkpoint[KEY] = {**game, "step": game["round"], "boundaries": None}
+    checkpoint["hyper_parameters"] = _hyperparameters(checkpoint["hyper_parameters"])
+    checkpoint["state_dict"] = _state(checkpoint["state_dict"])
+    checkpoint["callbacks"] = {_callback(key): _callback_state(state) for key, state in _callbacks(checkpoint).items()}
     return checkpoint
+
+
+def _hyperparameters(before: Mapping[str, Any]) -> dict[str, Any]:
+    """The constructor's arguments as they are called now; Lightning's own keys stay."""
+    own = {key: value for key, value in before.items() if not key.startswith("_")}
+    path = before.get("_class_path", "")
+    translated = Translation({"model": {"class_path": path, "init_args": own} if path else own}).config["model"]
+    arguments: dict[str, Any] = translated["init_args"] if path else translated
+    kept = {key: value for key, value in before.items() if key.startswith("_")}
+    return kept | ({"_class_path": translated["class_path"]} if path else {}) | arguments
+
+
+def _state(before: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The weights; what was counted once for all averages is counted for each."""
+    after = dict(before)
+    moves = after.pop("ema.moves", None)
+    if moves is not None:
+        names = dict.fromkeys(key.split(".")[2] for key in before if key.startswith("ema.averages."))
+        after["ema.num_updates"] = moves.expand(len(names)).clone()
+    return after
+
+
+def _callbacks(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = checkpoint.get("callbacks") or {}
+    return found
+
+
+def _callback(key: str) -> str:
+    """The key of a callback's state: its class, and the settings that tell it from others of its kind."""
+    for before, now in _CALLBACKS.items():
+        key = re.sub(rf"^{before}\b", now, key)
+    for before, now in ARGUMENTS["metrics"].items():
+        key = key.replace(f"'{before}':", f"'{now}':")
+    return _metric_names(key)
+
+
+def _callback_state(state: Any) -> Any:
+    if not isinstance(state, Mapping):
+        return state
+    renamed = {"restored": "rollbacks"}
+    return {renamed.get(key, key): _metric_values(value) for key, value in state.items()}
+
+
+def _metric_values(value: Any) -> Any:
+    if isinstance(value, str):
+        return _metric_names(value)
+    return {_metric_names(str(k)): v for k, v in value.items()} if isinstance(value, Mapping) else value
+
+
+def _metric_names(text: str) -> str:
+    return re.sub(r"metrics/(mmd|two_sample_accuracy|classes)\b", lambda found: f"metrics/{_METRICS[found[1]]}", text)

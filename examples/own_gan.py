@@ -17,11 +17,11 @@ class LeastSquaresGAN(GAN):
     """Least squares instead of logarithms (Mao et al. 2017, arXiv:1611.04076, eq. 9 with a = 0, b = c = 1)."""
 
     def discriminator_loss(self, batch):
-        real_logits, fake_logits = self.judge_both(self.real(batch), self.fake(batch))
-        return ((real_logits - 1).square().mean() + fake_logits.square().mean()) / 2
+        real, fake = self.critic.score(self.real(batch)), self.critic.score(self.fake(batch))
+        return ((real.logits - 1).square().mean() + fake.logits.square().mean()) / 2
 
     def generator_loss(self, batch):
-        return (self.judge(*self.fake(batch)) - 1).square().mean() / 2
+        return (self.critic.score(self.fake(batch)).logits - 1).square().mean() / 2
 
 
 def mlp(inputs, outputs):
@@ -32,7 +32,7 @@ def main(steps=6000):
     seed_everything(0)
     angles = torch.rand(8192) * 2 * math.pi
     ring = torch.stack([angles.cos(), angles.sin()], 1) + 0.02 * torch.randn(8192, 2)
-    model = LeastSquaresGAN(mlp(4, 2), mlp(2, 1), latent_dim=4, ema_decay=0.99)
+    model = LeastSquaresGAN(mlp(4, 2), mlp(2, 1), latent_dim=4, optimization={"ema_decay": 0.99})
     trainer = Trainer(max_steps=steps, max_epochs=-1, accelerator="cpu", logger=False, enable_checkpointing=False)
     trainer.fit(model, DataLoader(ring, batch_size=256, shuffle=True, drop_last=True))
     radius = model.sample(1000).norm(dim=1)

@@ -20,7 +20,7 @@ def main(steps=3000, frames=60, folder="runs/ring", output="ring.gif"):
     data = Ring2D(std=0.05, batch_size=256)
     generator = MLPGenerator(8, data.image_shape, hidden_dims=[128, 128], tanh_output=False)
     discriminator = MLPDiscriminator(data.image_shape, hidden_dims=[128, 128])
-    model = GAN(generator, discriminator, ema_decay=0.99)
+    model = GAN(generator, discriminator, optimization={"ema_decay": 0.99})
     pictures = SampleGrid(every_n_steps=max(1, steps // frames))
     trainer = Trainer(
         max_steps=steps,
@@ -44,4 +44,4 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--output", default="ring.gif")
     given = parser.parse_args()
-    main(given.rounds, output=given.output)
+    main(given.steps, output=given.output)

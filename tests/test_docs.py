@@ -25,23 +25,32 @@ from tests.data.files import save, write_mnist
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-ROOMS = (
-    "core",
+PACKAGES = (
+    "engine",
     "models",
     "networks",
-    "losses",
+    "objectives",
     "regularizers",
+    "augment",
     "data",
     "callbacks",
-    "metrics",
-    "features",
-    "tricks",
-    "augmentations",
+    "evaluation.metrics",
+    "evaluation.features",
 )
-OTHERS = ("evaluation", "metrics.functional", "images", "errors", "losses.kernels")
+OTHERS = (
+    "batch",
+    "schedule",
+    "images",
+    "errors",
+    "objectives.kernels",
+    "evaluation.evaluator",
+    "evaluation.report",
+    "evaluation.sources",
+    "evaluation.metrics.functional",
+)
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CLASS = re.compile(r"[A-Z]+[a-z0-9]\w*[A-Z]\w*|[A-Z]{2,}[a-z]\w*|[A-Z]\w*(?=\()")  # CamelCase, or called
-SHORT = {"--trainer.max_steps": "2", "--metrics.num_samples": "64", "--samples.num": "4"}
+SHORT = {"--trainer.max_steps": "2", "--metrics.num_samples": "64", "--samples.num_samples": "8"}
 QUIET = {"--trainer.logger": "false", "--trainer.enable_progress_bar": "false", "--trainer.accelerator": "cpu"}
 
 NOT_RUN = {
@@ -84,8 +93,8 @@ def commands():
 
 
 def public_names():
-    for room in (*ROOMS, *OTHERS):
-        module = importlib.import_module(f"lightning_gans.{room}")
+    for name in (*PACKAGES, *OTHERS):
+        module = importlib.import_module(f"lightning_gans.{name}")
         yield from vars(module)
     yield from vars(lightning_gans)
     for module in ("", ".callbacks", ".loggers", ".cli", ".utilities"):

@@ -14,7 +14,9 @@ def points(n=512, dim=2, seed=0):
 
 
 def loader(data=None, batch_size=32):
-    return DataLoader(TensorDataset(points() if data is None else data), batch_size=batch_size, drop_last=True)
+    """Of points by default; of a tensor, or of tensors that belong together."""
+    parts = (points(),) if data is None else data if isinstance(data, tuple) else (data,)
+    return DataLoader(TensorDataset(*parts), batch_size=batch_size, drop_last=True)
 
 
 def dealt_loader(data, batch_size):

@@ -21,6 +21,8 @@ import yaml
 import lightning_gans
 from lightning_gans.callbacks import MetricsCallback
 from lightning_gans.cli import main
+from lightning_gans.cli.renamed import CONFIGS, FLAGS
+from lightning_gans.engine.renamed import ARGUMENTS, CLASSES, MODULES
 from tests.data.files import save, write_mnist
 
 ROOT = Path(__file__).parents[1]
@@ -135,6 +137,31 @@ def test_links_lead_somewhere(page):
         assert file.exists(), f"{target} is not there"
         if anchor and file.suffix == ".md":
             assert anchor in [slug(title) for title in re.findall(r"^#+ (.*)$", text_of(file), re.MULTILINE)], target
+
+
+def renamed_in_changelog():
+    """Pairs of old and new words by section, as the changelog's table has them."""
+    found = {}
+    text = (ROOT / "CHANGELOG.md").read_text()
+    for section, old, new in re.findall(r"^\| ([^|]+) \| ([^|]*`[^|]*) \| ([^|]+) \|$", text, re.MULTILINE):
+        words, today = (re.findall(r"`([^`]+)`", cell) for cell in (old, new))
+        if words == ["tricks"]:
+            continue  # three in place of one
+        for role in ("generator", "discriminator", "autoencoder", "encoder") if "*" in section else ("*",):
+            pairs = [(word.replace("*", role), now.replace("*", role)) for word, now in zip(words, today, strict=True)]
+            found.setdefault(re.sub(r"[`,].*", "", section.strip("`")).strip(), {}).update(pairs)
+    return found
+
+
+def test_changelog_tells_what_the_command_line_tells():
+    found = renamed_in_changelog()
+    assert {name: found.get(name) for name in ARGUMENTS} == ARGUMENTS
+    assert found["flags of"] == FLAGS
+    assert found["configs"] == CONFIGS
+    moved = {old.removeprefix("lightning_gans."): new.removeprefix("lightning_gans.") for old, new in MODULES.items()}
+    assert moved.items() <= found["modules"].items()
+    names = {old.rpartition(".")[2]: new.rpartition(".")[2] for old, new in CLASSES.items()}
+    assert {old: new for old, new in names.items() if old != new}.items() <= found["classes"].items()
 
 
 # Python.

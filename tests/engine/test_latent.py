@@ -100,5 +100,3 @@ def test_latent_size_must_be_known():
 def test_no_samples_are_none_to_ask_for():
     with pytest.raises(ConfigError, match="n=0"):
         gan().sample(0)
-
-

@@ -3,6 +3,7 @@ from lightning.pytorch import Trainer
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
 from lightning_gans import GAN
+from lightning_gans.engine import fold_in
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
 
 SGD = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.05}}
@@ -97,3 +98,8 @@ def loss_of(model, player, batch, step=0):
     index = model._roster.names.index(player)
     model._rng.seek(step, index)
     return model._loss(index, 0, model.prepare(batch))
+
+
+def drawn(distribution, shape, *coordinates, seed=0):
+    """What ``rand`` gives in (step, player, draw) of a game with that seed, untrained ones having 0: (n, ...)."""
+    return distribution(*shape, generator=torch.Generator().manual_seed(fold_in(seed, *coordinates)))

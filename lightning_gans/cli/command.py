@@ -80,7 +80,9 @@ def _overview() -> str:
 def plain_parser(name: str) -> ArgumentParser:
     """The parser of a plain command."""
     command = COMMANDS[name]
-    parser = ArgumentParser(prog=f"lightning_gans {name}", description=command.summary, exit_on_error=False)
+    parser = ArgumentParser(
+        prog=f"lightning_gans {name}", description=command.summary, exit_on_error=False, allow_abbrev=False
+    )
     if command.word:
         (option,) = dataclasses.fields(command.options)
         what = (command.options.__doc__ or "").rpartition(f"{option.name}: ")[2].strip()
@@ -145,6 +147,7 @@ def _filter_warnings() -> None:
     warnings.filterwarnings("ignore", message=".*exists and is not empty.*")  # a resumed run continues in its folder
     warnings.filterwarnings("ignore", message=".*across ranks is zero.*")  # no validation inside fit: steps decide
     warnings.filterwarnings("ignore", message=".*callbacks used to create the checkpoint.*")  # validation has none
+    warnings.filterwarnings("ignore", message=".*dirpath has changed.*")  # the checkpoints are in another run's folder
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")  # steps are logged, not epochs
 
 

@@ -16,10 +16,8 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 from jsonargparse.typing import import_object
 
-from lightning_gans.cli.arguments import known_classes
 from lightning_gans.cli.configs import CONFIG_FLAGS, closest_config, split_flags
 from lightning_gans.cli.renamed import renamed_words
-from lightning_gans.engine.constructors import constructor_defaults
 from lightning_gans.errors import ConfigError
 
 _LONGEST = 300  # characters of a message of unknown form
@@ -59,14 +57,16 @@ def parsing_error(error: Exception, args: Sequence[str], parsers: Iterable[Argum
         parsers: Those whose options may have been meant.
 
     Returns:
-        The user's error behind it, if a class raised one; or the config file that cannot be read; or the new names of
-        what version 0.1 called otherwise; or else the path of the setting with what is wrong there, and what was
+        The user's error behind it, if a class raised one; or the new names of what version 0.1 called otherwise; or
+        the config file that cannot be read; or else the path of the setting with what is wrong there, and what was
         probably meant.
     """
-    if (behind := find_config_error(error) or _unreadable(config_files(args))) is not None:
+    if (behind := find_config_error(error)) is not None:
         return behind
     if (renamed := renamed_words(args)) is not None:
         return ParsingError(renamed)
+    if (unreadable := _unreadable(config_files(args))) is not None:
+        return unreadable
     causes = list(_chain(error))
     messages = [one_line(cause) for cause in causes]
     keys = [match[1] for cause in causes if type(cause) is TypeError and (match := _KEY.search(one_line(cause)))]
@@ -153,7 +153,7 @@ def one_line(error: BaseException) -> str:
 
 
 def _unknown_class(place: _Place, path: str) -> str:
-    near = _nearest(path, known_classes())
+    near = _nearest(path, _known_classes())
     hint = f"did you mean {near}?" if near else "give its import path (package.module.Class)"
     return f"{place.setting}: there is no class {path!r}; {hint}"
 
@@ -181,6 +181,8 @@ def _unknown_option(place: _Place, name: str) -> str:
     if place.owner is None:
         near = _nearest(name, place.options) or _nearest(name.partition(".")[0], _first_parts(place.options))
         return f"{name}: there is no such setting; " + _suggestion(near, "--help lists them")
+    from lightning_gans.engine.constructors import constructor_defaults  # torch comes with it
+
     accepted = sorted(constructor_defaults(import_object(place.owner)))
     kind = place.owner.rpartition(".")[2]
     setting = f"{place.setting}.{name}".lstrip(".")
@@ -196,7 +198,7 @@ def _unknown_in_group(place: _Place, group: str, name: str) -> str:
 def _wrong_type(place: _Place, kind: str, value: str) -> str:
     given = "null" if value == "None" else repr(value)
     line = f"{place.setting}: must be {_readable(place.types or kind)}, not {given}"
-    near = _nearest(value, known_classes())
+    near = _nearest(value, _known_classes()) if re.fullmatch(r"[A-Z]\w+|[\w.]+\.[A-Z]\w+", value) else None
     return f"{line}; did you mean {near}?" if near else line
 
 
@@ -242,6 +244,12 @@ def _suggestion(near: str | None, otherwise: str) -> str:
 def _nearest(name: str, candidates: Iterable[str]) -> str | None:
     found = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.7)
     return found[0] if found else None
+
+
+def _known_classes() -> list[str]:
+    from lightning_gans.cli.arguments import known_classes  # torch comes with them
+
+    return known_classes()
 
 
 def _first_parts(options: Sequence[str]) -> set[str]:

@@ -1,4 +1,7 @@
-"""What version 0.1 called otherwise: one table, for the line that names the new word and for configs in checkpoints."""
+"""What version 0.1 called otherwise, among flags and in config files: the line that names the new word.
+
+The settings and classes are in ``lightning_gans.engine.renamed``, which reads old checkpoints with the same table.
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -7,9 +10,7 @@ from typing import Any
 
 import yaml
 
-from lightning_gans.cli.arguments import class_at
 from lightning_gans.cli.configs import CONFIG_FLAGS, split_flags
-from lightning_gans.engine.renamed import Translation
 
 FLAGS = {"--raw": "--no_ema", "--num": "--num_samples"}
 """Of the plain commands."""
@@ -24,6 +25,7 @@ CONFIGS = {
 }
 """Shipped configs, by name."""
 
+_SECTIONS = {"model", "data", "trainer", "metrics", "samples", "checkpoint"}
 _SHOWN = 8  # renamed words on one line
 
 
@@ -38,19 +40,28 @@ def renamed_words(args: Sequence[str]) -> str | None:
     for flag, value in pairwise(words):
         name = value.removesuffix(".yaml").removeprefix("configs/")
         if flag in CONFIG_FLAGS and name in CONFIGS and not Path(value).is_file():
-            found[value] = CONFIGS[name]
-    found |= Translation(_merged(words), class_at).renamed
+            found[name] = CONFIGS[name]
+    config = _merged(words)
+    if config.keys() & _SECTIONS:
+        found |= _renamed_settings(config)
     lines = [f"{old} is now {new}" for old, new in list(found.items())[:_SHOWN]]
     if len(found) > _SHOWN:
         lines.append(f"and {len(found) - _SHOWN} more")
     return f"{'; '.join(lines)} (renamed since version 0.1)" if lines else None
 
 
+def _renamed_settings(config: dict[str, Any]) -> dict[str, str]:
+    """Imports the engine, which the plain commands need not know to refuse a flag."""
+    from lightning_gans.cli.arguments import class_at
+    from lightning_gans.engine.renamed import Translation
+
+    return Translation(config, class_at).renamed
+
+
 def _merged(words: Sequence[str]) -> dict[str, Any]:
     """What files and flags set, one over the other, without ``init_args`` around the arguments of classes."""
     config: dict[str, Any] = {}
-    following = [*words[1:], ""]
-    for word, after in zip(words, following, strict=True):
+    for word, after in pairwise([*words, ""]):
         if word in CONFIG_FLAGS:
             _merge(config, _flat(_content(after)))
         elif word.startswith("--"):

@@ -75,7 +75,8 @@ def warn_changed_settings(content: Mapping[str, Any], config: Mapping[str, Any])
     if "config" not in content:
         return set()
     before, now = dict(_settings(content["config"])), dict(_settings(config))
-    names = [name for name in before | now if before.get(name) != now.get(name) and name != "ckpt_path"]
+    known = before if "of_version_0_1" in content else before | now  # that knew nothing of what is new
+    names = [name for name in known if before.get(name) != now.get(name) and name != "ckpt_path"]
     if names:
         _print(f"resumed from step {content['global_step']} with settings that differ from the checkpoint's:")
     for name in names[:_MOST]:

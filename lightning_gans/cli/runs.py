@@ -143,7 +143,7 @@ def read_checkpoint(path: str | Path, others: Sequence[Path] = ()) -> dict[str, 
     if not _is_ours(content):
         raise ConfigError("checkpoint", str(path), "it was not written by lightning_gans; take one that was")
     if KEY not in content and "config" in content:
-        content["config"] = Translation(content["config"]).config
+        content |= {"config": Translation(content["config"]).config, "of_version_0_1": True}
     return migrated(content)
 
 

@@ -157,7 +157,7 @@ def test_non_finite_loss_names_the_player_and_keeps_the_last_good_state(command,
 
 def test_labels_are_missing_for_a_conditional_model(command):
     done = command("fit", "--config", "cgan", "--data", "tests.cli.parts.Unlabeled", *QUIET, "--trainer.max_steps", "2")
-    refused(done, "batch", "conditional", "labels")
+    refused(done, "batch", "given a label", "the batch has none")
 
 
 def test_a_full_disk_leaves_the_earlier_checkpoint(command, tmp_path):

@@ -6,9 +6,9 @@ from jsonargparse import Namespace
 from jsonargparse.typing import import_object
 
 from lightning_gans import ConfigError
-from lightning_gans.engine.constructors import constructor_defaults
 from lightning_gans.cli.data_links import check_data_fits, link_data_to_model
 from lightning_gans.data import Digits
+from lightning_gans.engine.constructors import constructor_defaults
 from tests.cli import parts
 from tests.cli.conftest import QUIET
 

@@ -39,7 +39,7 @@ def test_override_configs_add_up(command, tmp_path):
     [
         (
             ["wgan", "regularizers/label_smoothing"],
-            "regularizers='LabelSmoothing': needs a loss that is a cross-entropy",
+            "regularizers='LabelSmoothing': needs an objective that is a cross-entropy",
         ),
         (["gan", "data/ring", "augment/diffaugment"], "augment='DiffAugment': changes images"),
         (["dcgan", "regularizers/r1"], "batch_norm: false"),

@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.metrics.functional.mmd import maximum_mean_discrepancy
 from lightning_gans.objectives.kernels import GaussianKernel, LinearKernel, RationalQuadraticKernel
 from lightning_gans.objectives.two_sample import witness, witness_of_samples
-from lightning_gans.evaluation.metrics.functional.mmd import maximum_mean_discrepancy
 
 
 def samples(n, shift=0.0, seed=0):

@@ -17,12 +17,16 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from torch.utils.data import DataLoader
 
 import lightning_gans
+from lightning_gans import GAN
 from lightning_gans.callbacks import MetricsCallback
 from lightning_gans.cli import main
 from lightning_gans.cli.renamed import CONFIGS, FLAGS
 from lightning_gans.engine.renamed import ARGUMENTS, CLASSES, MODULES
+from lightning_gans.networks import MLPDiscriminator, MLPGenerator
+from lightning_gans.regularizers import R1
 from tests.data.files import save, write_mnist
 
 ROOT = Path(__file__).parents[1]
@@ -199,6 +203,25 @@ def test_python_runs(page, place, monkeypatch):
         if "\nclass " in block and not (place / "my_project.py").exists():
             (place / "my_project.py").write_text(block)  # "saved as my_project.py", says the tutorial
         exec(compile(textwrap.dedent(block), ids(page), "exec"), names)
+    for kind in names.values():
+        if isinstance(kind, type) and issubclass(kind, GAN) and kind.__module__ == "builtins":
+            assert_trains_with_a_regularizer(kind)
+
+
+def assert_trains_with_a_regularizer(kind):
+    """A model that a page defines keeps R1, whichever way its losses are written."""
+    penalties = []
+
+    class Counted(R1):
+        def penalty(self, *args):
+            penalties.append(super().penalty(*args))
+            return penalties[-1]
+
+    networks = MLPGenerator(2, (2,), tanh_output=False), MLPDiscriminator((2,))
+    ShortTrainer(enable_checkpointing=False).fit(
+        kind(*networks, regularizers=[Counted()]), DataLoader(torch.randn(16, 2), batch_size=8)
+    )
+    assert len(penalties) == 2
 
 
 # Commands.
@@ -249,12 +272,12 @@ def shortened(words):
             del extra["--trainer.logger"]
         if {"--data", "data/image_folder"} & set(given):
             del extra["--metrics.num_samples"]  # without features there is nothing to measure
-        if {"dcgan", "lsgan", "wgan"} & set(given) and "--ckpt_path" not in given:
+        if {"dcgan", "lsgan", "wgan", "pix2pix"} & set(given) and "--ckpt_path" not in given:
             extra |= {"--model.generator.base_channels": "8", "--model.discriminator.base_channels": "8"}
         if "protocols/stacked_mnist" in given:
             extra["--metrics.every_n_steps"] = "0"  # features of 10,000 real images
     fewer = {
-        "sample": {"--num": "16"},
+        "sample": {"--num_samples": "16"},
         "evaluate": {"--num_samples": "64"} if "--checkpoint" in given else {},
         "train-features": {"--epochs": "1"},
     }

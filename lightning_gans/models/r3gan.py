@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from lightning_gans.engine import Optimization, Player, adam
+from lightning_gans.errors import ConfigError
 from lightning_gans.models.gan import GAN
 from lightning_gans.objectives import Relativistic
 from lightning_gans.regularizers import R1, R2, Regularizer
@@ -47,6 +48,8 @@ class R3GAN(GAN):
         **kwargs: Any,
     ) -> None:
         gamma = Ramp(**gamma) if isinstance(gamma, dict) else gamma
+        if (smallest := min(gamma.start, gamma.end) if isinstance(gamma, Ramp) else gamma) < 0:
+            raise ConfigError("gamma", smallest, "must be 0 or more")
         every = (R1(gamma), R2(gamma), *regularizers)
         super().__init__(*args, optimization=optimization, objective=Relativistic(), regularizers=every, **kwargs)
         self.ramps = {name: Ramp(**r) if isinstance(r, dict) else r for name, r in (ramps or {}).items()}

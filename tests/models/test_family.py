@@ -1,126 +1,364 @@
-"""Every recipe under what a user may put it: interruption, lower precision, chunks, compilation."""
+"""Every shipped model under what a user may put it; see harness.py for the table and how a row is read."""
 
+import contextlib
 import copy
-import sys
-from contextlib import suppress
-from functools import cache
-from pathlib import Path
+import io
+import multiprocessing
+import os
+import signal
+import socket
+import time
+import traceback
+from dataclasses import replace
+from functools import cache, partial
+from types import SimpleNamespace
 
 import pytest
 import torch
 import yaml
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback
+from torch import nn
 
+from lightning_gans import ConfigError
+from lightning_gans.batch import Batch
 from lightning_gans.cli import main
-from lightning_gans.engine import compilation
+from lightning_gans.engine import Phase, compilation
+from lightning_gans.engine.migration import KEY
 from tests.engine.test_resume import assert_equal
+from tests.games import same, state
+from tests.models.harness import BATCH, ROWS, SEED, SGD, STEPS, STOP, arguments_of, built, fit, generated, rebuilt
+from tests.models.plain_loop import plain_loop
 
-CONFIGS = Path(__file__).parents[2] / "configs"
-RECIPES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
-STEPS, STOP = 5, 2  # five: whoever moves in every fifth step only moves too
-QUICK = ("--trainer.logger", "false", "--data.batch_size", "16")
-OFF = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
-
-
-def narrow(recipe):
-    """Settings for networks of few channels where a recipe says how wide they are."""
-    model = yaml.safe_load((CONFIGS / f"{recipe}.yaml").read_text())["model"]["init_args"]
-    nodes = {role: node for role, node in model.items() if isinstance(node, dict)}
-    wide = [role for role, node in nodes.items() if "base_channels" in node.get("init_args", {})]
-    return [word for role in wide for word in (f"--model.{role}.base_channels", "8")]
+every_row = pytest.mark.parametrize("config", list(ROWS))
 
 
-@cache
-def built(recipe, *settings):
-    """The model and the data that the command builds of a recipe, before their first step."""
-    found = []
-    with pytest.MonkeyPatch.context() as patch, suppress(SystemExit):  # how every command ends
-        patch.setattr(sys, "argv", ["lightning_gans"])
-        patch.setattr(Trainer, "fit", lambda _, model, datamodule, **__: found.append((model, datamodule)))
-        main(["fit", "--config", recipe, *narrow(recipe), *QUICK, *settings])
-    assert found, f"{recipe} was refused"
-    return found[0]
+class Watch(Callback):
+    """Keeps the batches, whose parameters each update changed, a checkpoint of the middle, and the state at the end."""
 
+    def __init__(self, checkpoints):
+        self.checkpoints, self.batches, self.updates, self.end = checkpoints, [], [], None
 
-def fit(recipe, steps, *callbacks, settings=(), engine=None, ckpt_path=None, **kwargs):
-    """Play some steps on a copy, with other settings of the command or, which is quicker, of the engine."""
-    model, data = (copy.deepcopy(each) for each in built(recipe, *settings))
-    for name, value in (engine or {}).items():
-        assert hasattr(model, name)
-        setattr(model, name, value)
-    torch.manual_seed(7)
-    kwargs = {**OFF, "max_epochs": -1, "accelerator": "cpu", "log_every_n_steps": 2, **kwargs}
-    trainer = Trainer(max_steps=steps, callbacks=list(callbacks), **kwargs)
-    trainer.fit(model, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
-    return model
+    def on_train_start(self, trainer, pl_module):
+        update = pl_module._update
 
+        def watched(index, *rest):
+            before = _networks(pl_module)
+            update(index, *rest)
+            after = _networks(pl_module)
+            changed = {name for name, old in before.items() if not same(old, after[name])}
+            self.updates.append((pl_module._roster.players[index].name, changed))
 
-class Saved(Callback):
-    """Saves the state once, as a run that is stopped there would leave it; and keeps what the run ends with."""
+        pl_module._update = watched
 
-    def __init__(self, path):
-        self.path, self.end = path, None
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.batches.append(copy.deepcopy(batch))
 
     def on_train_batch_end(self, trainer, *_):
-        if trainer.global_step == STOP:
-            trainer.save_checkpoint(self.path)
+        if trainer.global_step in self.checkpoints:
+            trainer.save_checkpoint(self.checkpoints[trainer.global_step])
 
     def on_train_end(self, trainer, pl_module):
-        content = trainer._checkpoint_connector.dump_checkpoint(False)
-        self.end = {name: content[name] for name in ("state_dict", "optimizer_states", "game")}
-        self.end["samples"] = pl_module.sample(6)
+        del pl_module._update
+        content = copy.deepcopy(trainer._checkpoint_connector.dump_checkpoint(False))
+        self.end = {name: content[name] for name in ("state_dict", "optimizer_states", "lr_schedulers", KEY)}
+        self.end["generated"] = generated(pl_module)
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_a_stopped_run_goes_on_bit_for_bit(recipe, tmp_path):
-    whole, parts = Saved(tmp_path / "stopped.ckpt"), Saved(tmp_path / "unused.ckpt")
-    fit(recipe, STEPS, whole)
-    fit(recipe, STEPS, parts, ckpt_path=whole.path)
-    assert_equal(whole.end, parts.end, recipe)
+def _networks(model):
+    """The parameters of each network; averages follow theirs."""
+    networks = {name: net for name, net in model.named_children() if name != "ema"}
+    return {name: {key: p.detach().clone() for key, p in net.named_parameters()} for name, net in networks.items()}
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_any_recipe_plays_points(recipe):
-    model = fit(recipe, STEPS, settings=("--config", "data/ring"))
-    assert model.sample(4).shape == (4, 2)
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A row's run to its end: the model, and what was watched."""
+    folder = tmp_path_factory.mktemp("finished")
+
+    @cache
+    def of(config):
+        watch = Watch({STOP: folder / f"{config}.ckpt"})
+        return SimpleNamespace(model=fit(config, watch), **vars(watch), checkpoint=watch.checkpoints[STOP])
+
+    return of
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_lower_precision_learns_in_whole_weights(recipe):
-    model = fit(recipe, STEPS, precision="bf16-mixed")
+@every_row
+def test_training_equals_a_plain_loop(config, finished):
+    """Weights, buffers and averages; bit for bit where the plain loss rounds as the model's does."""
+    row, run, settings = ROWS[config], finished(config), ROWS[config].file["model"]["init_args"]
+    before = built(config)[0]
+    batches = [Batch.of(each) for each in run.batches]
+    batches = [each._replace(condition=each.condition.only(row.given)) for each in batches]
+    assert len(batches) == STEPS
+    reached = run.end["state_dict"]
+    for name, plain in plain_loop(row.turns, before, settings, batches, SEED).items():
+        ours = {key: reached[f"{name}.{key}"] for key in plain.state_dict()}
+        assert not same(ours, state(getattr(before, name.rpartition(".")[2])))
+        for key, expected in plain.state_dict().items():
+            torch.testing.assert_close(ours[key], expected, rtol=0, atol=row.atol, msg=partial(_at, f"{name}.{key}"))
+
+
+def _at(where, difference):
+    return f"{where}: {difference}"
+
+
+@every_row
+def test_an_update_changes_what_its_player_owns_and_nothing_else(config, finished):
+    turns = ROWS[config].turns
+    assert [player.name for player in built(config)[0].players()] == [turn.name for turn in turns]
+    owned = {turn.name: set(turn.owns) for turn in turns}
+    updates = finished(config).updates
+    assert {name for name, _ in updates} == set(owned)
+    for name, changed in updates:
+        assert changed == owned[name]
+
+
+@every_row
+def test_a_stopped_run_goes_on_bit_for_bit(config, finished):
+    """From a checkpoint that loads with ``weights_only=True``, in a process with another seed."""
+    rest = Watch({})
+    fit(config, rest, ckpt_path=finished(config).checkpoint, seed=SEED + 1)
+    assert len(rest.batches) == STEPS - STOP
+    assert_equal(finished(config).end, rest.end, config)
+
+
+@pytest.mark.parametrize("config", ["wgan_gp", "aae", "pix2pix"])  # a waiting player, two owners of one network, dropout
+def test_a_run_stopped_in_any_phase_goes_on_bit_for_bit(config, tmp_path):
+    """Inside the first of two phases, between them, and inside the second."""
+
+    def in_phases(model):
+        first, *others = model.players()
+        model.phases = [Phase("first", share=0.4), Phase("second", share=0.6)]
+        model.players = lambda: [first, *(replace(player, phase="second") for player in others)]
+
+    whole = Watch({step: tmp_path / f"{step}.ckpt" for step in (1, 2, 3)})
+    fit(config, whole, change=in_phases)
+    assert {name for name, _ in whole.updates[:2]} == {whole.updates[0][0]}, "the first player alone"
+    assert len({name for name, _ in whole.updates}) > 1
+    for step, checkpoint in whole.checkpoints.items():
+        rest = Watch({})
+        fit(config, rest, ckpt_path=checkpoint, change=in_phases, seed=SEED + 1)
+        assert len(rest.batches) == STEPS - step
+        assert_equal(whole.end, rest.end, f"{config} from step {step}")
+
+
+# Three rows through the real command, which each cost two runs of it: a player that waits (the step within its turn must
+# survive) with a penalty's noise, by SIGKILL; three optimizers and two owners of one network, by SIGKILL; and a model
+# without latents and average whose dropout draws from torch's own generator, by SIGTERM, as a cluster stops a run.
+KILLED = {"wgan_gp": signal.SIGKILL, "aae": signal.SIGKILL, "pix2pix": signal.SIGTERM}
+
+
+@pytest.mark.parametrize("config", list(KILLED))
+def test_a_killed_run_goes_on_bit_for_bit(config, tmp_path, monkeypatch):
+    words = ["--checkpoint.every_n_steps", "1", "--metrics.every_n_steps", "0", "--trainer.enable_progress_bar", "false"]
+
+    def train(folder, *more):
+        monkeypatch.chdir(folder)
+        with contextlib.suppress(SystemExit):
+            main(["fit", *ROWS[config].words, *words, *more])
+
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    killed.mkdir()
+    whole.mkdir()
+    process = multiprocessing.get_context("fork").Process(target=train, args=(killed, "--trainer.max_steps", "100000"))
+    process.start()
+    deadline = time.monotonic() + 60
+    while not list(killed.rglob("last.ckpt")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.1)
+    os.kill(process.pid, KILLED[config])
+    process.join()
+    (last,) = killed.rglob("last.ckpt")
+    steps = torch.load(last, weights_only=True)[KEY]["step"] + 3
+    train(killed, "--ckpt_path", "last", "--trainer.max_steps", str(steps))
+    train(whole, "--trainer.max_steps", str(steps))
+    resumed, uninterrupted = (torch.load(each, weights_only=True) for each in (last, *whole.rglob("last.ckpt")))
+    assert resumed[KEY]["step"] == steps
+    for part in ("state_dict", "optimizer_states", KEY):
+        assert_equal(resumed[part], uninterrupted[part], f"{config} after {steps} steps, {part}")
+
+
+class Agree(Callback):
+    """All processes must hold the same weights, bit for bit; the first keeps them in a file where it is asked to."""
+
+    def __init__(self, file=None):
+        self.file = file
+
+    def on_train_end(self, trainer, pl_module):
+        mine = torch.cat([p.detach().flatten() for p in pl_module.parameters()])
+        everyone = pl_module.all_gather(mine)
+        assert everyone.shape[0] == trainer.world_size == 2
+        assert torch.equal(everyone[0], everyone[1])
+        assert bool(mine.isfinite().all())
+        if self.file is not None and trainer.is_global_zero:
+            torch.save(pl_module.state_dict(), self.file)
+
+
+def plain_descent(config):
+    """Optimizers under which small differences of gradients stay small, where Adam's first steps have their sign alone."""
+    return {turn.name: SGD for turn in ROWS[config].turns}
+
+
+SPLIT = [config for config, row in ROWS.items() if "processes" in row.splits]
+
+
+def train_all(rank, port, folder):
+    """All rows in turn, as one of two processes; leaves a file for each that it got through, or what went wrong."""
+    cluster = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "GROUP_RANK": 0}
+    cluster |= {"TORCHELASTIC_RUN_ID": "family", "RANK": rank, "LOCAL_RANK": rank}
+    os.environ.update({name: str(value) for name, value in cluster.items()})
+    spread = {"strategy": "ddp", "devices": 2}
+    for config in ROWS:
+        try:
+            fit(config, Agree(), **spread)
+            if config in SPLIT:
+                weights = Agree(folder / f"{config}.pt")
+                fit(config, weights, optimization=plain_descent(config), batch_size=BATCH // 2, **spread)
+        except BaseException:
+            (folder / f"{config}.{rank}.error").write_text(traceback.format_exc())
+            raise  # the other process waits in vain, and is ended by the test
+        (folder / f"{config}.{rank}").touch()
+
+
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory):
+    """The folder that two processes, started as a cluster starts them, left their files in."""
+    for config in ROWS:
+        built(config)  # once, before the processes are forked
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder, context = tmp_path_factory.mktemp("processes"), multiprocessing.get_context("fork")
+    processes = [context.Process(target=train_all, args=(rank, port, folder)) for rank in range(2)]
+    for process in processes:
+        process.start()
+    deadline = time.monotonic() + 240
+    while any(process.is_alive() for process in processes) and time.monotonic() < deadline:
+        if any(process.exitcode for process in processes):
+            break
+        time.sleep(0.1)
+    for process in processes:
+        process.kill()
+        process.join()
+    return folder
+
+
+@every_row
+def test_two_processes_agree(config, two_processes):
+    errors = [file.read_text() for file in two_processes.glob("*.error")]
+    assert all((two_processes / f"{config}.{rank}").exists() for rank in range(2)), "\n".join(errors)
+
+
+@pytest.mark.parametrize("config", SPLIT)
+def test_two_processes_train_what_one_trains(config, two_processes, finished_by_descent):
+    """To rounding, where losses are means over samples of what each is by itself."""
+    assert_close(torch.load(two_processes / f"{config}.pt"), finished_by_descent(config))
+
+
+@pytest.fixture(scope="module")
+def finished_by_descent():
+    """A row's weights after plain gradient descent on undivided batches."""
+    return cache(lambda config: state(fit(config, optimization=plain_descent(config))))
+
+
+def assert_close(weights, expected):
+    for name, weight in expected.items():
+        torch.testing.assert_close(weights[name], weight, rtol=0, atol=1e-6, msg=partial(_at, name))
+
+
+@every_row
+def test_micro_batches(config, finished_by_descent):
+    """Equal to the undivided batch, to rounding, where losses are means over samples; else training goes on."""
+    model = fit(config, optimization={"micro_batches": 2, **plain_descent(config)})
+    assert bool(generated(model).isfinite().all())
+    assert not same(state(model), state(built(config)[0]))
+    if "micro_batches" in ROWS[config].splits:
+        assert_close(state(model), finished_by_descent(config))
+
+
+@every_row
+def test_lower_precision_learns_in_whole_weights(config):
+    model = fit(config, precision="bf16-mixed")
     assert {p.dtype for p in model.parameters()} == {torch.float32}
     assert all(bool(value.isfinite().all()) for value in model.state_dict().values())
-    for player, before in zip(model.players(), built(recipe)[0].players(), strict=True):
+    for player, before in zip(model.players(), built(config)[0].players(), strict=True):
         pairs = zip(player.parameters(), before.parameters(), strict=True)
         assert not all(torch.equal(after, p) for after, p in pairs), player.name
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_chunks_of_a_batch(recipe):
-    model = fit(recipe, STEPS, engine={"accumulate": 2})
-    assert bool(model.sample(4).isfinite().all())
+@pytest.mark.parametrize("config", [config for config, row in ROWS.items() if row.points])
+def test_points(config):
+    model = fit(config, more=("--config", "data/ring"))
+    assert model.sample(4).shape == (4, 2)
 
 
 @pytest.fixture
 def traced(monkeypatch):
-    """Compile by tracing alone, which takes a second instead of half a minute."""
+    """Compile by tracing alone: what the graphs are depends on us, what a backend makes of them takes half a minute."""
     graphs, compile_ = [], torch.compile
 
     def trace(module, inputs):
         graphs.append(module)
         return module.forward
 
-    monkeypatch.setattr(compiling.torch, "compile", lambda function: compile_(function, backend=trace))
+    monkeypatch.setattr(compilation.torch, "compile", lambda function: compile_(function, backend=trace))
     torch._dynamo.reset()
     yield graphs
     torch._dynamo.reset()
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_compiled_equals_uncompiled(recipe, traced):
-    plain = fit(recipe, STEPS)
+@every_row
+def test_compiled_equals_uncompiled(config, finished, traced):
+    plain = finished(config).end["state_dict"]
     assert not traced
-    compiled = fit(recipe, STEPS, engine={"compiles": True})
+    compiled = fit(config, optimization={"compile": True})
     assert len(traced) >= 2
-    for name, weight in plain.state_dict().items():
+    for name, weight in plain.items():
         torch.testing.assert_close(compiled.state_dict()[name], weight, rtol=1e-4, atol=1e-5)
+
+
+LINKED = {"image_shape", "source_shape", "num_classes", "latent_dim", "out_features", "labels_per_sample"}
+"""What the data, and the sizes of other parts, say where a config says nothing."""
+
+
+@every_row
+def test_printed_config_is_what_is_built(config):
+    """YAML without an object in it, of each argument that the model is built with, but for what the data say."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.suppress(SystemExit):
+        main(["fit", *ROWS[config].words, "--print_config"])
+    assert "Unable to serialize" not in printed.getvalue()
+    node, model = yaml.safe_load(printed.getvalue())["model"], built(config)[0]
+    assert node["class_path"] == f"lightning_gans.{type(model).__name__}"
+    said, used = leaves(node["init_args"]), leaves(arguments_of(model))
+    assert said.keys() == used.keys()
+    assert {path[-1] for path in said if said[path] != used[path]} <= LINKED
+
+
+def leaves(tree, path=()):
+    """The values of nested dicts, by path."""
+    if not isinstance(tree, dict):
+        return {path: tree}
+    return {key: value for name, node in tree.items() for key, value in leaves(node, (*path, name)).items()}
+
+
+@every_row
+def test_bad_settings_are_named(config):
+    for arguments, said in ROWS[config].bad:
+        with pytest.raises(ConfigError, match=said):
+            rebuilt(config, **arguments)
+
+
+@every_row
+def test_bad_batches_are_named(config, finished):
+    """Before anything is updated: integers, images out of range, and what lacks what the model is given."""
+    raw, model = finished(config).batches[0], copy.deepcopy(built(config)[0])
+    batch = Batch.of(raw)
+    pixels = Batch((batch.image * 127.5 + 127.5).to(torch.uint8), batch.condition)
+    with pytest.raises(ConfigError, match=r"batch='torch\.uint8': .*floats in \[-1, 1\]"):
+        model.prepare(pixels)
+    for part in ROWS[config].given:
+        with pytest.raises(ConfigError, match=f"the model is given a {part}, and the batch has none"):
+            model.prepare(batch.image)
+    assert tuple(model.prepare(batch).condition.only(ROWS[config].given)) == tuple(model.prepare(batch).condition)
+    assert tuple(model.given) == ROWS[config].given

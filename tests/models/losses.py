@@ -1,0 +1,305 @@
+"""The papers' losses in plain torch, a function for each player: from the networks and an update to a scalar."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Normal
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from lightning_gans.objectives.kernels import RationalQuadraticKernel
+from tests.models.plain_loop import Update
+
+# Goodfellow et al. 2014; DCGAN, SNGAN, conditional GAN and CoGAN differ in networks, priors and what is given.
+
+
+def fake_of(n: Any, u: Update) -> Tensor:
+    """Generated images that teach the generator nothing."""
+    fake: Tensor = n.generator(u.z(), *u.given)
+    return fake.detach()
+
+
+def gan_discriminator(n: Any, u: Update) -> Tensor:
+    fake = fake_of(n, u)
+    return F.softplus(-n.discriminator(u.x, *u.given)).mean() + F.softplus(n.discriminator(fake, *u.given)).mean()
+
+
+def gan_generator(n: Any, u: Update) -> Tensor:
+    return F.softplus(-n.discriminator(n.generator(u.z(), *u.given), *u.given)).mean()
+
+
+def lsgan_discriminator(n: Any, u: Update) -> Tensor:
+    fake = fake_of(n, u)
+    return ((n.discriminator(u.x) - 1).square().mean() + n.discriminator(fake).square().mean()) / 2
+
+
+def lsgan_generator(n: Any, u: Update) -> Tensor:
+    return (n.discriminator(n.generator(u.z())) - 1).square().mean() / 2
+
+
+def hinge_discriminator(n: Any, u: Update) -> Tensor:
+    fake = fake_of(n, u)
+    real_logits, fake_logits = n.discriminator(u.x, *u.given), n.discriminator(fake, *u.given)
+    return (1 - real_logits).clamp(min=0).mean() + (1 + fake_logits).clamp(min=0).mean()
+
+
+def wasserstein_generator(n: Any, u: Update) -> Tensor:
+    return -n.discriminator(n.generator(u.z(), *u.given), *u.given).mean()
+
+
+def wgan_critic(n: Any, u: Update) -> Tensor:
+    fake = fake_of(n, u)
+    return -(n.discriminator(u.x).mean() - n.discriminator(fake).mean())
+
+
+def clip_critic(n: Any, settings: Mapping[str, Any]) -> None:
+    with torch.no_grad():
+        for weight in n.discriminator.parameters():
+            weight.clamp_(-settings["clip_value"], settings["clip_value"])
+
+
+def slopes(logits: Tensor, *points: Tensor) -> Tensor:
+    """The gradient of each sample's logit (N, D)."""
+    return torch.cat([g.flatten(1) for g in torch.autograd.grad(logits.sum(), points, create_graph=True)], 1)
+
+
+def between(u: Update, other: Tensor) -> Tensor:
+    """Points alpha x + (1 - alpha) other."""
+    alpha = u.rand(torch.rand).view(-1, *[1] * (u.x.ndim - 1))
+    return torch.lerp(other, u.x, alpha).requires_grad_()
+
+
+def wgan_gp_critic(n: Any, u: Update) -> Tensor:
+    fake = fake_of(n, u)
+    distance = n.discriminator(u.x).mean() - n.discriminator(fake).mean()
+    point = between(u, fake)
+    penalty = (slopes(n.discriminator(point), point).norm(dim=1) - 1).square().mean()
+    return u.settings["gp_weight"] * penalty - distance
+
+
+def dragan_discriminator(n: Any, u: Update) -> Tensor:
+    loss = gan_discriminator(n, u)
+    noise = u.rand(torch.rand, *u.x.shape[1:])
+    point = between(u, u.x + u.settings["noise_scale"] * u.x.std() * noise)
+    penalty = (slopes(n.discriminator(point), point).norm(dim=1) - 1).square().mean()
+    return loss + u.settings["gp_weight"] * penalty
+
+
+def r3gan_discriminator(n: Any, u: Update) -> Tensor:
+    x, fake = u.x.clone().requires_grad_(), fake_of(n, u).requires_grad_()
+    real_logits, fake_logits = n.discriminator(x), n.discriminator(fake)
+    steepness = [slopes(*pair).square().sum(1).mean() for pair in ((real_logits, x), (fake_logits, fake))]
+    half = u.settings["gamma"] / 2
+    return F.softplus(-(real_logits - fake_logits)).mean() + (half * steepness[0] + half * steepness[1])
+
+
+def r3gan_generator(n: Any, u: Update) -> Tensor:
+    fake = n.generator(u.z())
+    return F.softplus(-(n.discriminator(fake) - n.discriminator(u.x))).mean()
+
+
+def fgan_discriminator(n: Any, u: Update) -> Tensor:
+    """Of Jensen and Shannon's divergence: g(v) = log 2 - softplus(-v), f*(g(v)) = softplus(v) - log 2."""
+    fake = fake_of(n, u)
+    activated = (math.log(2) - F.softplus(-n.discriminator(u.x))).mean()
+    return (F.softplus(n.discriminator(fake)) - math.log(2)).mean() - activated
+
+
+def fgan_generator(n: Any, u: Update) -> Tensor:
+    return -(math.log(2) - F.softplus(-n.discriminator(n.generator(u.z())))).mean()
+
+
+def acgan_discriminator(n: Any, u: Update) -> Tensor:
+    (labels,), fake = u.given, fake_of(n, u)
+    real_outputs, fake_outputs = n.discriminator(u.x), n.discriminator(fake)
+    source = F.softplus(-real_outputs[:, :1]).mean() + F.softplus(fake_outputs[:, :1]).mean()
+    return source + F.cross_entropy(real_outputs[:, 1:], labels) + F.cross_entropy(fake_outputs[:, 1:], labels)
+
+
+def acgan_generator(n: Any, u: Update) -> Tensor:
+    outputs = n.discriminator(n.generator(u.z(), *u.given))
+    return F.softplus(-outputs[:, :1]).mean() + F.cross_entropy(outputs[:, 1:], *u.given)
+
+
+def information(u: Update, z: Tensor, outputs: Tensor) -> Tensor:
+    """Lambda L_I of InfoGAN with one code of 10 categories and two continuous ones, whose Q has deviation 1."""
+    _, code, continuous = z.split([z.shape[1] - 12, 10, 2], 1)
+    _, logits, mean = outputs.split([1, 10, 2], 1)
+    categorical = (code * logits.log_softmax(1)).sum(1).mean() + math.log(10)
+    density = Normal(mean, 1.0).log_prob(continuous).sum(1).mean() + 2 * math.log(2)
+    return u.settings["categorical_weight"] * categorical + u.settings["continuous_weight"] * density
+
+
+def infogan_discriminator(n: Any, u: Update) -> Tensor:
+    z = u.z()
+    fake_outputs, real_outputs = n.discriminator(n.generator(z).detach()), n.discriminator(u.x)
+    loss = F.softplus(-real_outputs[:, :1]).mean() + F.softplus(fake_outputs[:, :1]).mean()
+    return loss - information(u, z, fake_outputs)
+
+
+def infogan_generator(n: Any, u: Update) -> Tensor:
+    z = u.z()
+    outputs = n.discriminator(n.generator(z))
+    return F.softplus(-outputs[:, :1]).mean() - information(u, z, outputs)
+
+
+def unbiased_mmd(x: Tensor, y: Tensor) -> Tensor:
+    """As means over samples of the witness, each left out of its own: of shifts, which it does not see, only so to the bit."""
+    k, others = RationalQuadraticKernel(), len(x) - 1
+    across, x_alike, y_alike = k(x, y), k(x, x), k(y, y)
+    real = (x_alike.sum(1) - x_alike.diagonal()) / others - across.mean(1)
+    fake = across.mean(0) - (y_alike.sum(1) - y_alike.diagonal()) / others
+    return real.mean() - fake.mean()
+
+
+def mmd_critic(n: Any, u: Update) -> Tensor:
+    fake, k, h = fake_of(n, u), RationalQuadraticKernel(), n.discriminator
+    x, y = h(u.x), h(fake)
+    mmd, point = unbiased_mmd(x, y), between(u, fake)
+    features = h(point)
+    witness = k(features, x).mean(1) - k(features, y).mean(1)
+    return u.settings["gp_weight"] * (slopes(witness, point).norm(dim=1) - 1).square().mean() - mmd
+
+
+def mmd_generator(n: Any, u: Update) -> Tensor:
+    return unbiased_mmd(n.discriminator(u.x), n.discriminator(n.generator(u.z())))
+
+
+def packs(x: Tensor) -> Tensor:
+    return torch.cat(x.chunk(2), 1)
+
+
+def pacgan_discriminator(n: Any, u: Update) -> Tensor:
+    fake = fake_of(n, u)
+    return F.softplus(-n.discriminator(packs(u.x))).mean() + F.softplus(n.discriminator(packs(fake))).mean()
+
+
+def pacgan_generator(n: Any, u: Update) -> Tensor:
+    return F.softplus(-n.discriminator(packs(n.generator(u.z())))).mean()
+
+
+def unrolled_generator(n: Any, u: Update) -> Tensor:
+    """Through k steps of the discriminator's Adam, from where it stands."""
+    fake, d, adam = n.generator(u.z()), n.discriminator, u.optimizers["discriminator"]
+    (beta1, beta2), rate = adam.param_groups[0]["betas"], adam.param_groups[0]["lr"]
+    weights = {name: p.detach().clone().requires_grad_() for name, p in d.named_parameters()}
+    memory = [adam.state[p] for p in d.parameters()]
+    means, squares, t = [m["exp_avg"] for m in memory], [m["exp_avg_sq"] for m in memory], memory[0]["step"]
+
+    def loss(weights: dict[str, Tensor]) -> Tensor:
+        real_logits, fake_logits = (functional_call(d, weights, (each,)) for each in (u.x, fake))
+        return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+
+    for _ in range(u.settings["unroll_steps"]):
+        grads, t = torch.autograd.grad(loss(weights), list(weights.values()), create_graph=True), t + 1
+        means = [beta1 * m + (1 - beta1) * g for m, g in zip(means, grads, strict=True)]
+        squares = [beta2 * v + (1 - beta2) * g.square() for v, g in zip(squares, grads, strict=True)]
+        # What never had a gradient has no derivative at the root of 0: it is left where it is.
+        steps = [
+            rate * m / (1 - beta1**t) / ((v.clamp(min=1e-38) / (1 - beta2**t)).sqrt() + 1e-8)
+            for m, v in zip(means, squares, strict=True)
+        ]
+        weights = {name: w - step for (name, w), step in zip(weights.items(), steps, strict=True)}
+    return -loss(weights)
+
+
+def r1(u: Update, logits: Tensor, *points: Tensor) -> Tensor | float:
+    """Gamma / 2 times the squared slope, in every k-th update and k times there."""
+    ((regularizer,),) = (u.settings["regularizers"],)
+    gamma, interval = (regularizer["init_args"][name] for name in ("gamma", "interval"))
+    if (u.earlier + 1) % interval:
+        return 0.0
+    return gamma / 2 * interval * slopes(logits, *points).square().sum(1).mean()
+
+
+def bigan_discriminator(n: Any, u: Update) -> Tensor:
+    x, codes = u.x.clone().requires_grad_(), n.encoder(u.x).detach().requires_grad_()
+    z = u.z()
+    real_logits, fake_logits = n.discriminator(x, codes), n.discriminator(n.generator(z).detach(), z)
+    loss = F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+    return loss + r1(u, real_logits, x, codes)
+
+
+def bigan_generator(n: Any, u: Update) -> Tensor:
+    z = u.z()
+    real_logits, fake_logits = n.discriminator(u.x, n.encoder(u.x)), n.discriminator(n.generator(z), z)
+    return F.softplus(real_logits).mean() + F.softplus(-fake_logits).mean()
+
+
+def veegan_generator(n: Any, u: Update) -> Tensor:
+    z = u.z()
+    fake = n.generator(z)
+    distance = (z - n.encoder(fake)).square().sum(1).mean()
+    return u.settings["reconstruction_weight"] * distance - n.discriminator(fake, z).mean()
+
+
+def aae_autoencoder(n: Any, u: Update) -> Tensor:
+    return F.mse_loss(n.generator(n.encoder(u.x)), u.x)
+
+
+def aae_discriminator(n: Any, u: Update) -> Tensor:
+    z, codes = u.z(), n.encoder(u.x).detach()
+    return F.softplus(-n.discriminator(z)).mean() + F.softplus(n.discriminator(codes)).mean()
+
+
+def aae_encoder(n: Any, u: Update) -> Tensor:
+    return F.softplus(-n.discriminator(n.encoder(u.x))).mean()
+
+
+def posterior(n: Any, u: Update) -> tuple[Tensor, Tensor]:
+    """A latent of each image's distribution, and how far that is from the prior."""
+    mean, log_variance = n.encoder(u.x, *u.given).chunk(2, 1)
+    z = mean + (log_variance / 2).exp() * u.rand(torch.randn, u.latent_dim)
+    return z, (mean.square() + log_variance.exp() - log_variance - 1).sum(1).mean() / 2
+
+
+def vae_autoencoder(n: Any, u: Update) -> Tensor:
+    z, kl = posterior(n, u)
+    squared, variance = (u.x - n.generator(z, *u.given)).square().flatten(1), u.settings["decoder_variance"]
+    nll = (squared.sum(1) / (2 * variance) + squared.shape[1] / 2 * math.log(2 * math.pi * variance)).mean()
+    return nll + u.settings["beta"] * kl
+
+
+def likeness(n: Any, u: Update, rebuilt: Tensor) -> Tensor:
+    return (n.discriminator.features(u.x) - n.discriminator.features(rebuilt)).square().sum(1).mean() / 2
+
+
+def rebuilt_and_made(n: Any, u: Update) -> Tensor:
+    """Of latents of the images, then of latents of the prior: (2 N, ...)."""
+    z, _ = posterior(n, u)
+    images: Tensor = n.generator(torch.cat([z.detach(), u.z()]))
+    return images
+
+
+def vaegan_discriminator(n: Any, u: Update) -> Tensor:
+    images = rebuilt_and_made(n, u).detach()
+    real_logits, (rebuilt_logits, made_logits) = n.discriminator(u.x), n.discriminator(images).chunk(2)
+    fake = F.softplus(rebuilt_logits).mean() + F.softplus(made_logits).mean()
+    return F.softplus(-real_logits).mean() + fake
+
+
+def vaegan_encoder(n: Any, u: Update) -> Tensor:
+    z, kl = posterior(n, u)
+    return kl + likeness(n, u, n.generator(z))
+
+
+def vaegan_generator(n: Any, u: Update) -> Tensor:
+    images = rebuilt_and_made(n, u)
+    rebuilt_logits, made_logits = n.discriminator(images).chunk(2)
+    adversarial = F.softplus(-rebuilt_logits).mean() + F.softplus(-made_logits).mean()
+    return u.settings["gamma"] * likeness(n, u, images[: len(u.x)]) + adversarial
+
+
+def pix2pix_discriminator(n: Any, u: Update) -> Tensor:
+    (source,) = u.given
+    fake = n.generator(source).detach()
+    return F.softplus(-n.discriminator(u.x, source)).mean() + F.softplus(n.discriminator(fake, source)).mean()
+
+
+def pix2pix_generator(n: Any, u: Update) -> Tensor:
+    (source,) = u.given
+    fake = n.generator(source)
+    return F.softplus(-n.discriminator(fake, source)).mean() + u.settings["l1_weight"] * (fake - u.x).abs().mean()

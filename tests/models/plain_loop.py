@@ -1,0 +1,131 @@
+"""Training as a plain torch loop: what the engine must equal, weight by weight.
+
+Of the engine nothing is in here but the coordinates of its noise: (seed, step, player, draw).
+"""
+
+import copy
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lightning_gans.batch import Batch
+from lightning_gans.engine import fold_in
+
+DCGANS_ADAM = {"class_path": "torch.optim.Adam", "init_args": {"lr": 2e-4, "betas": [0.5, 0.999]}}
+"""Where a config says nothing."""
+
+
+@dataclass
+class Update:
+    """One update as a loss sees it: the batch, the settings of the config, and the random numbers of the moment."""
+
+    batch: Batch
+    settings: Mapping[str, Any]
+    prior: Any
+    latent_dim: int
+    coordinates: tuple[int, int, int]  # seed, step, player
+    earlier: int  # updates of this player
+    optimizers: Mapping[str, torch.optim.Optimizer]
+    draws: int = 0
+
+    def rand(self, distribution: Any, *size: int) -> Tensor:
+        """Random numbers (N, ...)."""
+        generator = torch.Generator().manual_seed(fold_in(*self.coordinates, self.draws))
+        self.draws += 1
+        return distribution(len(self.x), *size, generator=generator, device=torch.device("cpu"))
+
+    def z(self) -> Tensor:
+        """Latents (N, Z)."""
+        return self.rand(self.prior, self.latent_dim)
+
+    @property
+    def x(self) -> Tensor:
+        """Real images."""
+        assert self.batch.image is not None
+        return self.batch.image
+
+    @property
+    def given(self) -> tuple[Tensor, ...]:
+        """Labels or sources, where there are any."""
+        return self.batch.condition.tensors()
+
+
+Loss = Callable[[Any, Update], Tensor]
+"""From the networks, by name, and an update to the scalar that its player minimizes."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A player of a plain loop."""
+
+    name: str
+    """As the config calls its optimizer."""
+    owns: tuple[str, ...]
+    """The networks that it trains."""
+    loss: Loss
+    waits: bool = False
+    """Whether it waits for ``n_critic`` updates of the discriminator."""
+    project: Callable[[Any, Mapping[str, Any]], None] | None = None
+
+
+def two(discriminator: Loss, generator: Loss, **settings: Any) -> tuple[Turn, Turn]:
+    """The game of two: the discriminator first."""
+    return (
+        Turn("discriminator", ("discriminator",), discriminator, **settings),
+        Turn("generator", ("generator",), generator, waits=True),
+    )
+
+
+def plain_loop(
+    turns: Sequence[Turn], model: Any, settings: Mapping[str, Any], batches: Sequence[Batch], seed: int
+) -> dict[str, nn.Module]:
+    """Train copies of a model's networks on these batches; networks by name, averages as ``ema.averages.<name>``."""
+    names = {name for turn in turns for name in turn.owns}
+    networks = {name: copy.deepcopy(getattr(model, name)) for name in names}
+    plan = settings.get("optimization", {})
+    averages = {name: copy.deepcopy(networks[name]) for name in model.ema_modules() if plan.get("ema_decay", 0)}
+    n, counts, ages = SimpleNamespace(**networks), [0] * len(turns), dict.fromkeys(averages, 0)
+    optimizers = {turn.name: _optimizer(plan.get(turn.name, DCGANS_ADAM), turn, networks) for turn in turns}
+    with torch.random.fork_rng():
+        for step, batch in enumerate(batches):
+            torch.manual_seed(fold_in(seed, step, -1, 0))  # of dropout
+            for number, turn in enumerate(turns):
+                if turn.waits and (step + 1) % plan.get("n_critic", 1):
+                    continue
+                at = (seed, step, number)
+                prior = getattr(model, "prior", None), getattr(model, "latent_dim", 0)
+                loss = turn.loss(n, Update(batch, settings, *prior, at, counts[number], optimizers))
+                for network in networks.values():
+                    network.zero_grad()
+                loss.backward()
+                optimizers[turn.name].step()
+                if turn.project is not None:
+                    turn.project(n, settings)
+                for name in set(turn.owns) & set(averages):
+                    _average(averages[name], networks[name], min(plan["ema_decay"], ages[name] / (ages[name] + 9)))
+                    ages[name] += 1
+                counts[number] += 1
+    return networks | {f"ema.averages.{name}": average for name, average in averages.items()}
+
+
+def _optimizer(spec: Mapping[str, Any], turn: Turn, networks: Mapping[str, nn.Module]) -> torch.optim.Optimizer:
+    module, _, name = spec["class_path"].rpartition(".")
+    parameters = [p for owned in turn.owns for p in networks[owned].parameters()]
+    fused = {"fused": True} if name in ("Adam", "SGD") else {}
+    optimizer: torch.optim.Optimizer = getattr(importlib.import_module(module), name)(
+        parameters, **spec["init_args"], **fused
+    )
+    return optimizer
+
+
+@torch.no_grad()
+def _average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    for mean, weight in zip(average.parameters(), network.parameters(), strict=True):
+        mean.lerp_(weight, 1 - decay)
+    for kept, buffer in zip(average.buffers(), network.buffers(), strict=True):
+        kept.copy_(buffer)

@@ -40,8 +40,8 @@ class PredictionWriter(BasePredictionWriter):
         if not isinstance(prediction, Tensor) or prediction.ndim != 4:
             hint = "predict writes images (N, C, H, W); use trainer.predict in Python, or lightning_gans sample"
             raise ConfigError("predict", type(pl_module).__name__, hint)
-        index = Batch.of(batch).index
-        numbers = batch_indices if index is None else index.tolist()
+        indices = Batch.of(batch).indices
+        numbers = batch_indices if indices is None else indices.tolist()
         if not numbers:
             numbers = range(self.count, self.count + len(prediction))
         for number, image in zip(numbers, prediction, strict=True):

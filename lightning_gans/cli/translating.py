@@ -12,6 +12,7 @@ from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 from lightning_gans.cli.commands import TranslatingOptions
 from lightning_gans.cli.image_files import read_image, write_image
 from lightning_gans.cli.runs import load_model, require_writable
+from lightning_gans.engine import Translator
 from lightning_gans.engine.protocols import Translates, can_translate
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.files import image_files
@@ -38,7 +39,7 @@ def write_translations(options: TranslatingOptions) -> None:
     output = Path(options.output)
     require_writable(str(output), "--output")
     targets = target_files(Path(options.images), output)
-    shape = getattr(model, "source_shape", None)
+    shape = model.source_shape if isinstance(model, Translator) else None
     channels = 3 if shape is None else shape[0]
     if channels not in (1, 3):
         raise ConfigError("checkpoint", f"sources of {channels} channels", "image files hold 1 or 3; use Python")

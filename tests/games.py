@@ -49,7 +49,7 @@ def train(model, steps, *, data=None, batch_size=32, loader=loader, ckpt_path=No
     }
     torch.manual_seed(7)  # the seed of the run
     trainer = Trainer(max_steps=steps, **{**settings, **kwargs})
-    trainer.fit(model, loader(data, batch_size), ckpt_path=ckpt_path)
+    trainer.fit(model, loader(data, batch_size), ckpt_path=ckpt_path, weights_only=None if ckpt_path is None else True)
     return trainer
 
 

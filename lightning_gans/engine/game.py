@@ -31,7 +31,7 @@ from lightning_gans.engine.global_step import one_global_step, rewind_to_step_en
 from lightning_gans.engine.logging import LossBuffer, log_metrics
 from lightning_gans.engine.migration import KEY, migrated
 from lightning_gans.engine.optimization import BaseOptimization, optimization_of
-from lightning_gans.engine.phase import Phase, boundaries, phase_of
+from lightning_gans.engine.phase import Phase, boundaries, phases_of
 from lightning_gans.engine.player import Player
 from lightning_gans.engine.priors import Distribution
 from lightning_gans.engine.resuming import override_optimizer_settings, reconcile_ema, resume_state
@@ -87,7 +87,7 @@ class Game(LightningModule):
         if not max_abs_loss > 0:
             raise ConfigError("max_abs_loss", max_abs_loss, "must be positive")
         self.optimization: Any = optimization_of(optimization, self.defaults)
-        self.phases: list[Phase] = [phase_of(spec) for spec in phases]
+        self.phases: list[Phase] = phases_of(phases)
         self.ema: EMA | None = None
         self.step = 0
         self.seed: int | None = None

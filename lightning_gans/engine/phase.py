@@ -34,9 +34,18 @@ class Phase:
             raise ConfigError(f"phases.{self.name}", length, "must last longer than nothing")
 
 
-def phase_of(spec: Phase | Mapping[str, Any]) -> Phase:
-    """A phase from an object or from plain data, as a checkpoint has it."""
-    return spec if isinstance(spec, Phase) else Phase(**spec)
+def phases_of(specs: Sequence[Phase | Mapping[str, Any]]) -> list[Phase]:
+    """Phases from objects or from plain data, as a checkpoint has them.
+
+    Raises:
+        ConfigError: Two of them have one name.
+    """
+    phases = [spec if isinstance(spec, Phase) else Phase(**spec) for spec in specs]
+    names = [phase.name for phase in phases]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError("phases", name, "two of them have this name")
+    return phases
 
 
 def boundaries(phases: Sequence[Phase], horizon: float) -> list[int]:

@@ -38,7 +38,7 @@ def main() -> None:
     """Run the main job and print the share."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=2000)
-    steps = parser.parse_args().rounds
+    steps = parser.parse_args().steps
     evaluations: list[float] = []
     fits: list[float] = []
     timed(MetricsCallback, "_evaluate_and_log", evaluations)

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-RECIPES = sorted(path.stem for path in (ROOT / "configs").glob("*.yaml"))
+RECIPES = sorted(path.stem for path in (ROOT / "configs").glob("*.yaml") if "Digit" in path.read_text())
 REAL = {"cogan": "DigitNegatives"}  # data of a recipe that are not the digits alone
 COLUMNS = {
     "fid_digits": "FID",

@@ -43,15 +43,15 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lightning_gans import LatentModel
-from lightning_gans.callbacks.samples import grid
-from lightning_gans.engine import Conditional
 from lightning_gans.data import GaussianMixture2D, Grid2D, Ring2D, StackedMNIST
+from lightning_gans.engine import is_class_conditional
 from lightning_gans.errors import ConfigError
-from lightning_gans.images import to_uint8
 from lightning_gans.evaluation.metrics.functional import mode_coverage, mode_spread
+from lightning_gans.figures.grids import image_grid
+from lightning_gans.images import to_uint8
 
 ROOT = Path(__file__).parents[1]
-ALL = sorted(path.stem for path in (ROOT / "configs").glob("*.yaml"))
+ALL = sorted(path.stem for path in (ROOT / "configs").glob("*.yaml") if "Digit" in path.read_text())
 PLANE = ("ring", "grid")
 PROTOCOLS = {"pacgan": PLANE, "unrolled": PLANE, "points": PLANE, "stacked_mnist": ("stacked_mnist",)}
 """What data each protocol is for."""
@@ -174,7 +174,7 @@ class Stacked:
 
     def __init__(self, root: Path) -> None:
         self.data = StackedMNIST(str(root))
-        self.real = self.data.read(train=True)
+        self.real = self.data.parse(train=True)
 
     def figures(self, samples: Tensor) -> dict[str, float]:
         """Modes and reverse KL."""
@@ -201,7 +201,7 @@ class Stacked:
 
     def show(self, axes: Axes, samples: Tensor) -> None:
         """The first 64 images."""
-        axes.imshow(grid(samples[:64], 8).permute(1, 2, 0).numpy())
+        axes.imshow(image_grid(samples[:64], 8).permute(1, 2, 0).numpy())
 
 
 DATA: dict[str, Callable[[Path], Data]] = {
@@ -273,7 +273,7 @@ def result(job: Job, protocol: str, steps: int, folder: Path, data: Data, fit: S
             seconds = train(job, protocol, steps, run, fit)
             model = loaded(run)
             found = measure(lambda draw: model.sample(data.samples, seed=draw), data)
-            path.write_text(json.dumps(found | {"seconds": seconds, "labels": isinstance(model, Conditional)}))
+            path.write_text(json.dumps(found | {"seconds": seconds, "labels": is_class_conditional(model)}))
             print(f"{job}: {found}", file=sys.stderr)
         known: Found = json.loads(path.read_text())
     except (RuntimeError, ValueError, OSError) as error:
@@ -368,7 +368,7 @@ def main() -> None:
     parser.add_argument("--fit", nargs=argparse.REMAINDER, default=[])
     given = parser.parse_args()
     preset, suited = PRESETS[given.preset], PROTOCOLS[given.protocol]
-    steps = given.rounds or FIXED.get(given.protocol, preset.rounds)
+    steps = given.steps or FIXED.get(given.protocol, preset.steps)
     if steps != FIXED.get(given.protocol, steps):
         parser.error(f"--steps {steps}: the rates of protocols/{given.protocol} fall to 0 in {FIXED[given.protocol]}")
     if wrong := set(given.data or suited) - set(suited):

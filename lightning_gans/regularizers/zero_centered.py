@@ -27,6 +27,7 @@ class R1(GradientRegularizer):
     def __init__(self, gamma: float | Ramp = 10.0, interval: int = 1) -> None:
         half = replace(gamma, start=gamma.start / 2, end=gamma.end / 2) if isinstance(gamma, Ramp) else gamma / 2
         super().__init__(half, interval)
+        self.gamma = gamma
 
     def penalty(self, score: Score, real: Scored, fake: Scored, rand: Rand) -> Tensor:
         """E[|grad D(x)|^2]."""

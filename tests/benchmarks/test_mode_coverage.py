@@ -12,11 +12,11 @@ import torch
 import yaml
 from torch import nn
 
-from lightning_gans.engine import Uniform
 from lightning_gans.data import Grid2D, Ring2D
+from lightning_gans.engine import Uniform
 from lightning_gans.networks import DCGANGenerator, MaxoutDiscriminator
-from lightning_gans.tricks import R1
-from tests.models.test_family import built
+from lightning_gans.regularizers import R1
+from tests.models.harness import built
 
 spec = importlib.util.spec_from_file_location(
     "mode_coverage", Path(__file__).parents[2] / "benchmarks/mode_coverage.py"
@@ -47,7 +47,7 @@ def test_a_batch_of_pacgan_s_is_a_number_of_packs(protocol):
 
 
 def rates(model):
-    players = [model.generator_optimizer, model.discriminator_optimizer]
+    players = [model.optimization.generator, model.optimization.discriminator]
     made = [build([nn.Parameter(torch.zeros(1))]) for build in players]
     return [(each.defaults["lr"], each.defaults["betas"]) for each in made]
 
@@ -77,14 +77,14 @@ def test_unrolled_s_protocol():
     assert rates(model) == [(1e-3, (0.5, 0.999)), (1e-4, (0.5, 0.999))]
 
 
-def test_what_trains_best_on_points_comes_to_rest_with_its_last_round():
+def test_what_trains_best_on_points_comes_to_rest_with_its_last_step():
     model = game("gan", "grid", "points")
-    (penalty,) = model.tricks
+    (penalty,) = model.critic.regularizers
     assert isinstance(penalty, R1)
-    assert (penalty.gamma, penalty.every) == (0.02, 4)
-    for spec in (model.generator_scheduler, model.discriminator_scheduler):
+    assert (penalty.gamma, penalty.interval) == (0.02, 4)
+    for spec in (model.optimization.generator_scheduler, model.optimization.discriminator_scheduler):
         optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
-        assert spec(optimizer).T_max == benchmark.PRESETS["standard"].rounds
+        assert spec(optimizer).T_max == benchmark.PRESETS["standard"].steps
 
 
 def test_stacked_mnist_s_protocol():
@@ -115,7 +115,7 @@ def test_stacked_mnist_counts_triples_of_digits():
     stacked = benchmark.Stacked(os.environ["LIGHTNING_GANS_DATA"])
     stacked.samples = 400
     found = {name: benchmark.measure(sample, stacked) for name, sample in stacked.references().items()}
-    labels = stacked.data.read(train=True).__getitems__(range(400))[1]
+    labels = stacked.data.parse(train=True).__getitems__(range(400))[1]
     assert found["real images"]["modes"] == pytest.approx(len(labels.unique()), rel=0.02)
     entropy = float(torch.special.entr(labels.bincount() / 400).sum())
     assert found["real images"]["reverse_kl"] == pytest.approx(math.log(1000) - entropy, abs=0.03)
@@ -166,7 +166,7 @@ def test_a_run_goes_through_the_command_and_is_kept(tmp_path):
 
 
 def test_what_a_method_needs_besides_reaches_its_run(tmp_path):
-    benchmark.train(("pacgan", "ring", 0), "pacgan", 1, tmp_path, ["--samples.num", "4"])
+    benchmark.train(("pacgan", "ring", 0), "pacgan", 1, tmp_path, ["--samples.num_samples", "4"])
     trained = yaml.safe_load((tmp_path / "config.yaml").read_text())
     assert trained["data"]["init_args"]["batch_size"] == 200
 

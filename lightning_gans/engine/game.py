@@ -182,7 +182,7 @@ class Game(LightningModule):
         player, owned, parts = self._roster.players[index], self._roster.owned[index], self.optimization.micro_batches
         self._updating = index
         total = torch.zeros((), device=self.device)
-        self._roster.set_ramps(index, self._clock(index).progress)
+        self._roster.set_ramps(index, self._clock(self._roster.owner(index)).progress)
         with self._freeze_others(index):
             for number, part in enumerate(split_batch(batch, parts)):
                 self._rng.seek(self.step, index, number, update)
@@ -247,13 +247,17 @@ class Game(LightningModule):
 
     def _clock(self, index: int, update: int = 0) -> Clock:
         """Where the run is for a player: a game without phases is one that lasts all the time."""
-        player, begin, end = self._roster.players[index], 0, self._horizon
-        if player.phase is not None and self._boundaries is not None:
-            number = [phase.name for phase in self.phases].index(player.phase)
-            begin = ([0, *self._boundaries])[number]
-            end = ([*self._boundaries, self._horizon])[number]
+        begin, end = self._span(index)
         progress = min(max((self.step - begin) / max(end - begin, 1), 0.0), 1.0)
-        return Clock(self.step, player.updates_before(self.step, begin) + update, progress)
+        return Clock(self.step, self._roster.players[index].updates_before(self.step, begin) + update, progress)
+
+    def _span(self, index: int) -> tuple[int, float]:
+        """The steps between which a player plays."""
+        player = self._roster.players[index]
+        if player.phase is None or self._boundaries is None:
+            return 0, self._horizon
+        number = [phase.name for phase in self.phases].index(player.phase)
+        return [0, *self._boundaries][number], [*self._boundaries, self._horizon][number]
 
     # What Lightning asks for.
 
@@ -278,8 +282,8 @@ class Game(LightningModule):
         self._roster = Roster(self.players(), self.ema_modules(), [phase.name for phase in self.phases])
         if self.phases or self._roster.needs_horizon:
             self._horizon = float(self.trainer.estimated_stepping_batches)
-        if self.phases and self._boundaries is None:
-            self._boundaries = boundaries(self.phases, self._horizon)
+        if self.phases and (self._boundaries is None or len(self._boundaries) != len(self.phases) - 1):
+            self._boundaries = boundaries(self.phases, self._horizon)  # of a resumed run: those that it began with
         self._roster.require_known(self._horizon)
         return self._roster.build_optimizers()
 
@@ -304,7 +308,8 @@ class Game(LightningModule):
 
     def override_optimizer_settings(self, checkpoint: dict[str, Any]) -> None:
         """Let the settings of optimizers and schedulers win over those that a loaded checkpoint was trained with."""
-        override_optimizer_settings(self._roster, self.trainer.strategy.optimizers, checkpoint)
+        begins = [self._span(index)[0] for index in range(len(self._roster.players))]
+        override_optimizer_settings(self._roster, self.trainer.strategy.optimizers, checkpoint, begins)
 
     def optimizer_of(self, player: str) -> Optimizer:
         """The optimizer of a player, as it is in training."""

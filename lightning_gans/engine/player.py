@@ -73,6 +73,9 @@ class Player:
         if (self.optimizer is None) == (self.shares is None):
             hint = "give what builds it, or the player whose optimizer is shared"
             raise ConfigError(f"optimization.{self.name}", self.optimizer, hint)
+        if self.shares is not None and (self.scheduler is not None or self.ramps):
+            hint = "its rates are those of that player; leave scheduler and ramps out"
+            raise ConfigError(f"{self.name}.shares", self.shares, hint)
         if "lr" in self.ramps and self.scheduler is not None:
             hint = "its rate is ramped already; leave one of the two out"
             raise ConfigError(f"optimization.{self.name}_scheduler", type(self.scheduler).__name__, hint)

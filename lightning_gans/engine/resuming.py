@@ -16,7 +16,9 @@ from lightning_gans.errors import ConfigError
 _KERNELS = ("fused", "foreach")  # how a step is computed, which depends on the device; not what it computes
 
 
-def override_optimizer_settings(roster: Roster, optimizers: Sequence[Optimizer], checkpoint: Mapping[str, Any]) -> None:
+def override_optimizer_settings(
+    roster: Roster, optimizers: Sequence[Optimizer], checkpoint: Mapping[str, Any], begins: Sequence[int]
+) -> None:
     """Let the present settings win over a checkpoint's: torch restores learning rates with the optimizers' states.
 
     Players whose settings are those of the checkpoint go on exactly. The others keep what their optimizers have
@@ -26,6 +28,7 @@ def override_optimizer_settings(roster: Roster, optimizers: Sequence[Optimizer],
         roster: Who plays, with the present settings.
         optimizers: One for each owner, with the checkpoint's state.
         checkpoint: What was loaded.
+        begins: The step at which each player begins to play.
     """
     before = checkpoint[KEY]["settings"]
     scheduled = [name for name, settings in before.items() if settings["scheduler"] is not None]
@@ -46,7 +49,7 @@ def override_optimizer_settings(roster: Roster, optimizers: Sequence[Optimizer],
             group.clear()
             group.update(fresh, params=owned)
         if scheduler is not None:
-            updates = (state or {}).get("last_epoch", player.updates_before(checkpoint[KEY]["step"]))
+            updates = (state or {}).get("last_epoch", player.updates_before(checkpoint[KEY]["step"], begins[number]))
             _replay(scheduler, now["scheduler"]["state"], updates)
 
 
@@ -93,4 +96,4 @@ def _comparable(settings: Mapping[str, Any] | None) -> Any:
     if settings is None:
         return None
     groups = [{key: value for key, value in group.items() if key not in _KERNELS} for group in settings["groups"]]
-    return settings["optimizer"], groups, settings["scheduler"]
+    return settings["optimizer"], groups, settings["scheduler"], settings.get("ramps", [])

@@ -82,28 +82,63 @@ class Roster:
             if player.shares is not None:
                 continue
             optimizer = enable_fused(instantiate(player.optimizer or {}, self.owned[number]))
-            _correct(optimizer, player, [each for each in self.players if each.shares == player.name])
+            self._correct(optimizer, player)
             scheduler = None if player.scheduler is None else instantiate(player.scheduler, optimizer)
             self.schedulers[number] = scheduler
-            self.settings[player.name] = settings_of(optimizer, scheduler)
+            self.settings[player.name] = settings_of(optimizer, scheduler) | {"ramps": sorted(player.ramps)}
             self._optimizers.append(optimizer)
             config = {"scheduler": scheduler, "name": f"lr/{player.name}"}
             configured.append({"optimizer": optimizer} | ({} if scheduler is None else {"lr_scheduler": config}))
         return configured
 
+    def owner(self, index: int) -> int:
+        """The number of the player whose optimizer a player uses: its own, but for one that shares another's."""
+        shared = self.players[index].shares
+        return index if shared is None else self.names.index(shared)
+
     def set_ramps(self, index: int, progress: float) -> None:
-        """Set what a player ramps to where the run is: a function of the step alone, whatever was before."""
-        player = self.players[index]
-        if not player.ramps:
+        """Set what an optimizer's owner ramps to where its run is: a function of the step alone.
+
+        Args:
+            index: Of the player who is about to be updated.
+            progress: Of the owner of its optimizer.
+        """
+        owner = self.players[self.owner(index)]
+        if not owner.ramps:
             return
-        built = self.settings[player.shares or player.name]["groups"]
-        for group, fresh in zip(self._optimizers[self.slots[index]].param_groups, built, strict=True):
-            values = {name: ramp.at(progress) for name, ramp in player.ramps.items()}
+        values = {name: ramp.at(progress) for name, ramp in owner.ramps.items()}
+        correction = self._correction(owner)
+        groups = self._optimizers[self.slots[index]].param_groups
+        for group, fresh in zip(groups, self.settings[owner.name]["groups"], strict=True):
             if "lr" in values:
                 group["lr"] = fresh["lr"] * values["lr"]
             if "betas" in group:
-                beta1, beta2 = fresh["betas"]
-                group["betas"] = values.get("beta1", beta1), values.get("beta2", beta2)
+                betas = zip(("beta1", "beta2"), fresh["betas"], strict=True)
+                group["betas"] = tuple(values[name] ** correction if name in values else beta for name, beta in betas)
+
+    def _correction(self, owner: Player) -> float:
+        """How much of an optimizer's updates are its owner's own, the rest being those of players that share it.
+
+        Karras et al. 2020, arXiv:1912.04958, app. B: k / (k + 1) where one shares it in every k-th update.
+        """
+        lazy = [each for each in self.players if each.shares == owner.name]
+        return 1 / (1 + sum(each.updates / each.interval for each in lazy) * owner.interval / owner.updates)
+
+    def _correct(self, optimizer: Optimizer, owner: Player) -> None:
+        """Correct an Adam for the updates of others: rate and betas as if there were its owner's alone.
+
+        Karras et al. 2020, arXiv:1912.04958, app. B: lr <- c lr, beta <- beta^c.
+        """
+        lazy = [each.name for each in self.players if each.shares == owner.name]
+        for group in optimizer.param_groups:
+            asked = f"the {lazy[0]} shares it, whose correction" if lazy else "a ramp of its betas"
+            if "betas" not in group and (lazy or set(owner.ramps) - {"lr"}):
+                hint = f"{asked} is defined for Adam alone"
+                raise ConfigError(f"optimization.{owner.name}", type(optimizer).__name__, hint)
+            if lazy:
+                correction = self._correction(owner)
+                group["lr"] *= correction
+                group["betas"] = tuple(beta**correction for beta in group["betas"])
 
     def _critics(self) -> list[tuple[Critic, int]]:
         """All critics of the game, each with the number of the player who trains it."""
@@ -126,21 +161,3 @@ def _within(averaged: Mapping[str, nn.Module], player: Player) -> list[str]:
     """The names of averaged modules that a player owns."""
     owned = {id(module) for each in player.modules for module in each.modules()}
     return [name for name, module in averaged.items() if id(module) in owned]
-
-
-def _correct(optimizer: Optimizer, owner: Player, lazy: Sequence[Player]) -> None:
-    """Correct an Adam for the further updates of lazy terms: rate and betas as if there were one update a step.
-
-    Karras et al. 2020, arXiv:1912.04958, app. B: with c = k / (k + 1) for one term in every k-th step, lr <- c lr and
-    beta <- beta^c.
-    """
-    if not lazy:
-        return
-    c = 1 / (1 + sum(owner.interval / each.interval for each in lazy))
-    for group in optimizer.param_groups:
-        if "betas" not in group:
-            kind = type(optimizer).__name__
-            hint = f"the {lazy[0].name} shares it, whose correction is defined for Adam alone"
-            raise ConfigError(f"optimization.{owner.name}", kind, hint)
-        group["lr"] *= c
-        group["betas"] = tuple(beta**c for beta in group["betas"])

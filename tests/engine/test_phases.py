@@ -161,6 +161,29 @@ def test_a_longer_run_does_not_fall_back_into_pretraining(whole):
     assert steps_of(within, "warm") == [3, 4, 5]  # nor does it stay there longer than it was to
 
 
+class Decaying(Pretrained):
+    def players(self):
+        schedule = {"class_path": "torch.optim.lr_scheduler.ExponentialLR", "init_args": {"gamma": 0.5}}
+        warm, discriminator, *rest = super().players()
+        return [warm, replace(discriminator, scheduler=schedule), *rest]
+
+
+def test_a_schedule_that_is_new_stands_where_its_player_is_in_its_phase(whole):
+    folder, _ = whole
+    model = gan(Decaying, optimization={"ema_decay": 0.9})
+    trainer = train(model, STEPS, data=points(32), ckpt_path=folder / "10.ckpt")
+    assert trainer.optimizers[1].param_groups[0]["lr"] == pytest.approx(2e-4 * 0.5**6)  # after six updates, not twelve
+
+
+def test_other_phases_than_a_checkpoint_has_are_those_of_the_present_run(whole):
+    folder, _ = whole
+    phases = [*HALVES, Phase("rest", 1.0)]
+    model = gan(Pretrained, phases=phases, optimization={"ema_decay": 0.9})
+    train(model, 16, data=points(32), ckpt_path=folder / "7.ckpt")
+    assert model._boundaries == [4, 8]
+    assert steps_of(model, "generator") == [7]
+
+
 def test_a_share_of_an_epoch_is_one_of_the_run():
     model = gan(Pretrained)
     train(model, -1, max_epochs=1, data=points(8 * 32))

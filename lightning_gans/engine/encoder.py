@@ -25,7 +25,6 @@ class WithEncoder(LatentModel):
         generator: From latents to images.
         encoder: From images, and what is given, to (N, Z) or (N, 2 Z).
         args: Further networks, as of the class that it is mixed into.
-        kwargs: As of the class that it is mixed into.
     """
 
     encoder_outputs_per_dim: ClassVar[int] = 1
@@ -113,7 +112,6 @@ class WithGaussianEncoder(WithEncoder):
 
     Args:
         args: Networks, as of ``WithEncoder``; the encoder gives (N, 2 Z): means and logarithms of the variances.
-        kwargs: As of the class that it is mixed into.
 
     Raises:
         ConfigError: The prior is not standard normal.

@@ -92,4 +92,6 @@ def _metric_values(value: Any) -> Any:
 
 
 def _metric_names(text: str) -> str:
-    return re.sub(r"metrics/(mmd|two_sample_accuracy|classes)(?=_|\b)", lambda found: f"metrics/{_METRICS[found[1]]}", text)
+    return re.sub(
+        r"metrics/(mmd|two_sample_accuracy|classes)(?=_|\b)", lambda found: f"metrics/{_METRICS[found[1]]}", text
+    )

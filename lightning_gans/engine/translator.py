@@ -17,7 +17,6 @@ class Translator(Game):
     Args:
         generator: From sources (N, c, h, w), and what else is ``given``, to images (N, C, H, W), all in [-1, 1].
         source_shape: Shape of one source (c, h, w), as far as it is known; the command line takes it from the data.
-        kwargs: As of ``Game``.
     """
 
     given = ("source",)

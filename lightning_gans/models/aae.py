@@ -59,11 +59,9 @@ class AAE(WithEncoder):
         generator: The decoder: from latents (N, Z), and what is given, to images (N, C, H, W) in [-1, 1], or points.
         encoder: From images, and what is given, to latents (N, Z).
         discriminator: From latents (N, Z) to logits (N, ...).
-        optimization: How the three players learn.
         regularizers: Added to the discriminator's loss.
         augment: Done to the latents that the discriminator sees.
         top_k: Chooses among codes for the encoder's loss against the discriminator; None for all.
-        kwargs: As of ``LatentModel`` and ``Game``.
     """
 
     defaults = AAEOptimization(

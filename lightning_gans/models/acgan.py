@@ -24,8 +24,6 @@ class ACGAN(GAN):
     Args:
         args: Generator, as of ``GAN``; discriminator, from images to (N, 1 + C) logits, the first that of being real,
             or to a pair (N, 1) and (N, C).
-        given: The label.
-        kwargs: As of ``GAN``.
 
     Raises:
         ConfigError: In training: the discriminator has another number of outputs.

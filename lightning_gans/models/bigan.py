@@ -22,7 +22,6 @@ class BiGAN(BidirectionalGAN):
     (theorem 2).
 
     Args:
-        args: Generator, encoder and discriminator, as of ``BidirectionalGAN``.
         kwargs: As of ``GAN``; the generator's settings (optimizer, clip, ...) are of generator and encoder.
     """
 
@@ -46,7 +45,6 @@ class ALI(WithGaussianEncoder, BiGAN):
     Args:
         args: Generator, encoder and discriminator, as of ``BiGAN``; the encoder from images to mean and logarithm of
             the variance, (N, 2 Z).
-        kwargs: As of ``GAN``.
     """
 
     def real(self, batch: Batch) -> Sample:

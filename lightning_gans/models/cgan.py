@@ -15,11 +15,6 @@ class ConditionalGAN(GAN):
     Mirza and Osindero 2014, arXiv:1411.1784, eq. 2, with the non-saturating generator loss. It is ``GAN`` that is
     given labels; generated images are scored with the labels that they were made for. Any other model becomes
     class-conditional likewise, by ``given=["label"]``.
-
-    Args:
-        args: Generator and discriminator, as of ``GAN``.
-        given: The label.
-        kwargs: As of ``GAN``.
     """
 
     def __init__(self, *args: Any, given: Sequence[str] = ("label",), **kwargs: Any) -> None:

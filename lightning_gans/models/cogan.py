@@ -27,7 +27,6 @@ class CoGAN(GAN):
             ``CoupledGenerator``; discriminator, from images and domains to logits, with shared last layers:
             ``CoupledDiscriminator``.
         given: The label, which is the domain.
-        kwargs: As of ``GAN``.
     """
 
     def __init__(self, *args: Any, given: Sequence[str] = ("label",), **kwargs: Any) -> None:

@@ -15,11 +15,6 @@ class ConditionalVAE(VAE):
     Sohn et al. 2015, *Learning Structured Output Representation using Deep Conditional Generative Models*, eq. 4, with
     image and label in each other's place and a prior that does not depend on the label, as model M2 of Kingma et al.
     2014, arXiv:1406.5298, eq. 6.
-
-    Args:
-        args: Generator and encoder, as of ``VAE``.
-        given: The label.
-        kwargs: As of ``VAE``.
     """
 
     def __init__(self, *args: Any, given: Sequence[str] = ("label",), **kwargs: Any) -> None:

@@ -17,9 +17,7 @@ class DCGAN(GAN):
     beta_1 = 0.5, which are the defaults here.
 
     Args:
-        args: Generator and discriminator, as of ``GAN``.
         prior: Distribution of the latents; uniform on [-1, 1) when None.
-        kwargs: As of ``GAN``.
     """
 
     def __init__(self, *args: Any, prior: Prior | None = None, **kwargs: Any) -> None:

@@ -24,7 +24,6 @@ class DRAGAN(GAN):
         args: Generator and discriminator, as of ``GAN``; D without batch norm: the penalty is defined sample by sample.
         gp_weight: lambda.
         noise_scale: c, in standard deviations of the batch's pixels.
-        kwargs: As of ``GAN``.
 
     Raises:
         ConfigError: A setting is out of its range, or the discriminator has batch norm.

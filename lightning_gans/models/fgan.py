@@ -23,7 +23,6 @@ class FGAN(GAN):
     Args:
         args: Generator and V, as of ``GAN``; V's logits are unbounded, the divergence says what becomes of them.
         divergence: One of ``lightning_gans.objectives.divergences``; Jensen and Shannon's when None.
-        kwargs: As of ``GAN``.
     """
 
     saddle_point = False

@@ -30,7 +30,6 @@ class GAN(LatentModel):
         regularizers: Added to the discriminator's loss.
         augment: Done to all that the discriminator sees, in this order.
         top_k: Chooses among generated samples for the generator's loss; None for all.
-        kwargs: As of ``LatentModel`` and ``Game``.
 
     Raises:
         ConfigError: A setting is out of its range, or a part does not fit the others.

@@ -17,11 +17,6 @@ class HingeGAN(GAN):
     Lim and Ye 2017, arXiv:1705.02894; Miyato et al. 2018, arXiv:1802.05957, eq. 16 and 17, whose settings are the
     defaults. The best D has L_D = 2 - 2 TV(p, q), with TV the total variation distance. D is best spectrally
     normalized: nothing else bounds how steep it is.
-
-    Args:
-        args: Generator and discriminator, as of ``GAN``.
-        optimization: How both learn.
-        kwargs: As of ``GAN``.
     """
 
     defaults = replace(GAN.defaults, generator=adam(2e-4, 0.0, 0.9), discriminator=adam(2e-4, 0.0, 0.9), n_critic=5)

@@ -21,7 +21,6 @@ class LSGAN(GAN):
         fake_target: a, what D says of generated samples.
         real_target: b, what D says of real samples.
         generator_target: c, what G wants D to say of its samples.
-        kwargs: As of ``GAN``.
 
     Raises:
         ConfigError: D's two targets are the same.

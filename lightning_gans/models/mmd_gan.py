@@ -34,8 +34,6 @@ class MMDGAN(GAN):
             penalty asks.
         kernel: k; a mixture of rational quadratic ones when None.
         gp_weight: lambda.
-        optimization: How both learn.
-        kwargs: As of ``GAN``.
 
     Raises:
         ConfigError: ``gp_weight`` is negative, the critic has batch norm, or a regularizer of logits is asked for.

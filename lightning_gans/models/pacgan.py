@@ -29,7 +29,6 @@ class PacGAN(GAN):
         args: Generator, as of ``GAN``; discriminator, from packs (N / m, m C, H, W), or (N / m, m d), to logits; the
             command line tells it so.
         pack: m.
-        kwargs: As of ``GAN``.
 
     Raises:
         ConfigError: ``pack`` is not positive; in training: a batch does not divide into packs.

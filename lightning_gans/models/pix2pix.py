@@ -31,12 +31,10 @@ class Pix2Pix(Translator):
         generator: From sources (N, c, H, W) to images (N, C, H, W), all in [-1, 1]: ``UNet``.
         discriminator: From images and their sources to logits (N, 1, h, w): ``PatchDiscriminator``.
         l1_weight: lambda.
-        optimization: How both learn; no moving average, as in the paper.
         objective: What both minimize besides L1; ``NonSaturating`` when None.
         regularizers: Added to the discriminator's loss.
         augment: Done to the images that the discriminator sees, not to their sources: color, say, but no translation.
         top_k: Chooses among translations for the generator's adversarial loss; None for all.
-        kwargs: As of ``Translator`` and ``Game``.
 
     Raises:
         ConfigError: ``l1_weight`` is negative, or a part does not fit the others.

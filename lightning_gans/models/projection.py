@@ -27,9 +27,7 @@ class ProjectionGAN(GAN):
         discriminator: phi and psi, from images alone: ``features(x)`` (N, D) and ``head(features)`` (N, 1), best with
             spectral normalization. The model adds the embedding V, spectrally normalized.
         num_classes: Number of classes; the command line takes it from the data.
-        given: The label.
         optimization: How both learn; the discriminator's optimizer updates V too.
-        kwargs: As of ``GAN``.
 
     Raises:
         ConfigError: The discriminator does not show its features, or there are no classes.

@@ -30,7 +30,6 @@ class R3GAN(GAN):
         ramps: What else changes with the run, for both players: ``lr`` as a factor, ``beta1``, ``beta2``.
         optimization: How both learn; without momentum, as the paper has it.
         regularizers: Further ones.
-        kwargs: As of ``GAN``.
 
     Raises:
         ConfigError: ``gamma`` is negative, or the discriminator has batch norm.

@@ -23,7 +23,6 @@ class SNGAN(GAN):
         generator: As of ``GAN``.
         discriminator: f. Its linear, 2-D convolutional and embedding layers are normalized, in place, unless they are
             so already; a layer with a weight that cannot be is refused.
-        kwargs: As of ``GAN``.
 
     Raises:
         ConfigError: A layer of the discriminator cannot be normalized, or would undo it (batch norm's scale).

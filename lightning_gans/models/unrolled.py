@@ -25,7 +25,6 @@ class UnrolledGAN(GAN):
         args: Generator and discriminator, as of ``GAN``; D twice differentiable.
         unroll_steps: k.
         inner_optimizer: How the unrolled discriminator learns; its own optimizer, Adam or SGD, when None.
-        kwargs: As of ``GAN``.
 
     Raises:
         ConfigError: ``unroll_steps`` is negative, D's gradient is to be clipped, or in training: its optimizer

@@ -46,8 +46,6 @@ class VAE(WithGaussianEncoder):
         beta: Weight of the KL term; 1 is the bound itself, more presses the codes closer to the prior
             (Higgins et al. 2017).
         decoder_variance: Of p(x | z), per pixel in units of [-1, 1]: the smaller, the more reconstruction counts.
-        optimization: How the player learns.
-        kwargs: As of ``LatentModel`` and ``Game``.
 
     Raises:
         ConfigError: A setting is out of its range, or the prior is not standard normal.

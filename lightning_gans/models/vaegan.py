@@ -63,8 +63,6 @@ class VAEGAN(WithGaussianEncoder, GAN):
         encoder: As of ``VAE``.
         discriminator: From images to logits, by way of ``features(images)``, (N, ...).
         gamma: What likeness counts against the discriminator in the generator's loss.
-        optimization: How the three players learn.
-        kwargs: As of ``GAN``.
 
     Raises:
         ConfigError: ``gamma`` is negative, or the discriminator has no features.

@@ -27,8 +27,6 @@ class WGAN(GAN):
     Args:
         args: Generator and critic, as of ``GAN``; the critic's logits are the values f(x), unbounded.
         clip_value: c.
-        optimization: How both learn.
-        kwargs: As of ``GAN``.
     """
 
     defaults = replace(GAN.defaults, generator=RMSPROP, discriminator=RMSPROP, n_critic=5)

@@ -26,8 +26,6 @@ class WGANGP(GAN):
         args: Generator and critic, as of ``GAN``; the critic without batch norm: the penalty is defined sample by
             sample (section 4).
         gp_weight: lambda.
-        optimization: How both learn.
-        kwargs: As of ``GAN``.
 
     Raises:
         ConfigError: ``gp_weight`` is negative, or the critic has batch norm.

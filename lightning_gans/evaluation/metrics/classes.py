@@ -18,7 +18,6 @@ class ClassCoverage(Metric):
     Args:
         classifier: From uint8 images (N, C, H, W) to a pair of features and logits (N, K).
         num_classes: K.
-        kwargs: Arguments of ``torchmetrics.Metric``.
 
     Raises:
         ConfigError: The classifier gives no logits, or not as many.

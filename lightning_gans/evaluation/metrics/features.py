@@ -20,7 +20,6 @@ class FrechetDistance(ComparisonMetric):
 
     Args:
         reset_real_features: Whether ``reset`` forgets the real features.
-        kwargs: Arguments of ``torchmetrics.Metric``.
 
     Example:
         >>> metric = FrechetDistance()
@@ -43,7 +42,6 @@ class MaximumMeanDiscrepancy(ComparisonMetric):
         kernel: The kernel, by default ``(x.y / D + 1)^3``.
         biased: Whether to use the V-statistic.
         reset_real_features: Whether ``reset`` forgets the real features.
-        kwargs: Arguments of ``torchmetrics.Metric``.
 
     Example:
         >>> from lightning_gans.evaluation.metrics.kernels import LinearKernel
@@ -73,7 +71,6 @@ class PrecisionRecall(ComparisonMetric):
         k: Number of neighbors.
         strict: Whether a point on the sphere is outside.
         reset_real_features: Whether ``reset`` forgets the real features.
-        kwargs: Arguments of ``torchmetrics.Metric``.
 
     Example:
         >>> metric = PrecisionRecall(k=1)
@@ -101,7 +98,6 @@ class DensityCoverage(ComparisonMetric):
         k: Number of neighbors.
         strict: Whether a point on the sphere is outside.
         reset_real_features: Whether ``reset`` forgets the real features.
-        kwargs: Arguments of ``torchmetrics.Metric``.
 
     Example:
         >>> metric = DensityCoverage(k=1)
@@ -128,7 +124,6 @@ class OneNNAccuracy(ComparisonMetric):
 
     Args:
         reset_real_features: Whether ``reset`` forgets the real features.
-        kwargs: Arguments of ``torchmetrics.Metric``.
 
     Example:
         >>> metric = OneNNAccuracy()
@@ -155,7 +150,6 @@ class ModeCoverage(FeatureMetric):
         std: Standard deviation of every mode, or one for each.
         threshold: Standard deviations within which a sample is of high quality.
         reset_real_features: Whether ``reset`` forgets the real features.
-        kwargs: Arguments of ``torchmetrics.Metric``.
 
     Example:
         >>> metric = ModeCoverage(means=[[0.0, 0.0], [9.0, 0.0]], std=0.1)

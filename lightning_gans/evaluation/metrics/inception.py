@@ -12,7 +12,6 @@ class InceptionScore(ListStateMetric):
     Args:
         splits: Number of splits.
         seed: Seed of the shuffle, ``None`` for none.
-        kwargs: Arguments of ``torchmetrics.Metric``.
 
     Example:
         >>> import torch

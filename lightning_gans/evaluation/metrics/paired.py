@@ -58,9 +58,6 @@ class MeanPSNR(Metric):
     torchmetrics' own is infinite as soon as one image equals its target. Images of 8 bits are known up to rounding:
     ``MAX_PSNR`` is as near as any can be.
 
-    Args:
-        kwargs: Arguments of ``torchmetrics.Metric``.
-
     Example:
         >>> metric = MeanPSNR()
         >>> metric.update(torch.tensor([0.5, 0.6]).view(2, 1, 1, 1), torch.full((2, 1, 1, 1), 0.5))
@@ -102,7 +99,6 @@ class HueMetric(Metric):
         num_bins: Bins of equal width, the first from red.
         min_chroma: A pixel is colored where its chroma is above this.
         min_white: A pixel of the drawing is white where none of its channels is below this.
-        kwargs: Arguments of ``torchmetrics.Metric``.
     """
 
     is_differentiable = False

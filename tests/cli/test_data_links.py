@@ -158,7 +158,10 @@ def test_required_arguments_that_are_given_win(command, tmp_path):
     [
         (["ConditionalGAN"], "model.generator.latent_dim=None: is required, and the data do not say it; give --model"),
         (["GAN", "--model.latent_dim", "3"], "model.generator.num_classes=None: is required, and the data do not"),
-        (["GAN", "--model.generator.size", "null"], "model.generator.size: must be int, not null"),
+        (
+            ["ConditionalGAN", "--model.latent_dim", "3", "--model.generator.size", "null"],
+            "model.generator.size=None: must be int; leave it out",
+        ),
     ],
     ids=["latents", "classes of an unconditional model", "null"],
 )

@@ -22,7 +22,7 @@ def test_a_point_of_the_sweep_trains(command, tmp_path):
     content = torch.load(last, weights_only=True)
     settings = content["config"]["model"]["init_args"]
     assert settings["clip_value"] == 0.1
-    assert settings["optimization.generator"]["init_args"]["lr"] == 1e-4
+    assert settings["optimization"]["generator"]["init_args"]["lr"] == 1e-4
     assert [one["param_groups"][0]["lr"] for one in content["optimizer_states"]] == [1e-4, 1e-4]
     assert content["config"]["seed_everything"] == 2
     measured = {name for state in content["callbacks"].values() for name in state.get("last", {})}

@@ -11,7 +11,7 @@ from lightning_gans.regularizers import Rand
 
 
 class History(nn.Module):
-    """A pool of generated images with their conditions; a part of the checkpoint, the same on all processes.
+    """A pool of generated images with what they go with; a part of the checkpoint, the same on all processes.
 
     Until it is full, images are kept and given back as they are; then each goes, with probability one half, in the
     place of a random earlier one, which is given back instead. Shrivastava et al. 2017, arXiv:1612.07828, section 2.3;
@@ -33,11 +33,10 @@ class History(nn.Module):
         """Generated samples, some of them earlier ones; detached.
 
         Args:
-            sample: Generated images (N, C, H, W) with their conditions.
+            sample: Generated images (N, C, H, W), or points, with their latents and conditions.
             rand: The step's random numbers.
         """
-        assert sample.image is not None
-        parts = {"image": sample.image, **sample.condition._asdict()}
+        parts = {"image": sample.image, "latent": sample.latent, **sample.condition._asdict()}
         gathered = {name: gather_rows(part.detach()) for name, part in parts.items() if part is not None}
         self._grow(gathered)
         swap, slot = rand(torch.rand, sample.size), rand(torch.rand, sample.size)
@@ -47,8 +46,8 @@ class History(nn.Module):
             self._exchange(row, swapped >= 0.5, int(place * self.size), gathered, chosen)
         self.count.fill_(self._filled)
         own = {name: part[rank() :: world_size()] for name, part in chosen.items()}
-        image = own.pop("image")
-        return sample._replace(image=image, condition=Condition(**own))
+        changed: dict[str, Any] = {name: own.pop(name) for name in ("image", "latent") if name in own}
+        return sample._replace(condition=Condition(**own), **changed)
 
     def _grow(self, parts: dict[str, Tensor]) -> None:
         for name, part in parts.items():

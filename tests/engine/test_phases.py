@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from lightning.pytorch import Callback
 from torch.nn import functional as F
 
 from lightning_gans import GAN, ConfigError, Phase, Player, Ramp
@@ -126,8 +127,6 @@ def test_the_average_follows_every_owner():
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A run that was not stopped, and its checkpoints after every third step."""
-    from lightning.pytorch import Callback
-
     folder = tmp_path_factory.mktemp("phases")
 
     class Saved(Callback):

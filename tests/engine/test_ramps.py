@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from lightning.pytorch import Callback
 
 from lightning_gans import GAN, R3GAN, ConfigError, Phase, Ramp
 from lightning_gans.regularizers import R1, Regularizer
@@ -52,8 +53,6 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path):
 
 
 def stop_after(steps):
-    from lightning.pytorch import Callback
-
     class Stop(Callback):
         def on_train_batch_end(self, trainer, *_):
             trainer.should_stop = trainer.global_step >= steps

@@ -43,6 +43,10 @@ class BaseOptimization:
         for name in ("n_critic", "n_generator"):
             if (count := getattr(self, name, None)) is not None and count < 1:
                 raise ConfigError(f"optimization.{name}", count, "a number of updates, 1 or more")
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name.endswith("_clip") and value is not None and not value > 0:
+                raise ConfigError(f"optimization.{each.name}", value, "the largest norm must be positive")
 
     def over(self, defaults: Self) -> Self:
         """These settings, and the defaults where they say nothing."""
@@ -101,7 +105,7 @@ def optimization_of(spec: Any, defaults: BaseOptimization) -> Any:
         ConfigError: A setting that the game does not have.
     """
     kind = type(defaults)
-    if isinstance(spec, BaseOptimization) and not isinstance(spec, kind):
+    if isinstance(spec, BaseOptimization) and type(spec) is not kind:  # of another game: what it says must fit
         spec = {name: value for name, value in shallow(spec).items() if value is not None}
     if isinstance(spec, Mapping):
         known = {each.name for each in fields(kind)}

@@ -2,8 +2,10 @@ import pytest
 import torch
 from torch import nn
 
+from lightning_gans import AAE
 from lightning_gans.engine.ema import EMA
-from tests.games import gan, same, train
+from lightning_gans.networks import MLPDiscriminator, MLPEncoder, MLPGenerator
+from tests.games import gan, same, state, train
 
 
 def averages(decay, weights):
@@ -59,3 +61,40 @@ def test_averaging_may_begin_and_end_with_a_checkpoint(tmp_path):
         assert model.step == 5
     first = model.ema["generator"].state_dict()
     assert same(first, model.generator.state_dict()), "a new average begins with the next update"
+
+
+def test_a_module_with_two_owners_is_averaged_after_each_of_their_updates():
+    """The encoder of an adversarial autoencoder reconstructs, and plays against the discriminator."""
+    torch.manual_seed(0)
+    nets = MLPGenerator(3, (2,), (8,), tanh_output=False), MLPEncoder((2,), (8,), out_features=3)
+    model = AAE(*nets, MLPDiscriminator((3,), (8,)), optimization={"ema_decay": 0.6})
+    expected, counts, play = {}, {"generator": 0, "encoder": 0}, model._update
+
+    def watched(index, *rest):
+        play(index, *rest)
+        for name in {"autoencoder": ["generator", "encoder"], "encoder": ["encoder"]}.get(
+            model._roster.names[index], []
+        ):
+            decay, counts[name] = min(0.6, counts[name] / (counts[name] + 9)), counts[name] + 1
+            for key, weight in getattr(model, name).named_parameters():
+                before = expected.get((name, key), weight)
+                expected[name, key] = torch.lerp(before, weight, 1 - decay).detach()
+                if counts[name] == 1:
+                    assert torch.equal(model.ema[name].get_parameter(key), weight), "the first is copied"
+
+    model._update = watched
+    train(model, 6)
+    assert counts == {"generator": 6, "encoder": 12}
+    assert model.ema.num_updates.tolist() == [6, 12]
+    assert len(expected) == len(list(model.ema.averages.parameters()))
+    for (name, key), average in expected.items():
+        assert torch.equal(model.ema[name].get_parameter(key), average)
+
+
+def test_who_is_not_averaged_and_who_never_played_stays_at_its_beginning():
+    model = gan(optimization={"ema_decay": 0.9, "n_critic": 4})
+    start = state(model.generator)
+    train(model, 3)
+    assert same(state(model.ema["generator"]), start)
+    assert model.ema.num_updates.tolist() == [0]
+    assert list(model.ema.averages) == ["generator"]

@@ -22,6 +22,7 @@ from lightning_gans.callbacks import MetricsCallback, RunSummary, SampleGrid, St
 from lightning_gans.callbacks.run_dir import run_dir
 from lightning_gans.cli.commands import COMMANDS
 from lightning_gans.cli.data_links import LINKED_ARGUMENTS, DataLinkedParser, check_data_fits, link_data_to_model
+from lightning_gans.cli.help_text import name_sections, usage, without_foreign_classes
 from lightning_gans.cli.messages import parsing_error
 from lightning_gans.cli.nulls import require_no_null
 from lightning_gans.cli.overrides import drop_inapplicable_arguments
@@ -87,6 +88,14 @@ class SaveRunConfig(SaveConfigCallback):
             pl_module.seed = self.seed
 
 
+class GameArgumentParser(DataLinkedParser):
+    """With a help that can be read."""
+
+    def format_help(self) -> str:
+        """Lightning's, without the classes of all that is installed."""
+        return without_foreign_classes(super().format_help())
+
+
 class GameCLI(LightningCLI):
     """Lightning's command line, with what the data say linked to the networks, and a folder for each run."""
 
@@ -94,6 +103,7 @@ class GameCLI(LightningCLI):
         """Give the callbacks sections of their own, which merge between files; a list would be replaced."""
         for name, cls in SECTIONS.items():
             parser.add_lightning_class_args(cls, name)
+        name_sections(parser)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse; a mistake becomes one line."""
@@ -207,13 +217,13 @@ def run(args: list[str]) -> None:
             "num_sanity_val_steps": 0,
         },
         seed_everything_default=0,
-        parser_class=DataLinkedParser,
+        parser_class=GameArgumentParser,
         parser_kwargs={
             **parser,
             "prog": "lightning_gans",
             "description": "Train, evaluate and sample generative adversarial networks.",
             "epilog": f"Further commands: {', '.join(COMMANDS)} (lightning_gans COMMAND --help).",
-            **dict.fromkeys(GameCLI.subcommands(), parser),
+            **{name: {**parser, "usage": usage(name)} for name in GameCLI.subcommands()},
         },
         subclass_mode_model=True,
         subclass_mode_data=True,

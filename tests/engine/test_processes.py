@@ -15,9 +15,7 @@ from lightning_gans import GAN, WGAN, WGANGP, ConfigError
 from lightning_gans.data.base import ImageDataModule
 from lightning_gans.data.datasets import ImageDataset
 from lightning_gans.engine.checks import require_supported
-from tests.games import SGD, dealt_loader, gan, networks, points, state, train
-
-PLAYERS = {"generator_optimizer": SGD, "discriminator_optimizer": SGD}
+from tests.games import BOTH_SGD, dealt_loader, gan, networks, points, state, train
 
 
 class Agree(Callback):
@@ -44,7 +42,7 @@ class Agree(Callback):
     ],
 )
 def test_two_processes_equal_one(cls, strategy, steps, n_critic, tmp_path):
-    kwargs = {**PLAYERS, "n_critic": n_critic, "ema_decay": 0.9}
+    kwargs = {"optimization": {**BOTH_SGD, "n_critic": n_critic, "ema_decay": 0.9}}
     one = gan(cls, **kwargs)
     start = state(one)
     train(one, steps, data=points(320), batch_size=32, loader=dealt_loader)
@@ -60,10 +58,10 @@ def test_two_processes_equal_one(cls, strategy, steps, n_critic, tmp_path):
 SCRIPT = """
 import sys
 from pathlib import Path
-from tests.engine.test_processes import PLAYERS, Agree
-from tests.games import gan, loader, train
+from tests.engine.test_processes import Agree
+from tests.games import BOTH_SGD, gan, loader, train
 for strategy in ("ddp", "ddp_find_unused_parameters_true"):
-    trainer = train(gan(**PLAYERS), 3, strategy=strategy, devices=2, callbacks=[Agree(sys.argv[1])])
+    trainer = train(gan(optimization=BOTH_SGD), 3, strategy=strategy, devices=2, callbacks=[Agree(sys.argv[1])])
     Path(f"{sys.argv[1]}.{strategy}.{trainer.global_rank}").touch()
 """
 
@@ -174,11 +172,11 @@ def sent_bytes(model, steps, path, **kwargs):
 def test_half_of_the_bytes_travel(tmp_path):
     generator, discriminator = networks(hidden=(64, 64))
     size = 4 * sum(p.numel() for net in (generator, discriminator) for p in net.parameters())
-    ours = sent_bytes(GAN(generator, discriminator, **PLAYERS), 4, tmp_path / "ours", strategy="ddp_fork")
+    ours = sent_bytes(GAN(generator, discriminator, optimization=BOTH_SGD), 4, tmp_path / "ours", strategy="ddp_fork")
     naive = sent_bytes(
         Naive(), 8, tmp_path / "naive", strategy="ddp_fork_find_unused_parameters_true"
-    )  # it counts moves
-    assert naive == 4 * 2 * size  # both networks in both moves
+    )  # it counts updates
+    assert naive == 4 * 2 * size  # both networks in both updates
     assert ours <= 4 * size + 64  # each network once, and the agreement on the range of the first batch
 
 

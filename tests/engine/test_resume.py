@@ -12,7 +12,7 @@ from lightning.pytorch import Callback, Trainer
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lightning_gans import GAN
+from lightning_gans import GAN, Batch
 from lightning_gans.callbacks import StepCheckpoint, writing
 from lightning_gans.data.augmentation import RandomFlip
 from lightning_gans.data.base import ImageDataModule
@@ -40,7 +40,7 @@ class Recorded(GAN):
     """Remembers what it was given to learn."""
 
     def training_step(self, batch, batch_idx):
-        self.seen[self.step] = batch[0].double().sum().item()
+        self.seen[self.step] = Batch.of(batch).image.double().sum().item()
         super().training_step(batch, batch_idx)
 
 
@@ -57,9 +57,8 @@ def model():
         nn.Conv2d(1, 3, 3, 2), nn.BatchNorm2d(3), nn.Dropout(0.3), nn.Flatten(), nn.Linear(27, 1)
     )
     schedulers = {"generator_scheduler": decay, "discriminator_scheduler": decay}
-    game = Recorded(
-        generator, discriminator, latent_dim=4, n_critic=3, ema_decay=0.9, discriminator_clip=0.5, **schedulers
-    )
+    settings = {"n_critic": 3, "ema_decay": 0.9, "discriminator_clip": 0.5, **schedulers}
+    game = Recorded(generator, discriminator, latent_dim=4, optimization=settings)
     game.seen = {}
     return game
 
@@ -72,7 +71,10 @@ class Final(Callback):
 
     def on_train_end(self, trainer, pl_module):
         content = trainer._checkpoint_connector.dump_checkpoint(False)
-        kept = {name: content[name] for name in ("state_dict", "optimizer_states", "lr_schedulers", "game", "epoch")}
+        kept = {
+            name: content[name]
+            for name in ("state_dict", "optimizer_states", "lr_schedulers", "lightning_gans", "epoch")
+        }
         kept |= {"step": trainer.global_step, "seen": pl_module.seen, "samples": pl_module.sample(6)}
         kept |= {"logged": {k: v for k, v in trainer.callback_metrics.items() if k != "images_per_second"}}
         torch.save(kept, f"{self.path}.{trainer.global_rank}")
@@ -119,44 +121,61 @@ def assert_equal(first, second, where=""):
         assert first == second, where
 
 
-def assert_same_end(folder, resumed_at, name, processes=1):
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """From a number of processes to the folder of a run that was not stopped, with its end and all its checkpoints."""
+    folders = {}
+
+    def run(processes=1):
+        if processes not in folders:
+            folders[processes] = tmp_path_factory.mktemp("straight")
+            data = Tiny(batch_size=8 // processes)
+            fit(STEPS, folders[processes] / "end", Saved(folders[processes]), data=data, processes=processes)
+        return folders[processes]
+
+    return run
+
+
+def assert_same_end(straight, resumed_at, path, processes=1):
     for rank in range(processes):
-        whole, parts = (torch.load(folder / f"{run}.{rank}", weights_only=True) for run in ("whole", name))
+        whole, parts = (torch.load(f"{run}.{rank}", weights_only=True) for run in (straight / "end", path))
         whole["seen"] = {step: seen for step, seen in whole["seen"].items() if step >= resumed_at}
         assert_equal(whole, parts, f"stopped after {resumed_at}, process {rank}")
 
 
 @pytest.mark.parametrize(("processes", "workers"), [(1, 0), (1, 2), (2, 0), (2, 2)])
-def test_stopped_after_any_round(processes, workers, tmp_path):
-    settings = {"batch_size": 8 // processes, "num_workers": workers}
-    fit(STEPS, tmp_path / "whole", Saved(tmp_path), data=Tiny(**settings), processes=processes)
+def test_stopped_after_any_step(processes, workers, straight, tmp_path):
+    whole = straight(processes)  # whose data were loaded in the process itself
     every = range(1, STEPS) if (processes, workers) == (1, 0) else (4, 5, 10)
     for stop in every:
-        path = tmp_path / f"{stop}.ckpt"
-        fit(STEPS, tmp_path / "parts", data=Tiny(**settings), ckpt_path=path, processes=processes)
-        assert_same_end(tmp_path, stop, "parts", processes)
+        data = Tiny(batch_size=8 // processes, num_workers=workers)
+        fit(STEPS, tmp_path / "parts", data=data, ckpt_path=whole / f"{stop}.ckpt", processes=processes)
+        assert_same_end(whole, stop, tmp_path / "parts", processes)
+
+
+def test_a_run_with_workers_equals_one_without(straight, tmp_path):
+    fit(STEPS, tmp_path / "end", data=Tiny(batch_size=8, num_workers=2))
+    assert_same_end(straight(), 0, tmp_path / "end")
 
 
 @pytest.mark.parametrize("stop", [3, 4, 5, 10])
 @pytest.mark.filterwarnings("ignore:.*exists and is not empty")
-def test_stopped_by_max_steps(stop, tmp_path):
-    fit(STEPS, tmp_path / "whole", data=Tiny(batch_size=8))
+def test_stopped_by_max_steps(stop, straight, tmp_path):
     fit(stop, tmp_path / "first", StepCheckpoint(dirpath=str(tmp_path / "kept")), data=Tiny(batch_size=8))
     again = StepCheckpoint(dirpath=str(tmp_path / "kept"))
     fit(STEPS, tmp_path / "parts", again, data=Tiny(batch_size=8), ckpt_path=tmp_path / "kept/last.ckpt")
-    assert_same_end(tmp_path, stop, "parts")
+    assert_same_end(straight(), stop, tmp_path / "parts")
 
 
 @pytest.mark.parametrize("limit", [{"max_steps": 5}, {"max_steps": 7}, {"max_epochs": 2}])
-def test_saved_after_training(limit, tmp_path):
+def test_saved_after_training(limit, straight, tmp_path):
     """Lightning's own way, with a plain loader: nothing is played twice."""
-    fit(STEPS, tmp_path / "whole", data=Tiny(batch_size=8))
     trainer = Trainer(**{**QUIET, "max_epochs": -1, **limit}, enable_checkpointing=False, log_every_n_steps=4)
     torch.manual_seed(7)
     trainer.fit(model(), Tiny(batch_size=8))
     trainer.save_checkpoint(tmp_path / "after.ckpt")
     fit(STEPS, tmp_path / "parts", data=Tiny(batch_size=8), ckpt_path=tmp_path / "after.ckpt")
-    assert_same_end(tmp_path, trainer.global_step, "parts")
+    assert_same_end(straight(), trainer.global_step, tmp_path / "parts")
 
 
 class Interrupt(Callback):
@@ -172,21 +191,14 @@ class Interrupt(Callback):
 
 @pytest.mark.parametrize("stop", [4, 5, 6])
 @pytest.mark.filterwarnings("ignore:.*exists and is not empty")
-def test_stopped_by_an_interrupt(stop, tmp_path):
-    fit(STEPS, tmp_path / "whole", data=Tiny(batch_size=8))
+def test_stopped_by_an_interrupt(stop, straight, tmp_path):
     handler = signal.getsignal(signal.SIGINT)
+    kept, again = (StepCheckpoint(dirpath=str(tmp_path / "kept")) for _ in range(2))
     with pytest.raises(SystemExit):
-        fit(
-            STEPS,
-            tmp_path / "never",
-            Interrupt(stop),
-            StepCheckpoint(dirpath=str(tmp_path / "kept")),
-            data=Tiny(batch_size=8),
-        )
+        fit(STEPS, tmp_path / "never", Interrupt(stop), kept, data=Tiny(batch_size=8))
     signal.signal(signal.SIGINT, handler)
-    again = StepCheckpoint(dirpath=str(tmp_path / "kept"))
     fit(STEPS, tmp_path / "parts", again, data=Tiny(batch_size=8), ckpt_path=tmp_path / "kept/last.ckpt")
-    assert_same_end(tmp_path, stop, "parts")
+    assert_same_end(straight(), stop, tmp_path / "parts")
 
 
 def killed(moment, folder):
@@ -228,20 +240,14 @@ def killed(moment, folder):
 
 @pytest.mark.parametrize(("moment", "stop"), [("half written", 3), ("written", 3), ("renamed", 4)])
 @pytest.mark.filterwarnings("ignore:.*exists and is not empty")
-def test_killed_while_saving(moment, stop, tmp_path):
+def test_killed_while_saving(moment, stop, straight, tmp_path):
     killed(moment, tmp_path)
     last = tmp_path / "kept/last.ckpt"
-    assert torch.load(last, weights_only=True)["game"]["step"] == stop
+    assert torch.load(last, weights_only=True)["lightning_gans"]["step"] == stop
     assert len(list((tmp_path / "kept").glob(".*"))) == (moment != "renamed")
-    fit(STEPS, tmp_path / "whole", data=Tiny(batch_size=8))
-    fit(
-        STEPS,
-        tmp_path / "parts",
-        StepCheckpoint(dirpath=str(tmp_path / "kept")),
-        data=Tiny(batch_size=8),
-        ckpt_path=last,
-    )
-    assert_same_end(tmp_path, stop, "parts")
+    again = StepCheckpoint(dirpath=str(tmp_path / "kept"))
+    fit(STEPS, tmp_path / "parts", again, data=Tiny(batch_size=8), ckpt_path=last)
+    assert_same_end(straight(), stop, tmp_path / "parts")
     assert [file.name for file in (tmp_path / "kept").iterdir()] == ["last.ckpt"]
 
 
@@ -257,20 +263,26 @@ def own_loader(workers=0):
     return DataLoader(Jittered(images), batch_size=8, shuffle=True, drop_last=True, num_workers=workers)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_plain_loader_is_exact_between_epochs(workers, tmp_path):
-    fit(STEPS, tmp_path / "whole", Saved(tmp_path), data=own_loader(workers))
-    for stop in (5, 10):
-        fit(STEPS, tmp_path / "parts", data=own_loader(workers), ckpt_path=tmp_path / f"{stop}.ckpt")
-        assert_same_end(tmp_path, stop, "parts")
+@pytest.fixture(scope="module", params=[0, 2])
+def plainly(request, tmp_path_factory):
+    """The number of workers of a plain loader, and a run with it as in ``straight``."""
+    folder = tmp_path_factory.mktemp("plainly")
+    fit(STEPS, folder / "end", Saved(folder), data=own_loader(request.param))
+    return request.param, folder
 
 
-def test_a_plain_loader_that_starts_over_is_named(tmp_path):
-    fit(STEPS, tmp_path / "whole", Saved(tmp_path), data=own_loader())
-    with pytest.warns(
-        LightningGANsWarning, match="resumed after step 7, inside an epoch, and this loader starts its data over"
-    ) as told:
-        fit(STEPS, tmp_path / "parts", data=own_loader(), ckpt_path=tmp_path / "7.ckpt")
+@pytest.mark.parametrize("stop", [5, 10])
+def test_a_plain_loader_is_exact_between_epochs(stop, plainly, tmp_path):
+    workers, folder = plainly
+    fit(STEPS, tmp_path / "parts", data=own_loader(workers), ckpt_path=folder / f"{stop}.ckpt")
+    assert_same_end(folder, stop, tmp_path / "parts")
+
+
+def test_a_plain_loader_that_starts_over_is_named(plainly, tmp_path):
+    workers, folder = plainly
+    line = "resumed after step 7, inside an epoch, and this loader starts its data over"
+    with pytest.warns(LightningGANsWarning, match=line) as told:
+        fit(STEPS, tmp_path / "parts", data=own_loader(workers), ckpt_path=folder / "7.ckpt")
     assert len([warning for warning in told if warning.category is LightningGANsWarning]) == 1
     with pytest.raises(AssertionError):
-        assert_same_end(tmp_path, 7, "parts")
+        assert_same_end(folder, 7, tmp_path / "parts")

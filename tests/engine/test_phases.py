@@ -179,14 +179,14 @@ def test_other_phases_than_a_checkpoint_has_are_those_of_the_present_run(whole):
     phases = [*HALVES, Phase("rest", 1.0)]
     model = gan(Pretrained, phases=phases, optimization={"ema_decay": 0.9})
     train(model, 16, data=points(32), ckpt_path=folder / "7.ckpt")
-    assert model._boundaries == [4, 8]
+    assert model._timeline.boundaries == [4, 8]
     assert steps_of(model, "generator") == [7]
 
 
 def test_a_share_of_an_epoch_is_one_of_the_run():
     model = gan(Pretrained)
     train(model, -1, max_epochs=1, data=points(8 * 32))
-    assert model._boundaries == [4]
+    assert model._timeline.boundaries == [4]
 
 
 class Ramped(GAN):

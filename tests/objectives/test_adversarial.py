@@ -9,7 +9,7 @@ P = torch.tensor([0.5, 0.3, 0.15, 0.05], dtype=torch.float64)  # the data, on fo
 Q = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)  # the generator
 
 
-def best_discriminator(loss, steps=1000):
+def best_discriminator(loss, steps=500):
     """Minimize a discriminator loss over all functions on four places; expectations are weighted by repetition."""
     counts = 20
     real = torch.repeat_interleave(torch.arange(4), (P * counts).round().long())

@@ -43,17 +43,17 @@ def require_supported(trainer: Trainer) -> None:
         ConfigError: It would clip or accumulate, or its strategy takes over the gradients.
     """
     if trainer.gradient_clip_val is not None:
-        hint = "clips all players alike; clip each by its own: generator_clip, discriminator_clip (Player.clip)"
+        hint = "clips all players alike; clip each: optimization.generator_clip, discriminator_clip (Player.clip)"
         raise ConfigError("trainer.gradient_clip_val", trainer.gradient_clip_val, hint)
     if trainer.accumulate_grad_batches != 1:
-        hint = "one batch is one step; process a larger batch in chunks: the model's accumulate"
+        hint = "one batch is one step; process a larger batch in parts: the model's optimization.micro_batches"
         raise ConfigError("trainer.accumulate_grad_batches", trainer.accumulate_grad_batches, hint)
     strategy, name = trainer.strategy, type(trainer.strategy).__name__
     if not isinstance(strategy, DDPStrategy | SingleDeviceStrategy):
         hint = "shards or schedules what several optimizers share; use ddp (it sends each gradient once)"
         raise ConfigError("trainer.strategy", name, hint)
     if isinstance(strategy, DDPStrategy) and strategy._ddp_kwargs.get("static_graph"):
-        hint = "the graph of a step changes with the player that moves; use ddp without it"
+        hint = "the graph changes with the player that is updated; use ddp without it"
         raise ConfigError("trainer.strategy.static_graph", True, hint)
     if isinstance(strategy, DDPStrategy) and strategy._ddp_comm_hook is not None:
         hint = "the game sends the gradients itself, so the hook would never be called; use ddp without it"

@@ -130,7 +130,10 @@ class Critic(nn.Module):
         if self.top_k is None or self._update is None:
             return fake_logits
         self._update.unused.discard("top_k")
-        return self.top_k(fake_logits, self._update.clock.step)
+        chosen = self.top_k(fake_logits, self._update.clock.step)
+        if self._update.log is not None:
+            self._update.log("top_k", len(chosen) / len(fake_logits))
+        return chosen
 
     def regularization(self, real: Scored, fake: Scored) -> Tensor | None:
         """The sum of the regularizers that are due, weighted; None where none is."""

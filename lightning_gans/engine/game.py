@@ -31,13 +31,13 @@ from lightning_gans.engine.global_step import one_global_step, rewind_to_step_en
 from lightning_gans.engine.logging import LossBuffer, log_metrics
 from lightning_gans.engine.migration import KEY, migrated
 from lightning_gans.engine.optimization import BaseOptimization, optimization_of
-from lightning_gans.engine.phase import Phase, boundaries, phases_of
+from lightning_gans.engine.phase import Phase, Timeline
 from lightning_gans.engine.player import Player
 from lightning_gans.engine.priors import Distribution
 from lightning_gans.engine.resuming import override_optimizer_settings, reconcile_ema, resume_state
 from lightning_gans.engine.rng import StepRNG
 from lightning_gans.engine.roster import Roster
-from lightning_gans.engine.saving import described, init_arguments, resolve_class
+from lightning_gans.engine.saving import plain_arguments, resolve_class
 from lightning_gans.errors import ConfigError
 from lightning_gans.schedule import Clock
 
@@ -87,7 +87,7 @@ class Game(LightningModule):
         if not max_abs_loss > 0:
             raise ConfigError("max_abs_loss", max_abs_loss, "must be positive")
         self.optimization: Any = optimization_of(optimization, self.defaults)
-        self.phases: list[Phase] = phases_of(phases)
+        self._timeline = Timeline(phases)
         self.ema: EMA | None = None
         self.step = 0
         self.seed: int | None = None
@@ -95,8 +95,6 @@ class Game(LightningModule):
         self._roster = Roster([])
         self._updating = 0
         self._first = True  # the next step is the first of this fit
-        self._horizon = float("inf")  # length of the run in steps, where it is known
-        self._boundaries: list[int] | None = None  # where phases end, once training has begun
         self._resumed: dict[str, Any] | None = None  # what was loaded, until training begins
         self._epoch: int | None = None  # that of the last step of this fit
         self._monitor = GradientMonitor()
@@ -104,6 +102,18 @@ class Game(LightningModule):
         self.on_divergence: Callable[[DivergedError], None] | None = None
         self.logging_due = False
         """Whether this step is logged; guards what is computed for the log alone."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse defaults that the constructor's signature would not show, and a base's would win over.
+
+        Raises:
+            ConfigError: A class has ``defaults`` of its own, and no argument ``optimization`` of its own.
+        """
+        super().__init_subclass__(**kwargs)
+        argument = inspect.signature(cls.__init__).parameters.get("optimization")
+        if "defaults" in cls.__dict__ and (argument is None or argument.default is not cls.defaults):
+            hint = "name them in the constructor too: def __init__(self, *args, optimization=defaults, **kwargs)"
+            raise ConfigError(f"{cls.__name__}.defaults", type(cls.defaults).__name__, hint)
 
     # What a variant says.
 
@@ -144,9 +154,14 @@ class Game(LightningModule):
             self._buffer.values[name] = torch.as_tensor(value, device=self.device).detach().float().mean()
 
     @property
+    def phases(self) -> list[Phase]:
+        """The phases of the run, in their order."""
+        return self._timeline.phases
+
+    @property
     def phase(self) -> Phase | None:
         """The phase that the run is in; None for a game without phases."""
-        return self.phases[self._phase_index()] if self.phases else None
+        return self._timeline.phase_at(self.step)
 
     # The step.
 
@@ -242,22 +257,12 @@ class Game(LightningModule):
         if player.clip is not None:
             nn.utils.clip_grads_with_norm_(owned, player.clip, norm)
 
-    def _phase_index(self) -> int:
-        return sum(self.step >= end for end in self._boundaries or ())
-
     def _clock(self, index: int, update: int = 0) -> Clock:
-        """Where the run is for a player: a game without phases is one that lasts all the time."""
-        begin, end = self._span(index)
-        progress = min(max((self.step - begin) / max(end - begin, 1), 0.0), 1.0)
-        return Clock(self.step, self._roster.players[index].updates_before(self.step, begin) + update, progress)
-
-    def _span(self, index: int) -> tuple[int, float]:
-        """The steps between which a player plays."""
+        """Where the run is for a player: in its own phase, if it has one."""
         player = self._roster.players[index]
-        if player.phase is None or self._boundaries is None:
-            return 0, self._horizon
-        number = [phase.name for phase in self.phases].index(player.phase)
-        return [0, *self._boundaries][number], [*self._boundaries, self._horizon][number]
+        begin, end = self._timeline.span(player.phase)
+        progress = min(max((self.step - begin) / max(end - begin, 1), 0.0), 1.0)
+        return Clock(self.step, player.updates_before(self.step, begin) + update, progress)
 
     # What Lightning asks for.
 
@@ -279,12 +284,10 @@ class Game(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """One optimizer a player that has its own, in the order of ``players``; with its scheduler, if it has one."""
-        self._roster = Roster(self.players(), self.ema_modules(), [phase.name for phase in self.phases])
-        if self.phases or self._roster.needs_horizon:
-            self._horizon = float(self.trainer.estimated_stepping_batches)
-        if self.phases and (self._boundaries is None or len(self._boundaries) != len(self.phases) - 1):
-            self._boundaries = boundaries(self.phases, self._horizon)  # of a resumed run: those that it began with
-        self._roster.require_known(self._horizon)
+        self._roster = Roster(self.players(), self.ema_modules(), [phase.name for phase in self._timeline.phases])
+        if self._timeline.phases or self._roster.needs_horizon:
+            self._timeline.settle(float(self.trainer.estimated_stepping_batches))
+        self._roster.require_known(self._timeline.horizon)
         return self._roster.build_optimizers()
 
     def on_fit_start(self) -> None:
@@ -308,7 +311,7 @@ class Game(LightningModule):
 
     def override_optimizer_settings(self, checkpoint: dict[str, Any]) -> None:
         """Let the settings of optimizers and schedulers win over those that a loaded checkpoint was trained with."""
-        begins = [self._span(index)[0] for index in range(len(self._roster.players))]
+        begins = [self._timeline.span(player.phase)[0] for player in self._roster.players]
         override_optimizer_settings(self._roster, self.trainer.strategy.optimizers, checkpoint, begins)
 
     def optimizer_of(self, player: str) -> Optimizer:
@@ -330,7 +333,7 @@ class Game(LightningModule):
             rewind_to_step_end(checkpoint, self._epoch)
         kind = f"{type(self).__module__}.{type(self).__qualname__}"
         counters = {"step": self.step, "seed": self.seed, "losses": self._buffer.last_losses}
-        plan = {"settings": self._roster.settings, "boundaries": self._boundaries}
+        plan = {"settings": self._roster.settings, "boundaries": self._timeline.boundaries}
         checkpoint[KEY] = {"class": kind, "objects": self._objects, **counters, **plan}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -338,7 +341,7 @@ class Game(LightningModule):
         migrated(checkpoint)
         counters = checkpoint[KEY]
         self.step, self.seed = counters["step"], counters["seed"]
-        self._buffer.last_losses, self._boundaries = dict(counters["losses"]), counters["boundaries"]
+        self._buffer.last_losses, self._timeline.boundaries = dict(counters["losses"]), counters["boundaries"]
         if self._trainer is not None and self._trainer.state.fn == "fit":
             self._resumed = resume_state(checkpoint)
             reconcile_ema(checkpoint["state_dict"], self.state_dict(keep_vars=True))
@@ -373,23 +376,14 @@ class Game(LightningModule):
     # Bookkeeping.
 
     def _remember_arguments(self, frame: FrameType | None) -> None:
-        """Keep the constructor's arguments as hyperparameters, as plain data, and the paths of what is none.
-
-        Modules, callables and other objects would break ``weights_only`` loading, or be dropped in silence; the
-        command line replaces them by their plain description (``class_path``, ``init_args``).
-        """
+        """Keep the constructor's arguments as hyperparameters, and the paths of what cannot be kept."""
         assert frame is not None
         self._objects: list[str] = []
         if _given_hyperparameters.get() is not None:  # by the command line, as plain data
             self.save_hyperparameters(frame=frame)
-            return
-        kept = {}
-        for name, value in init_arguments(frame).items():
-            plain, lost = described(value, name)
-            self._objects += lost
-            if plain is not None or not lost:
-                kept[name] = plain
-        self.save_hyperparameters(kept)
+        else:
+            kept, self._objects = plain_arguments(frame)
+            self.save_hyperparameters(kept)
 
     def _log_step(self) -> None:
         """Log what was collected; one exchange between processes, one wait for the device, only when due."""

@@ -48,6 +48,41 @@ def phases_of(specs: Sequence[Phase | Mapping[str, Any]]) -> list[Phase]:
     return phases
 
 
+class Timeline:
+    """Where in a run phases begin and end; a run without phases is one that lasts all the time.
+
+    Args:
+        specs: Its phases, in their order, as objects or plain data.
+
+    Attributes:
+        horizon: Length of the run in steps; infinite as long as it is not known.
+        boundaries: The steps at which phases end but for the last; None until training begins. A checkpoint keeps
+            them, so that a longer run does not fall back into an earlier phase.
+    """
+
+    def __init__(self, specs: Sequence[Phase | Mapping[str, Any]]) -> None:
+        self.phases = phases_of(specs)
+        self.horizon = float("inf")
+        self.boundaries: list[int] | None = None
+
+    def settle(self, horizon: float) -> None:
+        """Take the length of the run; boundaries that are known already stay."""
+        self.horizon = horizon
+        if self.phases and (self.boundaries is None or len(self.boundaries) != len(self.phases) - 1):
+            self.boundaries = boundaries(self.phases, horizon)
+
+    def phase_at(self, step: int) -> Phase | None:
+        """The phase that a step belongs to; None for a run without phases."""
+        return self.phases[sum(step >= end for end in self.boundaries or ())] if self.phases else None
+
+    def span(self, phase: str | None) -> tuple[int, float]:
+        """The steps at which a phase, or the run, begins and ends."""
+        if phase is None or self.boundaries is None:
+            return 0, self.horizon
+        number = [each.name for each in self.phases].index(phase)
+        return [0, *self.boundaries][number], [*self.boundaries, self.horizon][number]
+
+
 def boundaries(phases: Sequence[Phase], horizon: float) -> list[int]:
     """The steps at which the phases end but for the last, which lasts as long as the run.
 

@@ -15,6 +15,24 @@ from lightning_gans.schedule import Ramp
 Class = TypeVar("Class", bound=type)
 
 
+def plain_arguments(frame: FrameType) -> tuple[dict[str, Any], list[str]]:
+    """What a checkpoint keeps of a constructor's arguments, as plain data, and the paths of what it cannot keep.
+
+    Modules, callables and other objects would break ``weights_only`` loading, or be dropped in silence; the command
+    line replaces them by their plain description (``class_path``, ``init_args``).
+
+    Args:
+        frame: The frame of the base's constructor; see ``init_arguments``.
+    """
+    kept, lost = {}, []
+    for name, value in init_arguments(frame).items():
+        plain, paths = described(value, name)
+        lost += paths
+        if plain is not None or not paths:
+            kept[name] = plain
+    return kept, lost
+
+
 def init_arguments(frame: FrameType) -> dict[str, Any]:
     """The arguments that the constructor of an object was given, by name, and its bases' defaults of the others.
 

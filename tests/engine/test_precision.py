@@ -8,8 +8,10 @@ import torch
 from lightning.pytorch import Callback
 from torch.utils.data import DataLoader
 
-from lightning_gans import WGANGP
+from lightning_gans import WGANGP, Sample
 from lightning_gans.engine.player import enable_fused
+from lightning_gans.regularizers import R1
+from lightning_gans.schedule import Clock
 from tests.games import gan, points, same, state, train
 
 CPU_PRECISIONS = ["32-true", "64-true", "bf16-mixed"]
@@ -17,6 +19,17 @@ CPU_PRECISIONS = ["32-true", "64-true", "bf16-mixed"]
 
 class Checked(WGANGP):
     """Remembers in which precision its networks, logits and losses are."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.kinds, score = set(), self.critic.score
+
+        def recorded(sample):
+            scored = score(sample)
+            self.kinds.add(("logits", scored.logits.dtype))
+            return scored
+
+        self.critic.score = recorded
 
     def fake(self, batch, z=None):
         sample = super().fake(batch, z)
@@ -29,7 +42,6 @@ class Checked(WGANGP):
         super().log_value(name, value)
 
     def discriminator_loss(self, batch):
-        self.kinds.add(("logits", self.critic.logits(self.real(batch)).dtype))
         loss = super().discriminator_loss(batch)
         self.kinds.add(("loss", loss.dtype))
         return loss
@@ -38,7 +50,6 @@ class Checked(WGANGP):
 @pytest.mark.parametrize("precision", CPU_PRECISIONS)
 def test_losses_and_penalties_keep_their_digits(precision):
     model = gan(Checked, optimization={"n_critic": 2})
-    model.kinds = set()
     double = precision == "64-true"
     trainer = train(model, 10, precision=precision, data=points().double() if double else None)
     full = torch.float64 if double else torch.float32
@@ -46,6 +57,24 @@ def test_losses_and_penalties_keep_their_digits(precision):
     assert model.kinds == {("samples", network), ("logits", full), ("penalty", full), ("loss", full)}
     assert math.isfinite(trainer.callback_metrics["penalty/gradient"])
     assert model.sample(3).dtype == torch.float32
+
+
+@pytest.mark.parametrize("due", [True, False])
+def test_logits_that_are_differentiated_are_exact_under_autocast(due):
+    """Where R1 is due; else they may have the precision of autocast."""
+    model, x = gan(regularizers=[R1(interval=1 if due else 2)]), Sample(points(8))
+    exact = model.discriminator(x.image)
+    model.critic.begin(Clock(), model.rand, None, trains=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        scored = model.critic.score(x)
+        assert torch.equal(scored.logits, exact) == due
+        if due:
+            penalty = model.critic.regularization(scored, scored)
+    if due:
+        assert penalty.dtype == torch.float32
+        inputs = x.image.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(model.discriminator(inputs).sum(), inputs)
+        torch.testing.assert_close(penalty, 5 * slope.square().sum(1).mean())  # gamma / 2 is 5
 
 
 @pytest.mark.parametrize("precision", CPU_PRECISIONS)

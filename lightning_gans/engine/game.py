@@ -146,7 +146,7 @@ class Game(LightningModule):
             n: Number of rows: samples of the present batch or micro-batch.
             shape: Shape of a row.
         """
-        return self._rng.rand(distribution, n, *shape, device=self.device)
+        return self._rng.rand(distribution, n, *shape, device=self.device).type(self.dtype)
 
     def log_value(self, name: str, value: Tensor | float) -> None:
         """Log the mean of a value under a name, when logging is due; costs nothing when it is not."""

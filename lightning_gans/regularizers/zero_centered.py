@@ -5,6 +5,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from lightning_gans.batch import Scored
+from lightning_gans.errors import ConfigError
 from lightning_gans.regularizers.gradients import Score, squared_gradient_penalty
 from lightning_gans.regularizers.regularizer import GradientRegularizer, Rand
 from lightning_gans.schedule import Ramp
@@ -19,12 +20,18 @@ class R1(GradientRegularizer):
     Args:
         gamma: Weight; the paper uses 10.
         interval: Computed in every n-th update only, with n times the weight.
+
+    Raises:
+        ConfigError: A setting is out of its range.
     """
 
     name = "r1"
     differentiates_logits = True
 
     def __init__(self, gamma: float | Ramp = 10.0, interval: int = 1) -> None:
+        smallest = min(gamma.start, gamma.end) if isinstance(gamma, Ramp) else gamma
+        if not smallest >= 0:
+            raise ConfigError("gamma", smallest, "must be 0 or more; the paper uses 10")
         half = replace(gamma, start=gamma.start / 2, end=gamma.end / 2) if isinstance(gamma, Ramp) else gamma / 2
         super().__init__(half, interval)
         self.gamma = gamma

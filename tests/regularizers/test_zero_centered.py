@@ -104,17 +104,18 @@ def test_penalties_are_logged_and_no_weight_is_no_penalty():
     assert same(state(free), state(plain))
 
 
-@pytest.mark.parametrize("regularizer", [R1, R2, GradientPenalty])
-def test_what_does_not_fit_is_refused_in_one_line(regularizer):
+@pytest.mark.parametrize(
+    ("regularizer", "weight"), [(R1, "gamma"), (R2, "gamma"), (GradientPenalty, r"gradient\.weight")]
+)
+def test_what_does_not_fit_is_refused_in_one_line(regularizer, weight):
     critic = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
     with pytest.raises(ConfigError, match="BatchNorm1d at '1'"):
         GAN(nn.Linear(3, 2), critic, latent_dim=3, regularizers=[regularizer()])
     with pytest.raises(ConfigError, match=f"regularizers='{regularizer.__name__}'.*has a penalty of its own"):
         gan(MMDGAN, regularizers=[regularizer()])
-    with pytest.raises(ConfigError, match=r"\.weight=-"):
-        regularizer(-1)
-    with pytest.raises(ConfigError, match=r"\.weight=-"):
-        regularizer(Ramp(1.0, -1.0))
+    for bad, named in ((-1, "-1"), (Ramp(1.0, -2.0), r"-2\.0"), (float("nan"), "nan")):
+        with pytest.raises(ConfigError, match=f"^{weight}={named}: must be 0 or more"):
+            regularizer(bad)
     with pytest.raises(ConfigError, match=r"\.interval=0"):
         regularizer(interval=0)
 

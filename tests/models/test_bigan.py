@@ -6,8 +6,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from lightning_gans import ALI, BiGAN, ConfigError, Uniform
+from lightning_gans.batch import Batch
 from lightning_gans.networks import MLPDiscriminator, MLPEncoder, MLPGenerator
-from tests.games import points, same, state, train
+from tests.games import points, same, state, train, updates
 
 Z = 3
 
@@ -16,7 +17,7 @@ def game(cls=BiGAN, **kwargs):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         generator = MLPGenerator(Z, (2,), (16,), tanh_output=False)
-        encoder = MLPEncoder((2,), (16,), out_features=Z * cls.outputs_per_latent)
+        encoder = MLPEncoder((2,), (16,), out_features=Z * cls.encoder_outputs_per_dim)
         return cls(generator, encoder, MLPDiscriminator((2,), (16,), latent_dim=Z), **kwargs)
 
 
@@ -45,25 +46,11 @@ class Quadratic(nn.Module):
         return self.out(torch.cat([x, z, x * x, x * z, z * z], dim=1))
 
 
-def test_losses_follow_the_equations():
-    model, x = game(), points(8)
-    model._randomness.seek(0, 0)
-    z = model.latent(x)
-    real = torch.sigmoid(model.discriminator(x, model.encoder(x)))
-    fake = torch.sigmoid(model.discriminator(model.generator(z), z))
-    model._randomness.seek(0, 0)
-    judged = -real.log().mean() - (1 - fake).log().mean()
-    torch.testing.assert_close(model.discriminator_loss(x), judged, rtol=1e-5, atol=1e-6)
-    model._randomness.seek(0, 0)
-    swapped = -(1 - real).log().mean() - fake.log().mean()
-    torch.testing.assert_close(model.generator_loss(x), swapped, rtol=1e-5, atol=1e-6)
-
-
 def test_generator_and_encoder_both_learn_from_the_pairs():
     """E learns through the real pairs alone, G through the fake ones alone."""
     model, x = game(), points(8)
-    model._randomness.seek(0, 0)
-    model.generator_loss(x).backward()
+    model._rng.seek(0, 0)
+    model.generator_loss(Batch(x)).backward()
     learned = {name: p.grad for name, p in model.named_parameters()}
     model.zero_grad()
     z = torch.randn(8, Z)
@@ -79,25 +66,19 @@ def test_generator_and_encoder_both_learn_from_the_pairs():
     assert all(p.grad is None for p in model.encoder.parameters())
 
 
-@pytest.mark.parametrize("cls", [BiGAN, ALI])
-@pytest.mark.parametrize(
-    ("moving", "still"), [("discriminator", ("generator", "encoder")), ("generator", ("discriminator",))]
-)
-def test_a_move_changes_only_what_its_player_owns(cls, moving, still):
-    model = game(cls)
-    players = {player.name: player for player in model.players()}
-    assert list(players) == ["discriminator", "generator"]
-    model.players = lambda: [players[moving]]
-    before = state(model)
-    train(model, 2)
-    changed = {name.split(".")[0] for name, value in before.items() if not torch.equal(value, state(model)[name])}
-    assert changed == {"discriminator", "generator", "encoder"} - set(still)
+def test_an_update_of_ali_changes_only_what_its_player_owns():
+    """Which has no config of its own."""
+    owned = {"discriminator": {"discriminator"}, "generator": {"generator", "encoder"}}
+    for name, before, after in updates(game(ALI), points(64)):
+        networks = before.keys() - {"ema"}
+        assert {net for net in networks if not same(before[net], after[net])} == owned[name]
 
 
 def best_loss(encoder):
     """What the best discriminator reaches where G makes the data's distribution, and E gives the latents'."""
     adam = {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.05}}
-    model = BiGAN(Affine(2.0, 3.0), encoder, Quadratic(), n_critic=1000, discriminator_optimizer=adam)
+    still = {"n_critic": 1000, "discriminator": adam}
+    model = BiGAN(Affine(2.0, 3.0), encoder, Quadratic(), optimization=still)
     data = 2 * torch.randn(4096, 1, generator=torch.Generator().manual_seed(1)) + 3
     trainer = train(model, 100, data=data, batch_size=128)
     return float(trainer.callback_metrics["loss/discriminator"])
@@ -114,11 +95,11 @@ def test_what_is_logged_of_the_inversion():
     metrics = train(model, 5, data=torch.zeros(512, 1)).callback_metrics
     assert {"reconstruction/image", "reconstruction/latent", "accuracy/discriminator"} <= metrics.keys()
     model = BiGAN(Affine(2.0, 3.0), Affine(0.5, -1.0), Quadratic())
-    model._due = True
-    model.generator_loss(points(16, 1))
+    model.logging_due = True
+    model.generator_loss(Batch(points(16, 1)))
     # E(G(z)) = z + 1/2, and so G(E(x)) = x + 1.
-    assert float(model._journal.notes["reconstruction/latent"]) == pytest.approx(0.25)
-    assert float(model._journal.notes["reconstruction/image"]) == pytest.approx(1.0)
+    assert float(model._buffer.values["reconstruction/latent"]) == pytest.approx(0.25)
+    assert float(model._buffer.values["reconstruction/image"]) == pytest.approx(1.0)
 
 
 def test_logging_changes_nothing():
@@ -128,25 +109,25 @@ def test_logging_changes_nothing():
     assert same(state(rare), state(often))
 
 
-def test_ali_draws_the_latents_that_are_judged():
+def test_ali_draws_the_latents_that_are_scored():
     model, x = game(ALI), points(8)
-    model._randomness.seek(0, 0)
+    model._rng.seek(0, 0)
     noise = model.rand(torch.randn, 8, Z)
     mean, log_variance = model.encoder(x).split(Z, dim=1)
-    model._randomness.seek(0, 0)
-    images, z = model.real(x)
-    assert torch.equal(images, x)
-    torch.testing.assert_close(z, mean + log_variance.exp().sqrt() * noise)
+    model._rng.seek(0, 0)
+    real = model.real(Batch(x))
+    assert torch.equal(real.image, x)
+    torch.testing.assert_close(real.latent, mean + log_variance.exp().sqrt() * noise)
     torch.testing.assert_close(model.encode(x), mean)
     with pytest.raises(ConfigError, match="3 outputs"):
-        ALI(model.generator, MLPEncoder((2,), out_features=Z), model.discriminator).real(x)
+        ALI(model.generator, MLPEncoder((2,), out_features=Z), model.discriminator).real(Batch(x))
 
 
 def test_networks_are_told_the_size_of_the_latents():
-    known = {"image_shape": (1, 8, 8), "num_classes": 10, "latent_dim": 5}
-    assert BiGAN.facts("discriminator", known, {})["latent_dim"] == 5
-    assert BiGAN.facts("encoder", known, {})["out_features"] == 5
-    assert ALI.facts("encoder", known, {})["out_features"] == 10
+    data = {"image_shape": (1, 8, 8), "num_classes": 10, "latent_dim": 5}
+    assert BiGAN.network_kwargs("discriminator", data, {})["latent_dim"] == 5
+    assert BiGAN.network_kwargs("encoder", data, {})["out_features"] == 5
+    assert ALI.network_kwargs("encoder", data, {})["out_features"] == 10
     for role in ("generator", "discriminator"):
-        assert "out_features" not in BiGAN.facts(role, known, {})
+        assert "out_features" not in BiGAN.network_kwargs(role, data, {})
     assert game(prior=Uniform()).sample(4).shape == (4, 2)

@@ -3,8 +3,9 @@ import torch
 from torch.nn import functional as F
 
 from lightning_gans import ConditionalGAN, ConfigError
+from lightning_gans.batch import Batch, Condition
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
-from tests.games import labeled, moves, same
+from tests.games import labeled
 
 C = 3
 
@@ -19,30 +20,29 @@ def cgan(**kwargs):
 def test_losses_follow_the_equation():
     """Both networks see the label of the batch, as a one-hot vector beside the rest."""
     model, (x, y) = cgan(), labeled(C, 24)
-    one_hot = F.one_hot(y, C).float()
-    model._randomness.seek(0, 0)
-    fake = model.generator.layers(torch.cat([model.latent(x), one_hot], 1))
+    batch, one_hot = Batch(x, Condition(label=y)), F.one_hot(y, C).float()
+    model._rng.seek(0, 0)
+    fake = model.generator.layers(torch.cat([model.latent(batch), one_hot], 1))
 
     def d(images):
         hidden = model.discriminator.hidden(torch.cat([images, one_hot], 1))
         return torch.sigmoid(model.discriminator.out(hidden))
 
-    model._randomness.seek(0, 0)
-    torch.testing.assert_close(model.discriminator_loss((x, y)), -(d(x).log() + (1 - d(fake)).log()).mean())
-    model._randomness.seek(0, 0)
-    torch.testing.assert_close(model.generator_loss((x, y)), -d(fake).log().mean())
+    model._rng.seek(0, 0)
+    torch.testing.assert_close(model.discriminator_loss(batch), -(d(x).log() + (1 - d(fake)).log()).mean())
+    model._rng.seek(0, 0)
+    torch.testing.assert_close(model.generator_loss(batch), -d(fake).log().mean())
 
 
-def test_a_move_changes_only_what_its_player_owns():
-    for name, before, after in moves(cgan(), labeled(C, 64)):
-        assert same(before["generator"], after["generator"]) == (name == "discriminator")
-        assert same(before["discriminator"], after["discriminator"]) == (name == "generator")
+def latents(model, first, last, seed):
+    """Those of samples, whatever their classes."""
+    return model.generator_inputs(Condition(), first, last, seed)[0]
 
 
 def test_one_latent_in_every_class():
     model = cgan()
-    z, _ = model.sampling_inputs(0, 8, 5, model.prior)
-    rows = model.panels(None, seed=5)["classes"]
+    z = latents(model, 0, 8, 5)
+    rows = model.visuals(None, seed=5)["classes"]
     assert rows.shape == (C, 8, 2)
     for label, row in enumerate(rows):
         with torch.no_grad():
@@ -54,15 +54,16 @@ def test_a_class_that_is_asked_for_keeps_the_latents():
     """So samples of two classes with the same seed are pairs."""
     model = cgan()
     both = [model.sample(300, labels=torch.full((300,), label), seed=4) for label in (0, 2)]
-    z = torch.cat([model.sampling_inputs(first, first + 100, 4, model.prior)[0] for first in (0, 100, 200)])
+    z = torch.cat([latents(model, first, first + 100, 4) for first in (0, 100, 200)])
     for label, found in zip((0, 2), both, strict=True):
         with torch.no_grad():
             torch.testing.assert_close(found, model(z, torch.full((300,), label)))
 
 
 def test_both_networks_are_told_of_classes():
-    told = {"image_shape": (1, 8, 8), "num_classes": 10, "latent_dim": 5}
-    assert [ConditionalGAN.facts(role, told, {})["num_classes"] for role in ("generator", "discriminator")] == [10, 10]
+    data, settings = {"image_shape": (1, 8, 8), "num_classes": 10, "latent_dim": 5}, {"given": ["label"]}
+    for role in ("generator", "discriminator"):
+        assert ConditionalGAN.network_kwargs(role, data, settings)["num_classes"] == 10
 
 
 @pytest.mark.parametrize("num_classes", [None, 0])

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_gans import ProjectionGAN, ConfigError
+from lightning_gans import ConfigError, ProjectionGAN
+from lightning_gans.batch import Batch, Condition, Sample
 from lightning_gans.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -10,7 +11,7 @@ from lightning_gans.networks import (
     MLPGenerator,
     ResNetDiscriminator,
 )
-from tests.games import labeled, moves, same
+from tests.games import labeled, updates
 
 C = 3
 
@@ -37,13 +38,14 @@ def converged(model):
 
 def test_losses_follow_the_equations():
     model, (x, y) = converged(projection()), labeled(C, 24)
-    model._randomness.seek(0, 0)
-    fake = model.generator(model.latent(x), y)
-    model._randomness.seek(0, 0)
+    batch = Batch(x, Condition(label=y))
+    model._rng.seek(0, 0)
+    fake = model.generator(model.latent(batch), y)
+    model._rng.seek(0, 0)
     expected = (1 - logits(model, x, y)).clamp(min=0).mean() + (1 + logits(model, fake, y)).clamp(min=0).mean()
-    torch.testing.assert_close(model.discriminator_loss((x, y)), expected)
-    model._randomness.seek(0, 0)
-    torch.testing.assert_close(model.generator_loss((x, y)), -logits(model, fake, y).mean())
+    torch.testing.assert_close(model.discriminator_loss(batch), expected)
+    model._rng.seek(0, 0)
+    torch.testing.assert_close(model.generator_loss(batch), -logits(model, fake, y).mean())
 
 
 @pytest.mark.parametrize(
@@ -58,31 +60,34 @@ def test_losses_follow_the_equations():
 def test_every_discriminator_shows_its_features(body):
     model = converged(ProjectionGAN(DCGANGenerator(4, (1, 8, 8), 4, num_classes=C), body(), num_classes=C))
     x, y = torch.rand(5, 1, 8, 8), torch.tensor([0, 1, 2, 0, 1])
-    torch.testing.assert_close(model.judge(x, y)[:, 0], logits(model, x, y))
-    assert not torch.equal(model.judge(x, y), model.judge(x, (y + 1) % C))
+
+    def scored(y):
+        return model.critic.logits(Sample(x, Condition(label=y)))
+
+    torch.testing.assert_close(scored(y)[:, 0], logits(model, x, y))
+    assert not torch.equal(scored(y), scored((y + 1) % C))
 
 
 def test_the_embedding_is_the_discriminators():
-    model = projection(n_critic=1)
+    model = projection(optimization={"n_critic": 1})
     owned = [{id(p) for p in player.parameters()} for player in model.players()]
     embedding = id(model.discriminator.embedding.layer.weight)
     assert [embedding in each for each in owned] == [True, False]
     key = "embedding.layer.weight"
-    for name, before, after in moves(model, labeled(C, 64)):
+    for name, before, after in updates(model, labeled(C, 64)):
         kept = torch.equal(before["discriminator"][key], after["discriminator"][key])
         assert kept == (name == "generator")
-        assert same(before["generator"], after["generator"]) == (name == "discriminator")
 
 
 def test_the_network_knows_no_labels():
-    told = {"image_shape": (1, 8, 8), "num_classes": 10, "latent_dim": 5}
-    assert ProjectionGAN.facts("generator", told, {})["num_classes"] == 10
-    assert ProjectionGAN.facts("discriminator", told, {})["num_classes"] == 0
+    data, settings = {"image_shape": (1, 8, 8), "num_classes": 10, "latent_dim": 5}, {"given": ["label"]}
+    assert ProjectionGAN.network_kwargs("generator", data, settings)["num_classes"] == 10
+    assert ProjectionGAN.network_kwargs("discriminator", data, settings)["num_classes"] == 0
 
 
 def test_defaults_are_the_paper_s():
     discriminator, generator = projection().players()
-    assert (discriminator.every, generator.every) == (1, 5)
+    assert (discriminator.interval, generator.interval) == (1, 5)
     assert discriminator.optimizer["init_args"] == {"lr": 2e-4, "betas": [0.0, 0.9]}
 
 

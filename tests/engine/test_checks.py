@@ -8,10 +8,12 @@ import torch
 from lightning.pytorch.loggers import CSVLogger
 from torch import nn
 
-from lightning_gans import GAN, ConfigError
+from lightning_gans import GAN, ConfigError, Ramp, TopK
+from lightning_gans.augment import InstanceNoise
 from lightning_gans.callbacks import StepCheckpoint
 from lightning_gans.engine import NonFiniteLossError
 from lightning_gans.errors import LightningGANsWarning
+from lightning_gans.regularizers import R1, GradientPenalty, LabelSmoothing
 from tests.games import gan, networks, points, same, state, train
 
 
@@ -206,11 +208,20 @@ def test_settings_are_checked():
         StepCheckpoint(max_rollbacks=-1)
 
 
-def test_only_steps_that_are_logged_read_from_the_device(tmp_path, monkeypatch):
+CONFIGURED = {
+    "regularizers": [R1(Ramp(1.0, 0.1), interval=2), GradientPenalty(), LabelSmoothing()],
+    "augment": [InstanceNoise()],
+    "top_k": TopK(decay_steps=5),
+}
+
+
+@pytest.mark.parametrize("settings", [{}, CONFIGURED], ids=["plain", "configured"])
+def test_only_steps_that_are_logged_read_from_the_device(settings, tmp_path, monkeypatch):
     """Every way in which Python reads a number from a tensor waits for the device: none is taken in other steps."""
-    off = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1}}  # Adam counts its steps on the CPU
+    off = {"class_path": "torch.optim.SGD", "init_args": {"lr": 1e-3}}  # Adam counts its steps on the CPU
     reads = []
-    model = gan(optimization={"generator_clip": 1.0, "n_critic": 2, "generator": off, "discriminator": off})
+    optimization = {"generator_clip": 1.0, "n_critic": 2, "generator": off, "discriminator": off}
+    model = gan(optimization=optimization, **settings)
 
     def counted(name):
         original = getattr(torch.Tensor, name)

@@ -70,7 +70,13 @@ def _constructed(frame: FrameType) -> object:
 
 def _parameters(frame: FrameType) -> dict[str, inspect.Parameter]:
     """The named parameters of the constructor that a frame is, without ``self``."""
-    _, *parameters = inspect.signature(frame.f_locals["__class__"].__init__).parameters.values()
+    constructors = (
+        inspect.unwrap(vars(kind)["__init__"])
+        for kind in type(_constructed(frame)).__mro__[:-1]
+        if "__init__" in vars(kind)
+    )
+    own = next(each for each in constructors if getattr(each, "__code__", None) is frame.f_code)
+    _, *parameters = inspect.signature(own).parameters.values()
     return {each.name: each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)}
 
 

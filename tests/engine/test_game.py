@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 
-from lightning_gans import GAN, WGAN, ConfigError, Game, Player
+from lightning_gans import GAN, WGAN, Batch, Condition, ConfigError, Game, Player
 from lightning_gans.data import Ring2D
 from lightning_gans.engine import NonFiniteLossError
 from tests.games import BOTH_SGD, SGD, gan, points, same, state, train
@@ -202,6 +202,7 @@ def test_every_kind_of_batch_trains_alike():
         lambda rows: (torch.stack(rows), labels[: len(rows)]),
         lambda rows: [torch.stack(rows)],
         lambda rows: {"image": torch.stack(rows), "label": labels[: len(rows)]},
+        lambda rows: Batch(torch.stack(rows), Condition(label=labels[: len(rows)])),
     ):
         model = gan()
         kwargs = {"accelerator": "cpu", "logger": False, "enable_checkpointing": False, "enable_model_summary": False}

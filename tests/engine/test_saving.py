@@ -141,12 +141,20 @@ class Complete(GAN):
         super().__init__(generator, discriminator, prior=Uniform(), optimization={"n_critic": 2})
 
 
-def test_a_game_that_builds_its_own_networks_needs_nothing(path):
-    model = Complete(width=4)
+class ByName(GAN):
+    """Calls its base by name, as some do."""
+
+    def __init__(self, width=8):
+        GAN.__init__(self, *networks(hidden=(width,)), prior=Uniform(), optimization={"n_critic": 2})
+
+
+@pytest.mark.parametrize("cls", [Complete, ByName])
+def test_a_game_that_builds_its_own_networks_needs_nothing(cls, path):
+    model = cls(width=4)
     content = saved(model, path)
     assert content["lightning_gans"]["objects"] == []
     assert content["hyper_parameters"]["width"] == 4
-    loaded = Complete.load_from_checkpoint(path)
+    loaded = cls.load_from_checkpoint(path)
     assert loaded.optimization.n_critic == 2
     assert torch.equal(loaded.sample(4), model.sample(4))
 

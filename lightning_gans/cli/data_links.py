@@ -26,12 +26,11 @@ class DataLinkedParser(LightningArgumentParser):
     jsonargparse's links on instantiation would fill it in too, but they overwrite what the user says.
     """
 
-    def parse_args(self, args: Any = None, *more: Any, **kwargs: Any) -> Namespace:
+    def parse_args(self, args: Any = None, *more: Any, **kwargs: Any) -> Any:
         """Parse; jsonargparse hands a null of the command line on to the parser of a class within as ``None``."""
         if isinstance(args, list):
             args = [f"{arg.removesuffix('None')}null" if arg.endswith("=None") else arg for arg in args]
-        parsed: Namespace = super().parse_args(args, *more, **kwargs)
-        return parsed
+        return super().parse_args(args, *more, **kwargs)
 
     def add_class_arguments(self, theclass: Any, *args: Any, **kwargs: Any) -> list[str]:
         """Add the arguments of a class; of those of a network or model, none that is linked to the data is required."""

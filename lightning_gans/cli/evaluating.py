@@ -149,7 +149,7 @@ def _extractor(options: EvaluationOptions, suited: FeatureExtractor | None) -> F
     if options.features is None and suited is not None:
         return suited
     named: dict[str, Callable[[], FeatureExtractor]] = {
-        "inception": lambda: InceptionFeatures(options.weights, download=options.download),
+        "inception": lambda: _inception(options),
         "digits": DigitsFeatures,
         "mnist": MNISTFeatures,
     }
@@ -159,6 +159,13 @@ def _extractor(options: EvaluationOptions, suited: FeatureExtractor | None) -> F
     if name not in named:
         raise ConfigError("--features", name, f"choose one of {', '.join(named)}, or a .safetensors file")
     return named[name]()
+
+
+def _inception(options: EvaluationOptions) -> InceptionFeatures:
+    try:
+        return InceptionFeatures(options.weights, download=options.download)
+    except ConfigError as error:  # in the words of Python
+        raise ConfigError(f"--{error.name}", error.value, error.hint.replace("download=True", "--download")) from error
 
 
 def _labeled(given: str) -> tuple[torch.Tensor, torch.Tensor]:

@@ -30,7 +30,7 @@ def usage(command: str) -> str:
 
 def name_sections(parser: LightningArgumentParser) -> None:
     """Head the sections by what they set; Lightning takes the first line of a docstring."""
-    for name, group in parser.groups.items():
+    for name, group in (parser.groups or {}).items():
         if name in TITLES:
             group.title = TITLES[name]
 

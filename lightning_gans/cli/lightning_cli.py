@@ -91,9 +91,9 @@ class SaveRunConfig(SaveConfigCallback):
 class GameArgumentParser(DataLinkedParser):
     """With a help that can be read."""
 
-    def format_help(self) -> str:
+    def format_help(self, *args: Any, **kwargs: Any) -> str:
         """Lightning's, without the classes of all that is installed."""
-        return without_foreign_classes(super().format_help())
+        return without_foreign_classes(super().format_help(*args, **kwargs))
 
 
 class GameCLI(LightningCLI):
@@ -144,7 +144,7 @@ class GameCLI(LightningCLI):
         """The datamodule, through the parser, so that classes among its arguments are built too."""
         if config.get("data") is None:
             return None
-        part = Namespace()
+        part: Any = Namespace()  # type: ignore[no-untyped-call] # jsonargparse's
         part["subcommand"], part[f"{self.subcommand}.data"] = self.subcommand, config.data
         built = self.parser.instantiate_classes(part, instantiate_groups=False)
         data: LightningDataModule = built[self.subcommand].data

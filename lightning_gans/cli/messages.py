@@ -7,6 +7,7 @@ key of the path to the setting, or one class on the way, and the last one says w
 import difflib
 import importlib
 import re
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -129,10 +130,25 @@ def user_facing_error(error: Exception) -> Exception | None:
         return ParsingError(told[-1]) if told else None
     if any(kind.__name__ == "MisconfigurationException" for kind in type(error).__mro__):
         return error  # Lightning's, by name: importing it takes seconds
+    if (
+        missing := next((cause for cause in _chain(error) if isinstance(cause, ModuleNotFoundError)), None)
+    ) is not None:
+        return ParsingError(f"{one_line(missing)}; install it, or choose something else")
+    if (refused := _refusing_class(error)) is not None:
+        return ParsingError(f"model.optimization: {refused} does not take its settings ({one_line(error)})")
     if isinstance(error, RuntimeError | ValueError):  # torch's own, or what the parser makes of it
         for pattern, explain in _RUNNING:
             if match := pattern.search(one_line(error)):
                 return ParsingError(explain(*match.groups()))
+    return None
+
+
+def _refusing_class(error: Exception) -> str | None:
+    """The optimizer or scheduler of torch that its settings do not suit, if an error was raised there."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        module = str(frame.f_globals.get("__name__"))
+        if module.startswith("torch.optim.") and frame.f_code.co_name in ("__init__", "get_lr"):
+            return type(frame.f_locals.get("self")).__name__
     return None
 
 
@@ -191,6 +207,11 @@ def _unknown_option(place: _Place, name: str) -> str:
     )
 
 
+def _unloadable(place: _Place, given: str) -> str:
+    section = place.setting.rpartition(".")[2]
+    return f"--{section}: {given!r} is no file; its settings are given one by one, as --{section}.NAME VALUE"
+
+
 def _unknown_in_group(place: _Place, group: str, name: str) -> str:
     return _unknown_option(place, f"{group}.{name}")
 
@@ -211,6 +232,7 @@ _FORMS: list[tuple[re.Pattern[str], Callable[..., str]]] = [
     (re.compile(r"^unrecognized arguments: --([\w.]+)"), _unknown_option),
     (re.compile(r"Group '([\w.]+)' does not accept option '([\w.]+)'"), _unknown_in_group),
     (re.compile(r"^Expected a (.+)\. Got value: (.*)$"), _wrong_type),
+    (re.compile(r'Unable to load config "(.*)"'), _unloadable),
     (re.compile(r"^the following arguments are required: (.+)$"), _missing),
 ]
 """How the last message of a chain may read, and what to make of it."""

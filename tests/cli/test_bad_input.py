@@ -9,9 +9,11 @@ import torch
 
 from lightning_gans import WGAN
 from lightning_gans.cli.messages import user_facing_error
-from tests.cli.conftest import QUIET, TINY
+from tests.cli.conftest import QUIET, TINY, start
 
 FULL = 20_000  # bytes: less than a checkpoint needs, more than a picture does
+OPTIMIZATION = "--model.optimization"
+STEP_LR = [OPTIMIZATION + ".discriminator_scheduler", "StepLR", OPTIMIZATION + ".discriminator_scheduler.step_size"]
 MODEL, GENERATOR = "--model.init_args.", "--model.init_args.generator.init_args."
 
 
@@ -70,6 +72,18 @@ def refused(done, *expected):
         (["--data", "tests.cli.parts.Unscaled"], ["images from 0 to 255", "[-1.0, 1.0]"]),
         ([MODEL + "latent_dim", "100000000000000"], ["out of memory", "bytes", "batch_size"]),
         (["--data", "ImageFolder", "--data.root", "/dev/null"], ["/dev/null", "folder"]),
+        (["--seed_everything", "-1"], ["--seed_everything=-1", "from 0"]),
+        (["--metrics", "null"], ["--metrics: 'null' is no file", "--metrics.NAME VALUE"]),
+        ([OPTIMIZATION, "null"], ["model.optimization=None", "leave it out"]),
+        ([OPTIMIZATION + ".generator.lr", "-1"], ["model.optimization", "RMSprop", "learning rate: -1.0"]),
+        ([OPTIMIZATION + ".generator.lr", ".nan"], ["model.optimization", "RMSprop", "learning rate: nan"]),
+        ([OPTIMIZATION + ".generator.weight_decay", "-1"], ["model.optimization", "weight_decay"]),
+        ([*STEP_LR, "0"], ["model.optimization", "StepLR"]),
+        (
+            [OPTIMIZATION + ".generator_scheduler", "OneCycleLR"],
+            ["--model.optimization.generator_scheduler.max_lr", "required"],
+        ),
+        (["--model", "mynet.MyGAN"], ["no module 'mynet'", "this folder"]),
     ],
     ids=lambda given: " ".join(given) if isinstance(given[0], str) and given[0].startswith("--") else "",
 )
@@ -94,12 +108,35 @@ def test_mistyped_file(command, tmp_path, text, expected):
     refused(command("fit", *TINY, *QUIET, "--config", "bad.yaml"), *expected)
 
 
+def test_a_binary_file_as_config(command, tmp_path):
+    (tmp_path / "photo.png").write_bytes(bytes(range(256)))
+    refused(command("fit", "--config", "photo.png"), "photo.png", "cannot be read")
+
+
+def test_what_is_not_installed(command, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    monkeypatch.setattr("lightning.fabric.loggers.tensorboard._TENSORBOARD_AVAILABLE", False)
+    monkeypatch.setattr("lightning.fabric.loggers.tensorboard._TENSORBOARDX_AVAILABLE", False)
+    logger = ["--trainer.logger", "TensorBoardLogger", "--trainer.logger.save_dir", "logs"]
+    refused(command("fit", *TINY, *logger, "--trainer.max_steps", "1"), "tensorboard", "install")
+
+
+def test_a_class_of_the_users_own_is_found_where_the_command_is_given(tmp_path):
+    (tmp_path / "mynet.py").write_text("from lightning_gans import WGAN\n\nclass MyGAN(WGAN):\n    pass\n")
+    process = start(tmp_path, "fit", *TINY, *QUIET, "--model", "mynet.MyGAN", "--trainer.max_steps", "1")
+    _, err = process.communicate(timeout=240)
+    assert (process.returncode, err) == (0, "")
+    (last,) = tmp_path.glob("runs/mygan/*/checkpoints/last.ckpt")
+    process = start(tmp_path, "sample", str(last), "--num_samples", "2")
+    assert (process.communicate(timeout=240)[1], process.returncode) == ("", 0)
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         ([], ["fit", "sample"]),
         (["fti"], ["'fti'", "fit", "sample"]),
-        (["fit"], ["model", "data"]),
+        (["fit"], ["--config NAME", "lightning_gans configs", "--model", "--data"]),
         (["fit", "--config", "nope.yaml"], ["nope.yaml", "neither a file nor a shipped config"]),
         (["fit", "--config", "dcgn"], ["dcgn", "did you mean dcgan?"]),
         (["fit", "--model", "WGAN"], ["generator", "discriminator"]),

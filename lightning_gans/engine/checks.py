@@ -4,6 +4,7 @@ Numbers are read when logging is due: no other step waits for the device.
 """
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 
 import torch
@@ -58,6 +59,20 @@ def require_supported(trainer: Trainer) -> None:
     if isinstance(strategy, DDPStrategy) and strategy._ddp_comm_hook is not None:
         hint = "the game sends the gradients itself, so the hook would never be called; use ddp without it"
         raise ConfigError("trainer.strategy.ddp_comm_hook", strategy._ddp_comm_hook, hint)
+
+
+def mute_what_is_no_news() -> None:
+    """Turn off three warnings of Lightning that do not concern a game, once one is trained.
+
+    It has a validation_step for ``validate`` and needs no validation loader for ``fit``; a checkpoint that holds the
+    state after a whole step holds what it should; and of loaders that start over a game tells in its own words.
+    """
+    for message in (
+        "You defined a `validation_step` but have no `val_dataloader`",
+        "Using ModelCheckpoint with manual optimization",
+        "You're resuming from a checkpoint that ended before the epoch ended",
+    ):
+        warnings.filterwarnings("ignore", message=message)
 
 
 def require_images_in_range(

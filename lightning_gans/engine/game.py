@@ -2,7 +2,6 @@
 
 import inspect
 import io
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -19,6 +18,7 @@ from lightning_gans.batch import Batch, split_batch
 from lightning_gans.engine.checks import (
     DivergedError,
     GradientMonitor,
+    mute_what_is_no_news,
     require_graph,
     require_images_in_range,
     require_supported,
@@ -40,13 +40,6 @@ from lightning_gans.engine.roster import Roster
 from lightning_gans.engine.saving import plain_arguments, resolve_class
 from lightning_gans.errors import ConfigError
 from lightning_gans.schedule import Clock
-
-# Warnings of Lightning that are no news here: a game has a validation_step for `validate` and needs no validation
-# loader for `fit`; a checkpoint that holds the state after a whole step holds what it should; and of loaders that
-# start over a game tells in its own words.
-warnings.filterwarnings("ignore", message="You defined a `validation_step` but have no `val_dataloader`")
-warnings.filterwarnings("ignore", message="Using ModelCheckpoint with manual optimization")
-warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended")
 
 _PREPARING = 2**20  # where a player's number stands in the coordinates of random numbers
 
@@ -270,6 +263,7 @@ class Game(LightningModule):
         """None; but this is where Lightning first asks, and a trainer that cannot play is refused early."""
         if self.trainer.state.fn == "fit":
             require_supported(self.trainer)
+            mute_what_is_no_news()
         return []
 
     def configure_model(self) -> None:

@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.models.harness import ROWS
+
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sysconfig.get_path("scripts")
+BASES = {"bidirectional"}
+"""Files of models that are what others have in common."""
 
 
 @pytest.mark.parametrize(
@@ -30,14 +34,18 @@ def test_tool(command):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_model_has_its_config_page_and_test():
-    models = {path.stem for path in (ROOT / "lightning_gans/models").glob("[a-z]*.py")}
+def test_every_model_has_its_config_page_and_row():
+    configs = {path.stem for path in (ROOT / "configs").glob("*.yaml")}
+    files = (ROOT / "lightning_gans/models").glob("[a-z]*.py")
+    models = {path.stem for path in files if path.stem not in BASES}
     assert models, "no models found"
+    assert models <= configs, "a model has a config of its name"
+    assert configs == set(ROWS), "a config has a row in tests/models/harness.py"
     for model in sorted(models):
-        for path in (f"configs/{model}.yaml", f"docs/models/{model}.md", f"tests/models/test_{model}.py"):
-            assert (ROOT / path).is_file(), f"{model} has no {path}"
+        page = ROOT / f"docs/models/{model}.md"
+        assert page.is_file(), f"{model} has no {page}"
         command = f"lightning_gans fit --config configs/{model}.yaml"  # tests/test_docs.py runs it
-        assert command in (ROOT / f"docs/models/{model}.md").read_text(), f"docs/models/{model}.md: no {command}"
+        assert command in page.read_text(), f"{page}: no {command}"
 
 
 @pytest.fixture

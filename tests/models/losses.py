@@ -32,12 +32,12 @@ def gan_generator(n: Any, u: Update) -> Tensor:
 
 
 def lsgan_discriminator(n: Any, u: Update) -> Tensor:
-    fake = fake_of(n, u)
-    return ((n.discriminator(u.x) - 1).square().mean() + n.discriminator(fake).square().mean()) / 2
+    a, b, fake = u.settings["fake_target"], u.settings["real_target"], fake_of(n, u)
+    return ((n.discriminator(u.x) - b).square().mean() + (n.discriminator(fake) - a).square().mean()) / 2
 
 
 def lsgan_generator(n: Any, u: Update) -> Tensor:
-    return (n.discriminator(n.generator(u.z())) - 1).square().mean() / 2
+    return (n.discriminator(n.generator(u.z())) - u.settings["generator_target"]).square().mean() / 2
 
 
 def hinge_discriminator(n: Any, u: Update) -> Tensor:
@@ -147,7 +147,10 @@ def infogan_generator(n: Any, u: Update) -> Tensor:
 
 
 def unbiased_mmd(x: Tensor, y: Tensor) -> Tensor:
-    """As means over samples of the witness, each left out of its own: of shifts, which it does not see, only so to the bit."""
+    """As means over samples of the witness, each left out of its own.
+
+    Of a shift of all features, which it does not see, its gradient is rounding, and Adam makes a step of that.
+    """
     k, others = RationalQuadraticKernel(), len(x) - 1
     across, x_alike, y_alike = k(x, y), k(x, x), k(y, y)
     real = (x_alike.sum(1) - x_alike.diagonal()) / others - across.mean(1)

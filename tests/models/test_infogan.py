@@ -4,21 +4,23 @@ import pytest
 import torch
 from torch.distributions import Normal as NormalDistribution
 
-from lightning_gans import InfoGAN, ConfigError, Uniform
+from lightning_gans import ConfigError, InfoGAN, Uniform
+from lightning_gans.batch import Batch, Sample
+from lightning_gans.engine import InfoGANPrior, rows_from_index
 from lightning_gans.figures.grids import interpolation
-from lightning_gans.engine.randomness import Codes, indexed_draw
-from lightning_gans.objectives import categorical_information, continuous_information
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
-from tests.games import points, state, train
+from lightning_gans.objectives import categorical_information, continuous_information
+from tests.games import points, train
 
-SMALL = {"categories": (3,), "continuous": 2}
+CODES = {"categorical": (3,), "num_continuous": 2}
+SMALL = {"categorical_codes": (3,), "num_continuous_codes": 2}
 Z = 9  # 4 of noise, 3 categories, 2 continuous codes
 
 
 def game(shape=(2,), **kwargs):
     settings = {**SMALL, **kwargs}
-    given = 2 if settings.get("deviation", 1.0) is None else 1
-    outputs = 1 + sum(settings["categories"]) + given * settings["continuous"]
+    given = 2 if settings.get("q_std", 1.0) is None else 1
+    outputs = 1 + sum(settings["categorical_codes"]) + given * settings["num_continuous_codes"]
     with torch.random.fork_rng():
         torch.manual_seed(0)
         generator = MLPGenerator(Z, shape, (16,), tanh_output=len(shape) > 1)
@@ -26,12 +28,12 @@ def game(shape=(2,), **kwargs):
 
 
 def draw(prior, n=5000):
-    return indexed_draw(prior, 0, 0, n, Z)
+    return rows_from_index(prior, 0, 0, n, Z)
 
 
 def test_codes_are_uniform_and_the_rest_is_noise():
-    prior = Codes(**SMALL)
-    noise, code, continuous = prior.parts(draw(prior))
+    prior = InfoGANPrior(**CODES)
+    noise, code, continuous = prior.split(draw(prior))
     assert (noise.shape[1], code.shape[1], continuous.shape[1]) == (4, 3, 2)
     assert torch.equal(code.sum(1), torch.ones(5000))
     assert torch.equal(code.max(1).values, torch.ones(5000))
@@ -45,24 +47,24 @@ def test_codes_are_uniform_and_the_rest_is_noise():
 
 
 def test_truncated_codes():
-    truncated = Codes(**SMALL, noise=Uniform()).truncate(0.25)
-    noise, code, continuous = truncated.parts(draw(truncated))
+    truncated = InfoGANPrior(**CODES, noise=Uniform()).truncate(0.25)
+    noise, code, continuous = truncated.split(draw(truncated))
     assert noise.abs().max() <= 0.25
     assert continuous.abs().max() <= 0.25
     assert set(code.unique().tolist()) == {0, 1}
-    assert Codes(**SMALL).truncate(3.0).codes.high == 1  # a bound beyond the range bounds nothing
+    assert InfoGANPrior(**CODES).truncate(3.0).codes.high == 1  # a bound beyond the range bounds nothing
 
 
 def test_a_path_between_codes_passes_through_codes():
-    prior = Codes(**SMALL)
+    prior = InfoGANPrior(**CODES)
     start, end = draw(prior, 2)
-    path = prior.join(start, end, torch.linspace(0, 1, 5)[:, None])
-    _, code, continuous = prior.parts(path)
+    path = prior.interpolate(start, end, torch.linspace(0, 1, 5)[:, None])
+    _, code, continuous = prior.split(path)
     assert torch.equal(code, start[4:7].expand(5, -1))
     torch.testing.assert_close(continuous[2], (start[7:] + end[7:]) / 2)
     torch.testing.assert_close(path[0], start)
     torch.testing.assert_close(path[-1, :4], end[:4])
-    straight = Uniform().join(torch.tensor([1.0, 1.0]), torch.tensor([1.0, -1.0]), torch.tensor([[0.5]]))
+    straight = Uniform().interpolate(torch.tensor([1.0, 1.0]), torch.tensor([1.0, -1.0]), torch.tensor([[0.5]]))
     assert torch.equal(straight, torch.tensor([[1.0, 0.0]]))  # the great circle would leave the square
     assert interpolation(game((1, 8, 8)), 5).shape == (5, 1, 8, 8)
 
@@ -83,47 +85,36 @@ def test_the_bounds_are_reached_by_the_posterior():
 
 
 def test_the_bound_of_continuous_codes_is_a_normal_likelihood():
-    c, mean, log_deviation = torch.rand(7, 2) * 2 - 1, torch.randn(7, 2), torch.randn(7, 2)
-    likelihood = NormalDistribution(mean, log_deviation.exp()).log_prob(c).sum(1).mean()
-    torch.testing.assert_close(continuous_information(c, mean, log_deviation), likelihood + 2 * math.log(2))
+    c, mean, log_std = torch.rand(7, 2) * 2 - 1, torch.randn(7, 2), torch.randn(7, 2)
+    likelihood = NormalDistribution(mean, log_std.exp()).log_prob(c).sum(1).mean()
+    torch.testing.assert_close(continuous_information(c, mean, log_std), likelihood + 2 * math.log(2))
 
 
-@pytest.mark.parametrize("deviation", [None, 0.5])
-def test_losses_follow_the_equations(deviation):
-    model, x = game(categorical_weight=0.7, continuous_weight=0.3, deviation=deviation), points(8)
-    model._randomness.seek(0, 0)
-    z = model.latent(x)
+@pytest.mark.parametrize("q_std", [None, 0.5])
+def test_losses_follow_the_equations(q_std):
+    model, x = game(categorical_weight=0.7, continuous_weight=0.3, q_std=q_std), points(8)
+    model._rng.seek(0, 0)
+    z = model.latent(Batch(x))
     outputs, real = model.discriminator(model.generator(z)), torch.sigmoid(model.discriminator(x)[:, 0])
-    fake, logits, mean, given = outputs.split([1, 3, 2, 2 if deviation is None else 0], dim=1)
+    fake, logits, mean, given = outputs.split([1, 3, 2, 2 if q_std is None else 0], dim=1)
     fake = torch.sigmoid(fake)
     categorical = (z[:, 4:7] * logits.log_softmax(1)).sum(1).mean() + math.log(3)
-    spread = given.exp() if deviation is None else deviation
+    spread = given.exp() if q_std is None else q_std
     likelihood = NormalDistribution(mean, spread).log_prob(z[:, 7:]).sum(1).mean()
     information = 0.7 * categorical + 0.3 * (likelihood + 2 * math.log(2))
-    model._randomness.seek(0, 0)
-    judged = -real.log().mean() - (1 - fake).log().mean()
-    torch.testing.assert_close(model.discriminator_loss(x), judged - information, rtol=1e-5, atol=1e-5)
-    model._randomness.seek(0, 0)
-    torch.testing.assert_close(model.generator_loss(x), -fake.log().mean() - information, rtol=1e-5, atol=1e-5)
-    assert torch.equal(model.judge(x), model.discriminator(x)[:, :1])
-
-
-@pytest.mark.parametrize(("moving", "still"), [("discriminator", "generator"), ("generator", "discriminator")])
-def test_a_move_changes_only_what_its_player_owns(moving, still):
-    """Q shares all layers of D but its own outputs; it moves with D."""
-    model = game()
-    players = {player.name: player for player in model.players()}
-    assert list(players) == ["discriminator", "generator"]
-    model.players = lambda: [players[moving]]
-    before = state(model)
-    train(model, 2)
-    assert all(torch.equal(value, before[n]) == n.startswith(still) for n, value in state(model).items() if n in before)
+    model._rng.seek(0, 0)
+    scored = -real.log().mean() - (1 - fake).log().mean()
+    torch.testing.assert_close(model.discriminator_loss(Batch(x)), scored - information, rtol=1e-5, atol=1e-5)
+    model._rng.seek(0, 0)
+    torch.testing.assert_close(model.generator_loss(Batch(x)), -fake.log().mean() - information, rtol=1e-5, atol=1e-5)
+    assert torch.equal(model.critic.logits(Sample(x)), model.discriminator(x)[:, :1])
 
 
 def test_a_generator_learns_to_tell_its_codes():
     """The game without D's logit: G and Q alone drive the bound to what there is to tell, log K."""
     adam = {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.01}}
-    model = game(continuous=0, generator_optimizer=adam, discriminator_optimizer=adam, categorical_weight=20.0)
+    learning = {"generator": adam, "discriminator": adam}
+    model = game(num_continuous_codes=0, optimization=learning, categorical_weight=20.0)
     metrics = train(model, 100, batch_size=64).callback_metrics
     assert math.log(3) - 0.1 < float(metrics["information/categorical"]) <= math.log(3)
     assert float(metrics["information/continuous"]) == 0
@@ -133,11 +124,11 @@ def test_a_generator_learns_to_tell_its_codes():
     ("categories", "continuous", "rows", "columns"), [((3,), 2, 3, 16), ((), 1, 8, 8), ((4, 3), 0, 4, 8)]
 )
 def test_traversal_changes_one_code_at_a_time(categories, continuous, rows, columns):
-    model = game((1, 8, 8), categories=categories, continuous=continuous)
+    model = game((1, 8, 8), categorical_codes=categories, num_continuous_codes=continuous)
     seen = []
     model.forward = lambda z: (seen.append(z), torch.zeros(len(z), 1, 8, 8))[1]
-    assert model.panels(None)["traversal"].shape == (rows, columns, 1, 8, 8)
-    noise, *hot, codes = (part.unflatten(0, (rows, columns)) for part in model.prior.parts(seen[0]))
+    assert model.visuals(None)["traversal"].shape == (rows, columns, 1, 8, 8)
+    noise, *hot, codes = (part.unflatten(0, (rows, columns)) for part in model.prior.split(seen[0]))
     if categories:
         assert torch.equal(hot[0], torch.eye(rows)[:, None].expand(rows, columns, rows))
         assert torch.equal(noise, noise[:1].expand(rows, -1, -1))
@@ -156,23 +147,20 @@ def test_traversal_changes_one_code_at_a_time(categories, continuous, rows, colu
 
 
 def test_networks_are_told_how_many_outputs():
-    known = {"image_shape": (1, 8, 8), "num_classes": 10, "latent_dim": 74}
-    settings = {"categories": [10], "continuous": 2, "deviation": 1.0}
-    assert InfoGAN.facts("discriminator", known, settings)["out_features"] == 1 + 10 + 2
-    assert InfoGAN.facts("discriminator", known, settings | {"deviation": None})["out_features"] == 1 + 10 + 4
-    assert "out_features" not in InfoGAN.facts("generator", known, settings)
+    data = {"image_shape": (1, 8, 8), "num_classes": 10, "latent_dim": 74}
+    settings = {"categorical_codes": [10], "num_continuous_codes": 2, "q_std": 1.0}
+    assert InfoGAN.network_kwargs("discriminator", data, settings)["out_features"] == 1 + 10 + 2
+    assert InfoGAN.network_kwargs("discriminator", data, settings | {"q_std": None})["out_features"] == 1 + 10 + 4
+    assert "out_features" not in InfoGAN.network_kwargs("generator", data, settings)
 
 
-def test_bad_settings_are_named():
+def test_impossible_codes_are_named():
     for bad, said in (
-        ({"categories": (1,)}, "categories="),
-        ({"continuous": -1}, "continuous=-1"),
-        ({"categories": (), "continuous": 0}, "categories="),
-        ({"categories": (10,)}, "the codes alone take 12"),
-        ({"continuous_weight": -0.1}, "weights="),
-        ({"deviation": 0.0}, "deviation=0"),
+        ({"num_continuous_codes": -1}, "num_continuous_codes=-1"),
+        ({"categorical_codes": (), "num_continuous_codes": 0}, "categorical_codes="),
+        ({"categorical_codes": (10,)}, "the codes alone take 12"),
     ):
         with pytest.raises(ConfigError, match=said):
             InfoGAN(MLPGenerator(Z, (2,)), MLPDiscriminator((2,)), **{**SMALL, **bad})
-    with pytest.raises(ConfigError, match="its codes ask for 6"):
-        InfoGAN(MLPGenerator(Z, (2,)), MLPDiscriminator((2,)), **SMALL).judge(points(4))
+    with pytest.raises(ConfigError, match=r"outputs \(1,\).*needs 1 \+ 5"):
+        InfoGAN(MLPGenerator(Z, (2,)), MLPDiscriminator((2,)), **SMALL).critic.logits(Sample(points(4)))

@@ -4,9 +4,14 @@ from torch import nn
 
 from lightning_gans import MMDGAN, ConfigError
 from lightning_gans.batch import Batch
-from lightning_gans.objectives.kernels import GaussianKernel, LinearKernel, MedianGaussianKernel, RationalQuadraticKernel
 from lightning_gans.evaluation.metrics.functional.mmd import maximum_mean_discrepancy
 from lightning_gans.networks import MLPDiscriminator
+from lightning_gans.objectives.kernels import (
+    GaussianKernel,
+    LinearKernel,
+    MedianGaussianKernel,
+    RationalQuadraticKernel,
+)
 from tests.games import networks, points, train
 
 
@@ -69,8 +74,9 @@ def test_a_linear_kernel_measures_the_distance_of_the_means():
 
     sgd = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1}}
     still = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.0}}
-    settings = {"kernel": LinearKernel(), "gp_weight": 0.0, "optimization": {"n_critic": 1, "generator": sgd, "discriminator": still}}
-    model = MMDGAN(Shift(), Same(), **settings)
+    settings = {"kernel": LinearKernel(), "gp_weight": 0.0}
+    learning = {"n_critic": 1, "generator": sgd, "discriminator": still}
+    model = MMDGAN(Shift(), Same(), optimization=learning, **settings)
     data = torch.randn(512, 2, generator=torch.Generator().manual_seed(0)) + torch.tensor([3.0, -4.0])
     first = train(model, 1, data=data, batch_size=128, log_every_n_steps=1).callback_metrics
     assert float(first["mmd"]) == pytest.approx(25, rel=0.2)

@@ -4,7 +4,7 @@ from torch.nn import functional as F
 
 from lightning_gans import GAN, ConfigError, PacGAN
 from lightning_gans.augment import Augment
-from lightning_gans.batch import Batch, Condition, Sample
+from lightning_gans.batch import Batch, Sample
 from lightning_gans.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from tests.games import gan, labeled, loss_of, networks, points, same, state, train
 

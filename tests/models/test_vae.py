@@ -9,7 +9,7 @@ from lightning_gans import VAE, ConfigError, Uniform
 from lightning_gans.batch import Batch
 from lightning_gans.engine import Normal as NormalPrior
 from lightning_gans.networks import MLPEncoder, MLPGenerator
-from tests.games import points, train
+from tests.games import train
 
 
 def vae(**kwargs):

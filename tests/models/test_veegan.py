@@ -29,9 +29,7 @@ def test_losses_follow_algorithm_1():
     torch.testing.assert_close(model.discriminator_loss(Batch(x)), scored, rtol=1e-5, atol=1e-6)
     distance = sum(((z[i] - model.encoder(made)[i]) ** 2).sum() for i in range(8)) / 8
     model._rng.seek(0, 0)
-    torch.testing.assert_close(
-        model.generator_loss(Batch(x)), paper[0].mean() + 0.5 * distance, rtol=1e-5, atol=1e-6
-    )
+    torch.testing.assert_close(model.generator_loss(Batch(x)), paper[0].mean() + 0.5 * distance, rtol=1e-5, atol=1e-6)
 
 
 def test_the_reconstructor_learns_from_the_noise_alone():

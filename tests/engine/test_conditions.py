@@ -129,6 +129,18 @@ def test_every_label_changes_what_comes_out(build):
     assert torch.equal(model.visuals(None)["classes"][1, :4], of_class[1])
 
 
+def test_a_sample_depends_on_seed_index_and_class_alone():
+    """However many are asked for at once: they are generated in parts of a few hundred."""
+    model, labels = plain_gan(**CONDITIONAL), torch.arange(600) % K
+    whole = model.sample(600, labels=labels)
+    parts = [model.sample(300, labels=labels[first : first + 300], start=first) for first in (0, 300)]
+    torch.testing.assert_close(torch.cat(parts), whole)
+    with_drawn = model.sample(600)
+    torch.testing.assert_close(torch.cat([model.sample(300), model.sample(300, start=300)]), with_drawn)
+    drawn = model.sample_condition(0, 600, 0).label
+    torch.testing.assert_close(model.sample(600, labels=drawn), with_drawn)
+
+
 @every
 def test_a_batch_without_labels_is_refused_in_one_line(build):
     with pytest.raises(ConfigError, match="batch='no condition': the model is given a label") as told:

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from lightning_gans import MMDGAN, R3GAN, ConfigError, PacGAN, TopK
 from lightning_gans.networks import MLPDiscriminator
-from tests.games import drawn, gan, loss_of, networks, points
+from tests.games import drawn, gan, loss_of, networks, points, train
 
 
 def test_it_averages_over_the_best():
@@ -16,6 +16,11 @@ def test_it_averages_over_the_best():
         logits = model.discriminator(model.generator(drawn(torch.randn, (64, 3), step, 1, 0)))
         expected = F.softplus(-logits.flatten().sort(descending=True).values[:count]).mean()
         torch.testing.assert_close(loss, expected)
+
+
+def test_its_share_is_logged():
+    metrics = train(gan(top_k=TopK(min_fraction=0.5, decay_steps=4)), 5).callback_metrics
+    assert float(metrics["top_k"]) == 0.5  # of the fifth step, after four
 
 
 def test_it_leaves_the_discriminator_alone():

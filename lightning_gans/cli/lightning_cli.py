@@ -8,7 +8,6 @@ from typing import Any
 from jsonargparse import ArgumentError, Namespace
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import lightning_gans.augment
@@ -41,7 +40,7 @@ SECTIONS: dict[str, type[Callback]] = {
 
 
 class SaveRunConfig(SaveConfigCallback):
-    """Saves the config to the run's folder, from which it can be rerun, to its checkpoints and to W&B.
+    """Saves the config to the run's folder, from which it can be rerun, to its checkpoints and to its loggers.
 
     A resumed run keeps the file that it began with, and gets a numbered one beside it.
 
@@ -75,8 +74,7 @@ class SaveRunConfig(SaveConfigCallback):
         folder.mkdir(parents=True, exist_ok=True)
         self.parser.save(self.config, str(path), skip_none=False, overwrite=True, multifile=False)
         for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                logger.log_hyperparams({"config": self.config.as_dict()})
+            logger.log_hyperparams({"config": self.plain})
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Let the checkpoint tell what it was trained with."""
@@ -212,6 +210,7 @@ def run(args: list[str]) -> None:
         save_config_callback=SaveRunConfig,
         save_config_kwargs={"save_to_log_dir": False},
         trainer_defaults={
+            "enable_autolog_hparams": False,  # SaveRunConfig logs the whole config
             "enable_model_summary": False,  # RunSummary says how large each player is
             "max_epochs": -1,
             "num_sanity_val_steps": 0,

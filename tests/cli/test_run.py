@@ -80,6 +80,7 @@ def test_wandb_summaries_keep_the_best(logged):
 
 def test_wandb_holds_configuration_and_pictures(run, logged):
     assert logged.config["config"]["model"]["init_args"]["optimization"]["n_critic"] == 5
+    assert not {"_instantiator", "generator"} & logged.config.keys(), "once"
     (picture,) = logged.series("samples/grid")
     (wandb_folder,) = run.path.glob("wandb/offline-run-*")
     for name in picture["filenames"]:
@@ -194,6 +195,8 @@ def test_csv_logger_is_one_line(command, tmp_path):
     done = command("fit", *TINY, "--config", "csv.yaml", *settings)
     assert done.code == 0, done.err
     (file,) = tmp_path.glob("logs/**/metrics.csv")
+    saved = yaml.safe_load((file.parent / "hparams.yaml").read_text())
+    assert saved["config"]["model"]["class_path"] == "lightning_gans.WGAN"
     header = file.read_text().splitlines()[0].split(",")
     assert {"step", "loss/discriminator", "metrics/fid_digits"} <= set(header)
     assert len(list(tmp_path.glob("runs/wgan/*/checkpoints/last.ckpt"))) == 1

@@ -74,9 +74,20 @@ class Critic(nn.Module):
         for regularizer in self.regularizers:
             regularizer.validate(objective, network)
         if top_k is not None and not (objective is not None and objective.mean_over_samples):
-            kind = "a loss on features" if objective is None else type(objective).__name__
-            hint = f"needs a generator's loss that is a mean over its samples, and that of {kind} is none; leave it out"
-            raise ConfigError("top_k", type(top_k).__name__, hint)
+            self.refuse_top_k("a loss on features" if objective is None else type(objective).__name__)
+
+    def refuse_top_k(self, loss: str) -> None:
+        """Refuse a choice among samples where a generator's loss is no mean over them alone.
+
+        Args:
+            loss: Whose loss that is.
+
+        Raises:
+            ConfigError: There is a ``top_k``.
+        """
+        if self.top_k is not None:
+            hint = f"needs a generator's loss that is a mean over its samples, and that of {loss} is none; leave it out"
+            raise ConfigError("top_k", type(self.top_k).__name__, hint)
 
     # What a loss uses.
 

@@ -34,6 +34,7 @@ class ACGAN(GAN):
         if self.num_classes is None:
             raise ConfigError("given", list(self.given), "this model names classes: it is given the label")
         self.critic.output_sizes = (1, self.num_classes)
+        self.critic.refuse_top_k(type(self).__name__)  # the classes of all samples count
 
     @classmethod
     def network_kwargs(cls, role: str, data: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:

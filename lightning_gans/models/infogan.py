@@ -66,6 +66,7 @@ class InfoGAN(GAN):
             raise ConfigError("categorical_codes", [], "without any code this is GAN; give some, of either kind")
         self._parameter_sizes = _parameters(categorical_codes, num_continuous_codes, q_std)
         self.critic.output_sizes = (1, sum(self._parameter_sizes))
+        self.critic.refuse_top_k(type(self).__name__)  # the codes of all samples count
 
     @classmethod
     def network_kwargs(cls, role: str, data: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:

@@ -45,6 +45,8 @@ def test_override_configs_add_up(command, tmp_path):
         (["dcgan", "regularizers/r1"], "batch_norm: false"),
         (["veegan", "optimization/top_k"], "top_k='TopK'"),
         (["vaegan", "optimization/top_k"], "top_k='TopK'"),
+        (["infogan", "optimization/top_k"], "InfoGAN is none"),
+        (["acgan", "optimization/top_k"], "ACGAN is none"),
         (["r3gan", "optimization/top_k"], "top_k='TopK'"),
         (["vae", "regularizers/r1"], "model.regularizers: VAE has no such setting"),
     ],

@@ -5,7 +5,7 @@ Of the engine nothing is in here but the coordinates of its noise: (seed, step, 
 
 import copy
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -82,7 +82,7 @@ def two(discriminator: Loss, generator: Loss, **settings: Any) -> tuple[Turn, Tu
 
 
 def plain_loop(
-    turns: Sequence[Turn], model: Any, settings: Mapping[str, Any], batches: Sequence[Batch], seed: int
+    turns: Sequence[Turn], model: Any, settings: Mapping[str, Any], batches: Iterable[Batch], seed: int
 ) -> dict[str, nn.Module]:
     """Train copies of a model's networks on these batches; networks by name, averages as ``ema.averages.<name>``."""
     names = {name for turn in turns for name in turn.owns}
@@ -90,20 +90,22 @@ def plain_loop(
     plan = settings.get("optimization", {})
     averages = {name: copy.deepcopy(networks[name]) for name in model.ema_modules() if plan.get("ema_decay", 0)}
     n, counts, ages = SimpleNamespace(**networks), [0] * len(turns), dict.fromkeys(averages, 0)
-    optimizers = {turn.name: _optimizer(plan.get(turn.name, DCGANS_ADAM), turn, networks) for turn in turns}
+    owned = [[p for name in turn.owns for p in networks[name].parameters()] for turn in turns]
+    optimizers = {
+        turn.name: _optimizer(plan.get(turn.name, DCGANS_ADAM), parameters)
+        for turn, parameters in zip(turns, owned, strict=True)
+    }
+    prior = getattr(model, "prior", None), getattr(model, "latent_dim", 0)
     with torch.random.fork_rng():
         for step, batch in enumerate(batches):
             torch.manual_seed(fold_in(seed, step, -1, 0))  # of dropout
             for number, turn in enumerate(turns):
                 if turn.waits and (step + 1) % plan.get("n_critic", 1):
                     continue
-                at = (seed, step, number)
-                prior = getattr(model, "prior", None), getattr(model, "latent_dim", 0)
-                loss = turn.loss(n, Update(batch, settings, *prior, at, counts[number], optimizers))
-                for network in networks.values():
-                    network.zero_grad()
-                loss.backward()
+                update = Update(batch, settings, *prior, (seed, step, number), counts[number], optimizers)
+                turn.loss(n, update).backward(inputs=owned[number])
                 optimizers[turn.name].step()
+                optimizers[turn.name].zero_grad()
                 if turn.project is not None:
                     turn.project(n, settings)
                 for name in set(turn.owns) & set(averages):
@@ -113,9 +115,8 @@ def plain_loop(
     return networks | {f"ema.averages.{name}": average for name, average in averages.items()}
 
 
-def _optimizer(spec: Mapping[str, Any], turn: Turn, networks: Mapping[str, nn.Module]) -> torch.optim.Optimizer:
+def _optimizer(spec: Mapping[str, Any], parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
     module, _, name = spec["class_path"].rpartition(".")
-    parameters = [p for owned in turn.owns for p in networks[owned].parameters()]
     fused = {"fused": True} if name in ("Adam", "SGD") else {}
     optimizer: torch.optim.Optimizer = getattr(importlib.import_module(module), name)(
         parameters, **spec["init_args"], **fused
@@ -125,7 +126,6 @@ def _optimizer(spec: Mapping[str, Any], turn: Turn, networks: Mapping[str, nn.Mo
 
 @torch.no_grad()
 def _average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    for mean, weight in zip(average.parameters(), network.parameters(), strict=True):
-        mean.lerp_(weight, 1 - decay)
+    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
     for kept, buffer in zip(average.buffers(), network.buffers(), strict=True):
         kept.copy_(buffer)

@@ -50,9 +50,12 @@ SGD = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.01}}
 every_row = pytest.mark.parametrize("config", list(ROWS))
 
 
-def some_rows(check):
+POINTS = [config for config, row in ROWS.items() if row.points]
+
+
+def some_rows(check, configs=tuple(ROWS)):
     """All of them, but in the test command those alone that stand for others in a check that is slow."""
-    marks = {config: () if check in row.always else pytest.mark.slow for config, row in ROWS.items()}
+    marks = {config: () if check in ROWS[config].always else pytest.mark.slow for config in configs}
     return pytest.mark.parametrize("config", [pytest.param(config, marks=mark) for config, mark in marks.items()])
 
 
@@ -259,9 +262,6 @@ def test_lower_precision_learns_in_whole_weights(config):
         assert not all(torch.equal(after, p) for after, p in pairs), player.name
 
 
-POINTS = [config for config, row in ROWS.items() if row.points]
-
-
 @pytest.mark.parametrize("config", POINTS)
 def test_points(config):
     """With networks for points, from plain data as a config has them."""
@@ -271,11 +271,9 @@ def test_points(config):
     assert model.sample(4).shape == (4, 2)
 
 
-@some_rows("ring")
+@some_rows("ring", POINTS)
 def test_points_by_the_command(config):
     """With the config of points behind the model's: what does not fit the model is left out."""
-    if config not in POINTS:
-        pytest.skip("generates no points")
     model = fit(config, more=("--config", "data/ring"))
     assert model.sample(4).shape == (4, 2)
 

@@ -1,20 +1,21 @@
 """What the engine costs and what it keeps: step times, compilation, bytes, processes, kills, memory.
 
-    python benchmarks/engine.py step   [--repeats 5]   # step time against a bare torch loop
+    python benchmarks/engine.py                                   # step time of a few models against a plain loop
+    python benchmarks/engine.py --rows wgan_gp,pix2pix [--repeats 5] [--smallest 50]
     python benchmarks/engine.py compile [--repeats 5]   # compiled networks against uncompiled ones
     python benchmarks/engine.py bytes                   # exchanged per step by two processes
     python benchmarks/engine.py processes               # two processes against one
     python benchmarks/engine.py kills   [--repeats 20]  # SIGKILL at random moments of a run that always saves
-    python benchmarks/engine.py memory  [--steps 2000] # growth of the process
+    python benchmarks/engine.py memory  [--steps 2000]  # growth of the process
     python benchmarks/engine.py all
 
-Everything runs on the CPU and needs no data. Times are medians over interleaved repeats in one process, on one thread.
+Everything runs on the CPU and needs no data. The plain loops are those that the tests hold the models to
+(``tests/models``): same networks, losses, optimizers, averages, batches and noise. Both train in turn in one process,
+on one thread; numbers are medians of the pairs, in seconds of the processor, which other programs disturb less than
+those of the clock.
 """
 
 import argparse
-import contextlib
-import copy
-import io
 import logging
 import multiprocessing
 import os
@@ -32,22 +33,22 @@ import torch
 import torch.distributed as dist
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger
+from step_time import ROWS, TYPICAL, engine, fit, step_times
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from lightning_gans import GAN, WGANGP
-from lightning_gans.callbacks import StepCheckpoint, StepProgressBar
-from lightning_gans.engine.randomness import mix
-from lightning_gans.data.base import ImageData
+from lightning_gans.callbacks import StepCheckpoint
+from lightning_gans.data.base import ImageDataModule
 from lightning_gans.data.datasets import BatchedDataset, ImageDataset, PointDataset
+from lightning_gans.engine import fold_in
+from lightning_gans.engine.migration import KEY
 from lightning_gans.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 
-ADAM = {"lr": 2e-4, "betas": (0.5, 0.999)}
 DECAY = 0.999
 SGD = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.01}}
 
 
-class Synthetic(ImageData):
+class Synthetic(ImageDataModule):
     """Noise of any shape: what the engine costs does not depend on what is learned."""
 
     num_classes = None
@@ -56,7 +57,7 @@ class Synthetic(ImageData):
         super().__init__(batch_size)
         self.image_shape, self.count = shape, count
 
-    def load(self) -> BatchedDataset:
+    def load_train(self) -> BatchedDataset:
         """Noise, the same in every process."""
         generator = torch.Generator().manual_seed(0)
         if len(self.image_shape) == 1:
@@ -66,18 +67,18 @@ class Synthetic(ImageData):
         return ImageDataset(pixels.to(torch.uint8), None)
 
 
-def mlp_game(**kwargs: Any) -> GAN:
+def mlp_game(compile: bool = False) -> GAN:
     """The small game: two hidden layers of 64 units for points in the plane."""
     torch.manual_seed(0)
     networks = MLPGenerator(16, (2,), (64, 64), tanh_output=False), MLPDiscriminator((2,), (64, 64))
-    return GAN(*networks, **{"ema_decay": DECAY, **kwargs})
+    return GAN(*networks, optimization={"ema_decay": DECAY, "compile": compile})  # type: ignore[arg-type] # plain data
 
 
-def dcgan_game(**kwargs: Any) -> GAN:
+def dcgan_game(compile: bool = False) -> GAN:
     """The convolutional game: DCGAN for gray images of 28 x 28 pixels."""
     torch.manual_seed(0)
     networks = DCGANGenerator(64, (1, 28, 28), 32), DCGANDiscriminator((1, 28, 28), 32)
-    return GAN(*networks, **{"ema_decay": DECAY, **kwargs})
+    return GAN(*networks, optimization={"ema_decay": DECAY, "compile": compile})  # type: ignore[arg-type] # plain data
 
 
 JOBS: dict[str, tuple[Callable[..., GAN], LightningDataModule, int]] = {
@@ -86,109 +87,9 @@ JOBS: dict[str, tuple[Callable[..., GAN], LightningDataModule, int]] = {
 }
 
 
-def bare_loop(game: GAN, data: LightningDataModule, steps: int, fused: bool) -> float:
-    """Seconds a step of the same training as a plain loop: same optimizers, average, order and noise."""
-    generator, discriminator = game.generator, game.discriminator
-    average = copy.deepcopy(generator)
-    g_optimizer = torch.optim.Adam(generator.parameters(), **ADAM, fused=fused)
-    d_optimizer = torch.optim.Adam(discriminator.parameters(), **ADAM, fused=fused)
-    pairs = list(average.parameters()), list(generator.parameters())
-    loader = data.train_dataloader()
-    played, start = 0, 0.0
-    while played < steps:
-        for real, *_ in loader:
-            if played == steps // 4:
-                start = time.perf_counter()  # the first quarter warms up
-            z = [noise(played, move, len(real), game.latent_dim) for move in range(2)]
-            with torch.no_grad():
-                fake = generator(z[0])
-            d_loss = F.softplus(-discriminator(real)).mean() + F.softplus(discriminator(fake)).mean()
-            d_loss.backward()
-            d_optimizer.step()
-            d_optimizer.zero_grad()
-            F.softplus(-discriminator(generator(z[1]))).mean().backward()
-            g_optimizer.step()
-            g_optimizer.zero_grad()
-            d_optimizer.zero_grad()
-            with torch.no_grad():
-                torch._foreach_lerp_(*pairs, 1 - DECAY)
-            played += 1
-            if played == steps:
-                break
-    return (time.perf_counter() - start) / (steps - steps // 4)
-
-
-def noise(step: int, move: int, n: int, size: int) -> Tensor:
+def noise(step: int, player: int, n: int, size: int) -> Tensor:
     """Latents as a game draws them."""
-    return torch.randn(n, size, generator=torch.Generator().manual_seed(mix(7, step, move, 0)))
-
-
-class Clock(Callback):
-    """Seconds a step, without the first quarter."""
-
-    def __init__(self, steps: int) -> None:
-        self.warm, self.seconds = steps // 4, 0.0
-
-    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        """Start when warm, stop at the end."""
-        if trainer.global_step == self.warm:
-            self.start = time.perf_counter()
-        if trainer.global_step == trainer.max_steps:
-            self.seconds = (time.perf_counter() - self.start) / (trainer.max_steps - self.warm)
-
-
-def fit(game: LightningModule, data: Any, steps: int, *callbacks: Callback, **kwargs: Any) -> Trainer:
-    """A run without files, unless they are asked for."""
-    settings: dict[str, Any] = {
-        "accelerator": "cpu",
-        "max_epochs": -1,
-        "logger": False,
-        "enable_checkpointing": any(isinstance(callback, StepCheckpoint) for callback in callbacks),
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-    }
-    torch.manual_seed(7)
-    ckpt_path = kwargs.pop("ckpt_path", None)
-    trainer = Trainer(max_steps=steps, callbacks=list(callbacks), **{**settings, **kwargs})
-    trainer.fit(game, data, ckpt_path=ckpt_path, weights_only=True)
-    return trainer
-
-
-def engine(game: GAN, data: LightningDataModule, steps: int) -> float:
-    """Seconds a step as users have it: logging every 50 steps, bar and CSV on."""
-    clock = Clock(steps)
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):  # the bar's place
-        fit(
-            game,
-            data,
-            steps,
-            clock,
-            StepProgressBar(),
-            logger=CSVLogger(folder),
-            enable_progress_bar=True,
-            log_every_n_steps=50,
-        )
-    return clock.seconds
-
-
-def round_times(repeats: int) -> None:
-    """Table 1: the engine against a bare loop."""
-    print(f"{'':28}{'bare loop':>12}{'bare, fused':>12}{'engine':>12}{'more':>10}{'times':>8}")
-    for name, (build, data, steps) in JOBS.items():
-        data.setup("fit")
-        took = [
-            (
-                bare_loop(build(), data, steps, False),
-                bare_loop(build(), data, steps, True),
-                engine(build(), data, steps),
-            )
-            for _ in range(repeats)
-        ]
-        bare, fused, ours = (1000 * statistics.median(column) for column in zip(*took, strict=True))
-        print(
-            f"{name:28}{bare:9.3f} ms{fused:9.3f} ms{ours:9.3f} ms{ours - fused:+7.3f} ms{ours / fused:7.2f}x",
-            flush=True,
-        )
+    return torch.randn(n, size, generator=torch.Generator().manual_seed(fold_in(7, step, player, 0)))
 
 
 def compilation(repeats: int) -> None:
@@ -213,10 +114,13 @@ class Naive(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """One each."""
-        return [torch.optim.Adam(net.parameters(), **ADAM) for net in (self.discriminator, self.generator)]
+        return [
+            torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999))
+            for net in (self.discriminator, self.generator)
+        ]
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
-        """Both moves, with toggled optimizers."""
+        """Both updates, with toggled optimizers."""
         for optimizer, sign in zip(self.optimizers(), (1, -1), strict=True):
             self.toggle_optimizer(optimizer)
             loss = sign * self.discriminator(self.generator(noise(batch_idx, 0, len(batch[0]), 16))).mean()
@@ -268,7 +172,7 @@ def exchanged_bytes() -> None:
         game = mlp_game()
         naive_game = Naive(game.generator, game.discriminator)
         fit(naive_game, data, 2 * steps, Sent(file), strategy="ddp_fork_find_unused_parameters_true", **spread)
-        naive = int(file.read_text()) / steps  # Lightning counts its two moves as two steps
+        naive = int(file.read_text()) / steps  # Lightning counts its two updates as two steps
     print(f"bytes a step: {ours:,.0f}; with find_unused_parameters {naive:,.0f}; ratio {ours / naive:.3f}")
 
 
@@ -289,13 +193,14 @@ class Weights(Callback):
 
 
 def two_processes() -> None:
-    """Table 4: two processes against one, WGAN-GP with five critic moves, SGD, same global batch, 25 steps."""
+    """Table 4: two processes against one, WGAN-GP with five critic updates, SGD, same global batch, 25 steps."""
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / name for name in ("one", "two")]
         for file, spread in zip(files, ({}, {"strategy": "ddp_fork", "devices": 2}), strict=True):
             torch.manual_seed(0)
             networks = MLPGenerator(16, (2,), (64, 64), tanh_output=False), MLPDiscriminator((2,), (64, 64))
-            game = WGANGP(*networks, n_critic=5, generator_optimizer=SGD, discriminator_optimizer=SGD)
+            learning: Any = {"n_critic": 5, "generator": SGD, "discriminator": SGD}
+            game = WGANGP(*networks, optimization=learning)
             fit(game, Synthetic((2,), 64 * 50, 32 if spread else 64), 25, Weights(file), **spread)
         one, two = (torch.load(file) for file in files)
     print(f"two processes equal bit for bit; difference to one process {float((one - two).abs().max()):.1e}")
@@ -325,7 +230,7 @@ def kills(repeats: int) -> None:
             time.sleep(random.uniform(0.0, 0.3))
             os.kill(child.pid, signal.SIGKILL)  # type: ignore[arg-type] # it has started
             child.join()
-            saved = torch.load(last, weights_only=True)["game"]["step"]
+            saved = torch.load(last, weights_only=True)[KEY]["step"]
             lost.append(int(progress.read_text() or saved) - saved)
     print(
         f"{repeats} kills in {saved} steps: every run resumed from a readable checkpoint, "
@@ -357,21 +262,27 @@ def memory(steps: int) -> None:
 def main() -> None:
     """Print the tables that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("table", choices=["step", "compile", "bytes", "processes", "kills", "memory", "all"])
+    tables_known = ["step", "compile", "bytes", "processes", "kills", "memory", "all"]
+    parser.add_argument("table", choices=tables_known, nargs="?", default="step")
+    parser.add_argument("--rows", default=",".join(TYPICAL), help=f"of the step table, out of {', '.join(ROWS)}")
+    parser.add_argument("--smallest", type=float, default=50, help="ms that a step of a row takes at least")
     parser.add_argument("--repeats", type=int, help="5 timings, 20 kills")
     parser.add_argument("--steps", type=int, default=2000, help="of the memory table")
     options = parser.parse_args()
+    rows = options.rows.split(",")
+    if unknown := sorted(set(rows) - set(ROWS)):
+        parser.error(f"--rows: no {', '.join(unknown)}; there are {', '.join(ROWS)}")
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     tables: dict[str, Callable[[], None]] = {
-        "step": lambda: round_times(options.repeats or 5),
+        "step": lambda: step_times(rows, options.repeats or 5, options.smallest / 1000),
         "compile": lambda: compilation(options.repeats or 5),
         "bytes": exchanged_bytes,
         "processes": two_processes,
         "kills": lambda: kills(options.repeats or 20),
-        "memory": lambda: memory(options.rounds),
+        "memory": lambda: memory(options.steps),
     }
     for name in tables if options.table == "all" else [options.table]:
         tables[name]()

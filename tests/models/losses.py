@@ -18,8 +18,9 @@ from tests.models.plain_loop import Update
 
 def fake_of(n: Any, u: Update) -> Tensor:
     """Generated images that teach the generator nothing."""
-    fake: Tensor = n.generator(u.z(), *u.given)
-    return fake.detach()
+    with torch.no_grad():
+        fake: Tensor = n.generator(u.z(), *u.given)
+    return fake
 
 
 def gan_discriminator(n: Any, u: Update) -> Tensor:
@@ -135,7 +136,9 @@ def information(u: Update, z: Tensor, outputs: Tensor) -> Tensor:
 
 def infogan_discriminator(n: Any, u: Update) -> Tensor:
     z = u.z()
-    fake_outputs, real_outputs = n.discriminator(n.generator(z).detach()), n.discriminator(u.x)
+    with torch.no_grad():
+        fake = n.generator(z)
+    fake_outputs, real_outputs = n.discriminator(fake), n.discriminator(u.x)
     loss = F.softplus(-real_outputs[:, :1]).mean() + F.softplus(fake_outputs[:, :1]).mean()
     return loss - information(u, z, fake_outputs)
 
@@ -219,9 +222,11 @@ def r1(u: Update, logits: Tensor, *points: Tensor) -> Tensor | float:
 
 
 def bigan_discriminator(n: Any, u: Update) -> Tensor:
-    x, codes = u.x.clone().requires_grad_(), n.encoder(u.x).detach().requires_grad_()
     z = u.z()
-    real_logits, fake_logits = n.discriminator(x, codes), n.discriminator(n.generator(z).detach(), z)
+    with torch.no_grad():
+        codes, fake = n.encoder(u.x), n.generator(z)
+    x, codes = u.x.clone().requires_grad_(), codes.requires_grad_()
+    real_logits, fake_logits = n.discriminator(x, codes), n.discriminator(fake, z)
     loss = F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
     return loss + r1(u, real_logits, x, codes)
 
@@ -244,7 +249,8 @@ def aae_autoencoder(n: Any, u: Update) -> Tensor:
 
 
 def aae_discriminator(n: Any, u: Update) -> Tensor:
-    z, codes = u.z(), n.encoder(u.x).detach()
+    with torch.no_grad():
+        z, codes = u.z(), n.encoder(u.x)
     return F.softplus(-n.discriminator(z)).mean() + F.softplus(n.discriminator(codes)).mean()
 
 
@@ -278,7 +284,8 @@ def rebuilt_and_made(n: Any, u: Update) -> Tensor:
 
 
 def vaegan_discriminator(n: Any, u: Update) -> Tensor:
-    images = rebuilt_and_made(n, u).detach()
+    with torch.no_grad():
+        images = rebuilt_and_made(n, u)
     real_logits, (rebuilt_logits, made_logits) = n.discriminator(u.x), n.discriminator(images).chunk(2)
     fake = F.softplus(rebuilt_logits).mean() + F.softplus(made_logits).mean()
     return F.softplus(-real_logits).mean() + fake
@@ -298,7 +305,8 @@ def vaegan_generator(n: Any, u: Update) -> Tensor:
 
 def pix2pix_discriminator(n: Any, u: Update) -> Tensor:
     (source,) = u.given
-    fake = n.generator(source).detach()
+    with torch.no_grad():
+        fake = n.generator(source)
     return F.softplus(-n.discriminator(u.x, source)).mean() + F.softplus(n.discriminator(fake, source)).mean()
 
 

@@ -26,15 +26,20 @@ STEPS, STOP, SEED = 5, 2, 7  # five: whoever is updated in every fifth step only
 OFF = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
 
 
-@cache
 def built(config: str, *more: str) -> tuple[Game, LightningDataModule]:
     """The model and the data that the command builds of a row, before their first step; do not change them."""
+    return built_of(*ROWS[config].words, *more)
+
+
+@cache
+def built_of(*words: str) -> tuple[Game, LightningDataModule]:
+    """The same of any words behind ``lightning_gans fit``."""
     found = []
     with pytest.MonkeyPatch.context() as patch, suppress(SystemExit):  # how every command ends
         patch.setattr(sys, "argv", ["lightning_gans"])
         patch.setattr(Trainer, "fit", lambda _, model, datamodule, **__: found.append((model, datamodule)))
-        main(["fit", *ROWS[config].words, *more])
-    assert found, f"{config} was refused"
+        main(["fit", *words])
+    assert found, f"{' '.join(words)} was refused"
     return found[0]
 
 

@@ -16,7 +16,7 @@ from lightning_gans.data import Grid2D, Ring2D
 from lightning_gans.engine import Uniform
 from lightning_gans.networks import DCGANGenerator, MaxoutDiscriminator
 from lightning_gans.regularizers import R1
-from tests.models.harness import built
+from tests.models.running import built
 
 spec = importlib.util.spec_from_file_location(
     "mode_coverage", Path(__file__).parents[2] / "benchmarks/mode_coverage.py"

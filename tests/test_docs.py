@@ -302,7 +302,15 @@ def plain(run, kind):
     return str(path)
 
 
-@pytest.mark.parametrize(("command", "page"), commands().items())
+def cases():
+    """The commands of all pages; a recipe as it comes is what the harness of ``tests/models`` builds and trains too."""
+    as_it_comes = re.compile(r"lightning_gans fit --config \S+")
+    for command, page in commands().items():
+        slow = as_it_comes.fullmatch(command) and page.startswith("docs/models/")
+        yield pytest.param(command, page, marks=[pytest.mark.slow] if slow else [])
+
+
+@pytest.mark.parametrize(("command", "page"), cases())
 def test_command_runs(command, page, run):
     for part, reason in NOT_RUN.items():
         if re.search(part, command):

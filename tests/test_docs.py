@@ -303,10 +303,9 @@ def plain(run, kind):
 
 
 def cases():
-    """The commands of all pages; a recipe as it comes is what the harness of ``tests/models`` builds and trains too."""
-    as_it_comes = re.compile(r"lightning_gans fit --config \S+")
+    """The commands of all pages; those of the models' are slow: the harness of ``tests/models`` trains the recipes too."""
     for command, page in commands().items():
-        slow = as_it_comes.fullmatch(command) and page.startswith("docs/models/")
+        slow = page.startswith("docs/models/") and "pix2pix" not in page
         yield pytest.param(command, page, marks=[pytest.mark.slow] if slow else [])
 
 

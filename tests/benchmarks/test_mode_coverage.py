@@ -146,6 +146,7 @@ def test_table():
     assert len(names) == 5 + 3 + len(benchmark.PUBLISHED["ring"])
 
 
+@pytest.mark.slow
 def test_a_run_goes_through_the_command_and_is_kept(tmp_path):
     job = ("gan", "grid", 0)
     found = benchmark.result(job, "points", 2, tmp_path, GRID)

@@ -20,6 +20,7 @@ NETWORKS = {
     "encoder": "MLPEncoder",
 }
 TRANSLATORS = {"Pix2Pix": {"generator": "UNet", "discriminator": "PatchDiscriminator"}}
+SOME = ("WGANGP", "AAE", "VAEGAN", "R3GAN", "Pix2Pix")  # the others are slow: each is a parse of its own
 
 
 def required(name):
@@ -42,7 +43,9 @@ def printed(command):
     return printed
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in SOME else [pytest.mark.slow]) for name in MODELS]
+)
 def test_every_models_defaults_are_printed_whole_and_parse_to_the_same(printed, tmp_path, name):
     settings, text = printed(*required(name))
     assert "Unable to serialize" not in text

@@ -26,7 +26,9 @@ def folder(path, count, seed):
     return path
 
 
-@pytest.mark.parametrize(("layer", "count", "tolerance"), [(64, 70, 1e-6), (2048, 20, 1e-3)])
+@pytest.mark.parametrize(
+    ("layer", "count", "tolerance"), [(64, 70, 1e-6), pytest.param(2048, 20, 1e-3, marks=pytest.mark.slow)]
+)
 def test_fid_of_folders(tmp_path, weights, layer, count, tolerance):
     real, fake = folder(tmp_path / "real", count, 0), folder(tmp_path / "fake", count, 1)
     extractor = InceptionFeatures(weights, layer=layer, logits=layer == 2048)

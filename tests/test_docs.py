@@ -303,7 +303,7 @@ def plain(run, kind):
 
 
 def cases():
-    """The commands of all pages; those of the models' are slow: the harness of ``tests/models`` trains the recipes too."""
+    """The commands of all pages; those of the models' are slow: the harness of ``tests/models`` trains them too."""
     for command, page in commands().items():
         slow = page.startswith("docs/models/") and "pix2pix" not in page
         yield pytest.param(command, page, marks=[pytest.mark.slow] if slow else [])

@@ -30,7 +30,7 @@ from lightning_gans.evaluation.metrics.functional import (
     num_classes_covered,
 )
 from lightning_gans.evaluation.metrics.functional.mmd import KID_KERNEL
-from lightning_gans.evaluation.reference import Reference, ReferenceCache, default_cache
+from lightning_gans.evaluation.reference import Reference, default_cache, load_reference, store_reference
 from lightning_gans.evaluation.report import HIGHER_IS_BETTER, Report, differences
 from lightning_gans.objectives.kernels import Kernel
 
@@ -93,16 +93,15 @@ class Evaluator:
         return found
 
     def evaluate(self, fake: ImageSource, real: ImageSource) -> Report:
-        """Extract, compare. Collective: every process must call it; all get the same report.
-
-        Args:
-            fake: The images to be measured.
-            real: The images that they should resemble.
+        """Measure fake images against the real ones that they should resemble. Every process must call it.
 
         Raises:
             ConfigError: The images do not suit the extractor, or there are too few of them.
         """
-        self._check_counts(fake, real)
+        parts = 2 if self.num_half_samples else 1
+        for name, source, least in (("real", real, _MIN_REAL), ("fake", fake, _MIN_FAKE * parts)):
+            if len(source) < least:
+                raise ConfigError(name, f"{len(source)} images", f"at least {least} are needed for these figures")
         key = self._key(real.provenance())
         reference = self._reference(key, real)
         extracted = self._extract(fake)
@@ -114,47 +113,33 @@ class Evaluator:
     def _named(self, name: str) -> str:
         return name + self.features.metric_suffix
 
-    def _check_counts(self, fake: ImageSource, real: ImageSource) -> None:
-        """Refuse too few images before any work is done."""
-        parts = 2 if self.num_half_samples else 1
-        for name, source, least in (("real", real, _MIN_REAL), ("fake", fake, _MIN_FAKE * parts)):
-            if len(source) < least:
-                raise ConfigError(name, f"{len(source)} images", f"at least {least} are needed for these figures")
-
     # Real images.
 
     def _key(self, provenance: dict[str, Any]) -> str:
-        names = [
-            CACHE_SCHEMA,
-            self.mmd_kernel.key,
-            self.features.name,
-            self.features.fingerprint,
-            provenance,
-            torch.__version__.split(".")[:2],
-        ]
+        features = [self.features.name, self.features.fingerprint]
+        names = [CACHE_SCHEMA, self.mmd_kernel.key, *features, provenance, torch.__version__.split(".")[:2]]
         return hashlib.sha256(json.dumps(names, sort_keys=True).encode()).hexdigest()
 
     def _reference(self, key: str, real: ImageSource) -> Reference | None:
         """From memory, from disk, or from the images; the first process always has it, the others may not."""
         if key not in self._references:
-            cache = ReferenceCache(self.cache)
-            found = cache.load(key)
+            found = load_reference(self.cache, key)
             if not on_rank_zero(lambda: found is not None):
                 extracted = self._extract(real)
-                found = Reference(ReferenceStatistics(extracted.features, name="real"), extracted.logits)
-                cache.store(key, found)
+                found = Reference(ReferenceStatistics(extracted.features), extracted.logits)
+                store_reference(self.cache, key, found)
             self._references[key] = found
         return self._references[key]
 
     def _split_half_scores(self, reference: Reference) -> dict[str, float]:
         """The figures of one half of the real images against the other, a mean over a few ways of halving them."""
-        count = len(reference)
+        count = len(reference.statistics)
         generator, half = torch.Generator().manual_seed(0), count // 2
         found: list[dict[str, float]] = []
         for _ in range(_NUM_SPLITS if count < _MANY else 1):
             order = torch.randperm(count, generator=generator)
-            one, other = (reference.rows(index) for index in (order[:half], order[half : 2 * half]))
-            found.append(self._measure(ReferenceStatistics(one.features, name="real"), other))
+            one, other = (reference.batch.rows(index) for index in (order[:half], order[half : 2 * half]))
+            found.append(self._measure(ReferenceStatistics(one.features), other))
         return {name: sum(scores[name] for scores in found) / len(found) for name in found[0]}
 
     def _real_vs_real(self, split_half_scores: dict[str, float], num_real: int, num_fake: int) -> dict[str, float]:
@@ -179,8 +164,7 @@ class Evaluator:
             parts.append(self.features(source.images(first, last)))
             self.progress(last - begin, end - begin)
         if not parts:  # an empty slice still has to know the width of a row
-            one = self.features(source.images(0, 1))
-            parts = [FeatureBatch(one.features[:0], None if one.logits is None else one.logits[:0])]
+            parts = [self.features(source.images(0, 1)).rows(slice(0))]
         features = gather_slices(torch.cat([part.features for part in parts]), count)
         logits = [part.logits for part in parts if part.logits is not None]
         return FeatureBatch(features, gather_slices(torch.cat(logits), count) if logits else None)
@@ -189,15 +173,13 @@ class Evaluator:
         assert reference is not None  # the first process has it
         if reference.split_half_scores is None:
             reference.split_half_scores = self._split_half_scores(reference)
-            ReferenceCache(self.cache).store(key, reference)
+            store_reference(self.cache, key, reference)
         values = self._measure(reference.statistics, fake)
-        real_vs_real = self._real_vs_real(reference.split_half_scores, len(reference), len(fake.features))
+        counts = len(reference.statistics), len(fake.features)
+        real_vs_real = self._real_vs_real(reference.split_half_scores, *counts)
         intervals = self._intervals(values, reference.statistics, fake)
         reference.statistics.free()  # the working copy of the features; what follows from them stays
-        return Report(values, real_vs_real, self._provenance() | sources, intervals)
-
-    def _provenance(self) -> dict[str, Any]:
-        return {
+        made = {
             "features": self.features.name,
             "features_sha256": self.features.fingerprint,
             "preprocessing": self.features.preprocessing,
@@ -207,6 +189,7 @@ class Evaluator:
             "version": version("lightning-gans"),
             "schema": SCHEMA,
         }
+        return Report(values, real_vs_real, made | sources, intervals)
 
     def _measure(self, real: ReferenceStatistics, fake: FeatureBatch) -> dict[str, float]:
         """All figures, from one pass over the pairs."""
@@ -249,8 +232,7 @@ class Evaluator:
         found: dict[str, list[float]] = {name: [] for name in values}
         for _ in range(self.num_half_samples):
             half = torch.randperm(count, generator=generator)[: count // 2]
-            part = FeatureBatch(fake.features[half], None if fake.logits is None else fake.logits[half])
-            for name, value in self._measure(real, part).items():
+            for name, value in self._measure(real, fake.rows(half)).items():
                 found[name].append(value)
         for name in _WITHOUT_INTERVAL:
             found.pop(self._named(name))
@@ -265,14 +247,14 @@ class Evaluator:
         classes = extracted.logits.shape[1]
         asked = fake.condition(0, len(fake)).label if fake.num_classes == classes else None
         if asked is not None:
-            found["class_accuracy"] = class_accuracy(extracted.logits, asked)
-        if (rebuilt := fake.reconstructions(real)) is not None:
-            true = self._labels(rebuilt)
-            if true is not None and int(true.max()) + 1 == classes:
-                logits = self._extract(rebuilt).logits
-                assert logits is not None
-                found["reconstruction_accuracy"] = class_accuracy(logits, true)
-        return {self._named(name): value for name, value in found.items()}
+            found[self._named("class_accuracy")] = class_accuracy(extracted.logits, asked)
+        rebuilt = fake.reconstructions(real)
+        true = None if rebuilt is None else self._labels(rebuilt)
+        if rebuilt is not None and true is not None and int(true.max()) + 1 == classes:
+            logits = self._extract(rebuilt).logits
+            assert logits is not None
+            found[self._named("reconstruction_accuracy")] = class_accuracy(logits, true)
+        return found
 
     def _labels(self, source: ImageSource) -> Tensor | None:
         """Labels of all images in order, (N,), each process having read a contiguous slice; None where they have none.

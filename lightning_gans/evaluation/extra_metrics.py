@@ -37,11 +37,7 @@ class ExtraMetrics:
         self._keeps_real: set[str] = set()
 
     def compute(self, fake: ImageSource, real: ImageSource) -> dict[str, float]:
-        """Figures by name. Collective: every process must call it.
-
-        Args:
-            fake: Generated images.
-            real: Real images.
+        """Figures by name of generated images, with real ones where a metric wants them. Every process must call it.
 
         Raises:
             ConfigError: There are fewer images than processes, and torchmetrics cannot join what one has none of.
@@ -52,13 +48,10 @@ class ExtraMetrics:
         values: dict[str, float] = {}
         for name, metric in self.metrics.items():
             metric.reset()
-            if not self._update(name, metric, fake, real):
-                continue
-            found = metric.compute()
-            if isinstance(found, dict):
-                values |= {part: float(value) for part, value in found.items()}
-            else:
-                values[name] = float(found[0] if isinstance(found, tuple) else found)
+            if self._update(name, metric, fake, real):
+                found = metric.compute()
+                named = found if isinstance(found, dict) else {name: found[0] if isinstance(found, tuple) else found}
+                values |= {part: float(value) for part, value in named.items()}
         return values
 
     def _update(self, name: str, metric: Metric, fake: ImageSource, real: ImageSource) -> bool:
@@ -94,28 +87,17 @@ class ExtraMetrics:
         for first, last in batches(*rank_slice(len(fake)), self.batch_size):
             given = {"preds": fake.images(first, last), "target": fake.targets(first, last)}
             given |= {"source": fake.condition(first, last).source} if with_source else {}
-            there = {name: in_unit_range(part) for name, part in given.items() if part is not None}
-            metric.update(**{name: part.to(metric.device) for name, part in there.items()})
+            there = {name: part.to(metric.device) for name, part in given.items() if part is not None}
+            metric.update(**{name: in_unit_range(part) for name, part in there.items()})
         return True
 
 
 def batches(begin: int, end: int, size: int) -> Iterator[tuple[int, int]]:
-    """Consecutive ranges that cover ``begin`` to ``end``, of ``size`` or fewer.
-
-    Example:
-        >>> list(batches(3, 8, 2))
-        [(3, 5), (5, 7), (7, 8)]
-    """
+    """Consecutive ranges that cover ``begin`` to ``end``, of ``size`` or fewer."""
     for first in range(begin, end, size):
         yield first, min(first + size, end)
 
 
 def in_unit_range(images: Tensor) -> Tensor:
-    """Images in [0, 1], float32, of uint8 images or of floats in [-1, 1].
-
-    Example:
-        >>> import torch
-        >>> in_unit_range(torch.tensor([0, 255], dtype=torch.uint8)), in_unit_range(torch.tensor([-1.0, 1.0]))
-        (tensor([0., 1.]), tensor([0., 1.]))
-    """
+    """Images in [0, 1], float32, of uint8 images or of floats in [-1, 1]."""
     return ((images.float() + 1) / 2).clamp(0, 1) if images.is_floating_point() else images.float() / 255

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -30,9 +29,8 @@ class ArraySource(ImageSource):
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
         try:
-            loaded = np.load(self.path, mmap_mode="r", allow_pickle=False)
+            loaded = np.load(path, mmap_mode="r", allow_pickle=False)
             array = loaded[loaded.files[0]] if hasattr(loaded, "files") else loaded
         except (OSError, ValueError, IndexError, EOFError, BadZipFile) as error:
             raise ConfigError("array", str(path), f"cannot be read as .npy or .npz ({error})") from error
@@ -50,13 +48,11 @@ class ArraySource(ImageSource):
         return len(self.array)
 
     def images(self, first: int, last: int) -> Tensor:
-        """Images ``first`` to ``last``."""
+        """See ``ImageSource``."""
         part = torch.from_numpy(np.array(self.array[first:last]))
         if part.ndim == 3:
             return part[:, None]
-        return (
-            part if part.shape[1] in (1, 3) and part.shape[3] not in (1, 3) else part.permute(0, 3, 1, 2).contiguous()
-        )
+        return part if part.shape[1] in (1, 3) else part.permute(0, 3, 1, 2).contiguous()
 
     def provenance(self) -> dict[str, Any]:
         """Count and a hash of the array."""
@@ -81,7 +77,7 @@ class FolderSource(ImageSource):
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.files: Sequence[Path] = image_files(self.path, "folder")
+        self.files = image_files(self.path, "folder")
         with self._opened(self.files[0]) as first:
             self.size = first.size
         self.mode = "L" if all(self._is_gray(file) for file in self.files) else "RGB"
@@ -91,7 +87,7 @@ class FolderSource(ImageSource):
         return len(self.files)
 
     def images(self, first: int, last: int) -> Tensor:
-        """Images ``first`` to ``last``."""
+        """See ``ImageSource``."""
         return torch.stack([self._read(file) for file in self.files[first:last]])
 
     def provenance(self) -> dict[str, Any]:
@@ -107,8 +103,7 @@ class FolderSource(ImageSource):
     def _is_gray(self, file: Path) -> bool:
         with self._opened(file) as image:
             if image.mode[0] in "IF":
-                hint = f"has levels of mode {image.mode}; convert it to 8 bits"
-                raise ConfigError("image", str(file), hint)
+                raise ConfigError("image", str(file), f"has levels of mode {image.mode}; convert it to 8 bits")
             return image.mode in ("1", "L", "LA")
 
     def _read(self, file: Path) -> Tensor:
@@ -132,9 +127,7 @@ class FolderSource(ImageSource):
 def image_files(root: Path, setting: str) -> list[Path]:
     """All files below a folder that are named as images, in the order of their paths; hidden ones are left out.
 
-    Args:
-        root: The folder; links are followed.
-        setting: What to call it in errors.
+    Links are followed. ``setting`` is what errors call the folder.
 
     Raises:
         ConfigError: It is missing, cannot be read, or holds no images.
@@ -143,14 +136,11 @@ def image_files(root: Path, setting: str) -> list[Path]:
         raise ConfigError(setting, str(root), "no such folder")
     if not os.access(root, os.R_OK | os.X_OK):
         raise ConfigError(setting, str(root), "may not be read; change its permissions")
-    found = []
+    found: list[Path] = []
     for folder, inner, names in os.walk(root, followlinks=True):
         inner[:] = [name for name in inner if not name.startswith(".")]
-        found += [
-            Path(folder, name)
-            for name in names
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
-        ]
+        files = (Path(folder, name) for name in names if not name.startswith("."))
+        found += [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
     if not found:
         raise ConfigError(setting, str(root), f"holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return sorted(found)

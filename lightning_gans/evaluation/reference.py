@@ -5,7 +5,6 @@ import uuid
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,68 +21,47 @@ def default_cache() -> Path:
 
 @dataclass
 class Reference:
-    """Real images as features, with what follows from them.
-
-    Attributes:
-        statistics: Of their features.
-        logits: (N, K); None where the extractor knows no classes.
-        split_half_scores: The figures of one half of the images against the other, once they are known.
-    """
+    """Real images as features, with what follows from them."""
 
     statistics: ReferenceStatistics
-    logits: Tensor | None
-    split_half_scores: dict[str, float] | None = None
+    logits: Tensor | None  # (N, K); None where the extractor knows no classes
+    split_half_scores: dict[str, float] | None = None  # one half of the images against the other, once known
 
-    def __len__(self) -> int:
-        return len(self.statistics)
-
-    def rows(self, index: Tensor) -> FeatureBatch:
-        """Features and logits of some of the images."""
-        return FeatureBatch(self.statistics.features[index], None if self.logits is None else self.logits[index])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain tensors and numbers."""
-        scores = self.split_half_scores
-        return {"statistics": self.statistics.to_dict(), "logits": self.logits, "split_half_scores": scores}
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> "Reference":
-        """What ``to_dict`` wrote."""
-        statistics = ReferenceStatistics.from_dict(content["statistics"])
-        return cls(statistics, content["logits"], content["split_half_scores"])
+    @property
+    def batch(self) -> FeatureBatch:
+        """Features and logits of all images."""
+        return FeatureBatch(self.statistics.features, self.logits)
 
 
-class ReferenceCache:
-    """References in a folder, one file for each key; the first process reads and writes.
+def load_reference(folder: Path | None, key: str) -> Reference | None:
+    """What the folder keeps under a key; None where there is nothing, or it cannot be read. The first process reads."""
+    if folder is None or rank() != 0 or not (path := folder / f"{key}.pt").is_file():
+        return None
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+        statistics = ReferenceStatistics.from_dict(found["statistics"])
+        return Reference(statistics, found["logits"], found["split_half_scores"])
+    except Exception as error:  # whatever is wrong with it, the images are still there
+        warnings.warn(f"{path} is damaged ({type(error).__name__}); computing it again", stacklevel=2)
+        return None
 
-    Args:
-        folder: None keeps nothing.
-    """
 
-    def __init__(self, folder: Path | None) -> None:
-        self.folder = folder
-
-    def load(self, key: str) -> Reference | None:
-        """The reference with that key; None where there is none, or it cannot be read."""
-        if self.folder is None or rank() != 0 or not (path := self.folder / f"{key}.pt").is_file():
-            return None
+def store_reference(folder: Path | None, key: str, reference: Reference) -> None:
+    """Write a file, which is renamed into place when it is complete. The first process writes."""
+    if folder is None or rank() != 0:
+        return
+    content = {
+        "statistics": reference.statistics.to_dict(),
+        "logits": reference.logits,
+        "split_half_scores": reference.split_half_scores,
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f"{key}.{uuid.uuid4().hex}.part"
         try:
-            return Reference.from_dict(torch.load(path, map_location="cpu", weights_only=True))
-        except Exception as error:  # whatever is wrong with it, the images are still there
-            warnings.warn(f"{path} is damaged ({type(error).__name__}); computing it again", stacklevel=2)
-            return None
-
-    def store(self, key: str, reference: Reference) -> None:
-        """Write a file, which is renamed into place when it is complete."""
-        if self.folder is None or rank() != 0:
-            return
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            part = self.folder / f"{key}.{uuid.uuid4().hex}.part"
-            try:
-                torch.save(reference.to_dict(), part)
-                part.replace(self.folder / f"{key}.pt")
-            finally:
-                part.unlink(missing_ok=True)
-        except OSError as error:
-            warnings.warn(f"{self.folder} cannot be written ({error}); the statistics are not kept", stacklevel=2)
+            torch.save(content, part)
+            part.replace(folder / f"{key}.pt")
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        warnings.warn(f"{folder} cannot be written ({error}); the statistics are not kept", stacklevel=2)

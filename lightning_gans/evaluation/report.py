@@ -52,12 +52,9 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
-        return {
-            "values": self.values,
-            "real_vs_real": self.real_vs_real,
-            "intervals": {name: list(ends) for name, ends in self.intervals.items()},
-            "provenance": self.provenance,
-        }
+        intervals = {name: list(ends) for name, ends in self.intervals.items()}
+        found = {"values": self.values, "real_vs_real": self.real_vs_real, "intervals": intervals}
+        return {**found, "provenance": self.provenance}
 
     @classmethod
     def from_file(cls, path: str | Path) -> "Report":
@@ -100,9 +97,6 @@ def _migrated(content: dict[str, Any]) -> dict[str, Any]:
     def today(name: str) -> str:
         return re.sub(r"^(two_sample_accuracy|classes|mmd)(?=_|$)", lambda found: renamed[found[0]], name)
 
-    return {
-        "values": {today(name): value for name, value in content["values"].items()},
-        "real_vs_real": {today(name): value for name, value in content["floors"].items()},
-        "intervals": {today(name): ends for name, ends in content["intervals"].items()},
-        "provenance": provenance,
-    }
+    old = {"values": "values", "real_vs_real": "floors", "intervals": "intervals"}
+    figures = {part: {today(name): value for name, value in content[old[part]].items()} for part in old}
+    return {**figures, "provenance": provenance}

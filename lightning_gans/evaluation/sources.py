@@ -10,7 +10,7 @@ from torch.utils.data import Dataset, default_collate
 
 from lightning_gans.batch import Batch, Condition
 from lightning_gans.engine import Game
-from lightning_gans.engine.protocols import Encodes, Samples, can_encode, is_class_conditional
+from lightning_gans.engine.protocols import Encodes, Samples, Translates, can_encode, is_class_conditional
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.files import ArraySource, FolderSource, image_files
 from lightning_gans.evaluation.image_source import ImageSource, as_uint8
@@ -28,33 +28,18 @@ __all__ = [
 ]
 
 
-class Generates(Protocol):
-    """A model that generates image i from what is given and (seed, i)."""
-
-    def generate(self, condition: Condition, *, n: int, seed: int = 0, start: int = 0, ema: bool = True) -> Tensor:
-        """Images ``start`` to ``start + n``, (n, C, H, W) in [-1, 1]."""
-        ...
-
-
 @runtime_checkable
-class _HasFingerprint(Protocol):
-    """A data set that knows a hash of its items."""
-
+class _HasFingerprint(Protocol):  # knows a hash of its items
     def fingerprint(self) -> str: ...
 
 
 @runtime_checkable
-class _FetchesMany(Protocol):
-    """A data set that fetches many items at once, as torch's loaders ask for them."""
-
+class _FetchesMany(Protocol):  # as torch's loaders ask for items
     def __getitems__(self, indices: Sequence[int]) -> Any: ...
 
 
 class DatasetSource(ImageSource):
     """The items of a map-style data set: images in [-1, 1] or uint8, alone or with conditions as ``Batch.of`` has them.
-
-    Args:
-        dataset: The data set.
 
     Raises:
         ConfigError: It is empty, or has no length.
@@ -72,7 +57,7 @@ class DatasetSource(ImageSource):
         return self.count
 
     def images(self, first: int, last: int) -> Tensor:
-        """Items ``first`` to ``last``; a data set that knows how to fetch many at once is asked for them at once."""
+        """See ``ImageSource``."""
         return as_uint8(self.batch(first, last).images)
 
     def condition(self, first: int, last: int) -> Condition:
@@ -84,23 +69,20 @@ class DatasetSource(ImageSource):
     def batch(self, first: int, last: int) -> Batch:
         """Items ``first`` to ``last`` as the data set has them."""
         if self._last is None or self._last[0] != (first, last):  # image, condition and target are asked for in turn
-            self._last = (first, last), Batch.of(self._fetched(first, last))
+            if isinstance(self.dataset, _FetchesMany):
+                found = self.dataset.__getitems__(range(first, last))
+            else:
+                found = [self.dataset[index] for index in range(first, last)]
+            collated = default_collate([_collatable(item) for item in found]) if isinstance(found, list) else found
+            self._last = (first, last), Batch.of(collated)
         return self._last[1]
-
-    def _fetched(self, first: int, last: int) -> Any:
-        """A batch as a loader would collate it."""
-        if isinstance(self.dataset, _FetchesMany):
-            found = self.dataset.__getitems__(range(first, last))
-        else:
-            found = [self.dataset[index] for index in range(first, last)]
-        return default_collate([_collatable(item) for item in found]) if isinstance(found, list) else found
 
     def provenance(self) -> dict[str, Any]:
         """Kind, count and a hash of all items (read once; a data set that has a ``fingerprint()`` is asked for it)."""
+        dataset = self.dataset
         if self._fingerprint is None:
-            dataset = self.dataset
             self._fingerprint = dataset.fingerprint() if isinstance(dataset, _HasFingerprint) else self._hash()
-        return {"kind": type(self.dataset).__name__, "count": self.count, "sha256": self._fingerprint}
+        return {"kind": type(dataset).__name__, "count": self.count, "sha256": self._fingerprint}
 
     def _hash(self) -> str:
         """Of images, and of what they are made from; not of labels, which change no image."""
@@ -150,12 +132,12 @@ class GeneratedSource(ImageSource):
         return self.num_samples
 
     def images(self, first: int, last: int) -> Tensor:
-        """Samples ``first`` to ``last``."""
+        """See ``ImageSource``."""
         labels = None if self.label is None else torch.full((last - first,), self.label)
         return as_uint8(self.model.sample(last - first, labels=labels, seed=self.seed, ema=self.ema, start=first))
 
     def condition(self, first: int, last: int) -> Condition:
-        """What a class-conditional model was asked for."""
+        """The classes that a class-conditional model was asked for."""
         if self.label is not None:
             return Condition(label=torch.full((last - first,), self.label))
         if is_class_conditional(self.model):
@@ -163,13 +145,13 @@ class GeneratedSource(ImageSource):
         return Condition()
 
     def with_label(self, label: int) -> "GeneratedSource | None":
-        """The same latents in one class, if the model is class-conditional."""
+        """See ``ImageSource``."""
         if self.num_classes is None:
             return None
         return GeneratedSource(self.model, self.num_samples, self.seed, self.ema, label)
 
     def reconstructions(self, real: ImageSource) -> "ReconstructedSource | None":
-        """G(E(x)) of the real images, if the model has an encoder."""
+        """See ``ImageSource``."""
         return ReconstructedSource(self.model, real, self.ema) if can_encode(self.model) else None
 
     def provenance(self) -> dict[str, Any]:
@@ -178,13 +160,7 @@ class GeneratedSource(ImageSource):
 
 
 class ReconstructedSource(ImageSource):
-    """Images as they come back from an encoder and a generator; their targets are the images.
-
-    Args:
-        model: Has an encoder.
-        real: The images.
-        ema: Whether to use averaged weights.
-    """
+    """Real images as they come back from a model's encoder and generator; their targets are the images."""
 
     def __init__(self, model: Encodes, real: ImageSource, ema: bool = True) -> None:
         self.model, self.real, self.ema = model, real, ema
@@ -193,17 +169,17 @@ class ReconstructedSource(ImageSource):
         return len(self.real)
 
     def images(self, first: int, last: int) -> Tensor:
-        """Reconstructions of images ``first`` to ``last``."""
+        """See ``ImageSource``."""
         images = self.real.images(first, last)
         given = images if images.is_floating_point() else from_uint8(images)
         return as_uint8(self.model.reconstruct(given, self.condition(first, last), ema=self.ema))
 
     def condition(self, first: int, last: int) -> Condition:
-        """That of the images that they were made of."""
+        """See ``ImageSource``."""
         return self.real.condition(first, last)
 
     def targets(self, first: int, last: int) -> Tensor:
-        """The images that they were made of."""
+        """See ``ImageSource``."""
         return self.real.images(first, last)
 
     def provenance(self) -> dict[str, Any]:
@@ -226,7 +202,7 @@ class TranslatedSource(ImageSource):
     """
 
     def __init__(
-        self, model: Generates, dataset: Dataset[Any], seed: int = 0, ema: bool = True, *, paired: bool = True
+        self, model: Translates, dataset: Dataset[Any], seed: int = 0, ema: bool = True, *, paired: bool = True
     ) -> None:
         self.model, self.data, self.seed, self.ema, self.paired = model, DatasetSource(dataset), seed, ema, paired
 
@@ -234,7 +210,7 @@ class TranslatedSource(ImageSource):
         return len(self.data)
 
     def images(self, first: int, last: int) -> Tensor:
-        """What is generated from conditions ``first`` to ``last``."""
+        """See ``ImageSource``."""
         given = self.condition(first, last)
         return as_uint8(self.model.generate(given, n=last - first, seed=self.seed, start=first, ema=self.ema))
 
@@ -246,7 +222,7 @@ class TranslatedSource(ImageSource):
         return Condition(source=batch.image)
 
     def targets(self, first: int, last: int) -> Tensor | None:
-        """The images of items ``first`` to ``last``, where they are paired with conditions."""
+        """The images of the items, where they are paired with conditions."""
         batch = self.data.batch(first, last)
         if not self.paired or batch.image is None or not batch.condition.tensors():
             return None

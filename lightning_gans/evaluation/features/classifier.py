@@ -14,6 +14,7 @@ from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features.extractor import FeatureBatch
 
 VERSION = 1  # raised whenever the layers of Classifier change: older files are then refused, not misread
+_SIZES = ("image_shape", "num_classes", "width", "num_features")
 _HEADER = "lightning_gans.classifier"  # one key: safetensors writes several in random order, one file is one sequence
 
 
@@ -51,10 +52,8 @@ class Classifier(nn.Module):
             raise ConfigError("image_shape", image_shape, "needs a channel and at least 4x4 pixels: (C, H, W)")
         if num_classes < 2:
             raise ConfigError("num_classes", num_classes, "a classifier needs two classes or more")
-        self.image_shape = image_shape
-        self.num_classes = num_classes
-        self.width = width
-        self.num_features = num_features
+        self.image_shape, self.num_classes = image_shape, num_classes
+        self.width, self.num_features = width, num_features
         layers: list[nn.Module] = [_convolution(channels, width, stride=1)]
         channels = width
         while min(height, pixels_wide) > 4:
@@ -67,14 +66,7 @@ class Classifier(nn.Module):
         self.head = nn.Linear(num_features, num_classes)
 
     def forward(self, images: Tensor) -> FeatureBatch:
-        """Features and logits of a batch.
-
-        Args:
-            images: ``(N, C, H, W)`` floats in [-1, 1].
-
-        Returns:
-            Features ``(N, D)`` and logits ``(N, K)``.
-        """
+        """Features (N, D) and logits (N, K) of images (N, C, H, W), floats in [-1, 1]."""
         hidden = self.convolutions(images).flatten(1)
         standard = self.normalize(self.project(hidden))  # (N, D), mean 0, std 1
         return FeatureBatch(self.feature_std * standard, self.head(nn.functional.silu(standard)))
@@ -89,32 +81,16 @@ def _convolution(inputs: int, outputs: int, *, stride: int) -> nn.Module:
 def save_classifier(classifier: Classifier, path: str | Path, facts: Mapping[str, Any]) -> None:
     """Write weights and facts to one safetensors file; the same input gives the same bytes.
 
-    Args:
-        classifier: A trained classifier; stored as float32 on the CPU.
-        path: File to write.
-        facts: Whatever JSON holds: name, data, seed, test accuracy, ... The sizes of the network and the format's
-            version are added.
+    Facts are whatever JSON holds: name, data, seed, test accuracy, ...; sizes and the format's version are added.
     """
-    sizes = {
-        "version": VERSION,
-        "image_shape": list(classifier.image_shape),
-        "num_classes": classifier.num_classes,
-        "width": classifier.width,
-        "num_features": classifier.num_features,
-    }
+    sizes = {name: getattr(classifier, name) for name in _SIZES}
     state = {key: value.detach().cpu().contiguous() for key, value in classifier.state_dict().items()}
-    header = json.dumps({**facts, **sizes}, sort_keys=True)
+    header = json.dumps({**facts, **sizes, "version": VERSION}, sort_keys=True)
     Path(path).write_bytes(save(state, metadata={_HEADER: header}))
 
 
 def load_classifier(path: str | Path) -> tuple[Classifier, dict[str, Any]]:
-    """Read a file of ``save_classifier``; nothing in it is executed.
-
-    Args:
-        path: A safetensors file.
-
-    Returns:
-        The classifier in eval mode, and the facts stored with it.
+    """The classifier in a file of ``save_classifier``, in eval mode, and its facts; nothing in the file is executed.
 
     Raises:
         ConfigError: No such file, not such a file, or one of another version.
@@ -134,10 +110,8 @@ def load_classifier(path: str | Path) -> tuple[Classifier, dict[str, Any]]:
     if facts["version"] != VERSION:
         hint = f"has format version {facts['version']}, this release reads {VERSION}; {make}"
         raise ConfigError("weights", str(path), hint)
-    channels, height, width = facts["image_shape"]
+    sizes = {name: facts[name] for name in _SIZES} | {"image_shape": tuple(facts["image_shape"])}
     with torch.random.fork_rng(devices=[]):  # the initial weights are drawn, then overwritten
-        classifier = Classifier(
-            (channels, height, width), facts["num_classes"], width=facts["width"], num_features=facts["num_features"]
-        )
+        classifier = Classifier(**sizes)
     classifier.load_state_dict(state)
     return classifier.eval(), facts

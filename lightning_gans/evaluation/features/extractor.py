@@ -17,15 +17,14 @@ INCEPTION = "inception"  # the extractor that papers mean when they name none
 
 
 class FeatureBatch(NamedTuple):
-    """What an extractor says about N images.
-
-    Attributes:
-        features: ``(N, D)`` floats; distances, densities and moments are taken here.
-        logits: ``(N, K)`` class logits, or None where the extractor knows no classes.
-    """
+    """What an extractor says about N images: features (N, D), class logits (N, K) or None where it knows no classes."""
 
     features: Tensor
     logits: Tensor | None = None
+
+    def rows(self, which: Tensor | slice) -> "FeatureBatch":
+        """What it says about some of them."""
+        return FeatureBatch(self.features[which], None if self.logits is None else self.logits[which])
 
 
 class FeatureExtractor(nn.Module, ABC):
@@ -66,11 +65,12 @@ class FeatureExtractor(nn.Module, ABC):
     structure: str = ""
     """What else the function depends on, beyond class and weights; part of the fingerprint."""
 
+    gray_or_rgb: bool = False
+    """Whether it takes images of one channel or of three, and no others."""
+
     if TYPE_CHECKING:  # torch leaves what a module returns untyped
 
-        def __call__(self, images: Tensor) -> FeatureBatch:
-            """See ``forward``."""
-            ...
+        def __call__(self, images: Tensor) -> FeatureBatch: ...  # noqa: D102
 
     def __init__(
         self, name: str, *, image_shape: tuple[int, int, int] | None = None, num_classes: int | None = None
@@ -78,30 +78,18 @@ class FeatureExtractor(nn.Module, ABC):
         super().__init__()
         if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
             raise ConfigError("name", name, "becomes part of metric names; use letters, digits, '_' and '-' only")
-        self.name = name
-        self.image_shape = image_shape
-        self.num_classes = num_classes
+        self.name, self.image_shape, self.num_classes = name, image_shape, num_classes
         self._hashed: tuple[object, str] | None = None
 
     @abstractmethod
     def extract(self, images: Tensor) -> FeatureBatch:
-        """Compute features of checked images, on the extractor's device, under ``forward``'s guarantees.
-
-        Args:
-            images: ``(N, C, H, W)`` uint8 in [0, 255].
-
-        Returns:
-            ``(N, D)`` features and ``(N, K)`` logits or None.
-        """
+        """Features (N, D) and logits (N, K) or None of checked uint8 images (N, C, H, W), on the extractor's device."""
 
     def check(self, images: Tensor) -> None:
         """Refuse what is not a batch of images that this extractor takes.
 
-        Args:
-            images: Any tensor.
-
         Raises:
-            ConfigError: Not uint8, not 4-dimensional, or not of ``image_shape``.
+            ConfigError: Not uint8, not 4-dimensional, not of ``image_shape``, or not ``gray_or_rgb`` where that is set.
         """
         given = describe(images)
         if images.dtype != torch.uint8:
@@ -110,18 +98,17 @@ class FeatureExtractor(nn.Module, ABC):
         if images.ndim != 4:
             raise ConfigError("images", given, f"features {self.name!r} take a batch (N, C, H, W)")
         if self.image_shape is not None and tuple(images.shape[1:]) != tuple(self.image_shape):
-            wanted = ", ".join(str(size) for size in self.image_shape)
+            wanted = ", ".join(map(str, self.image_shape))
             hint = "resize or convert the images, or choose features made for their shape"
             raise ConfigError("images", given, f"features {self.name!r} take images of shape (N, {wanted}); {hint}")
+        if self.gray_or_rgb and images.shape[1] not in (1, 3):
+            hint = f"features {self.name!r} take gray or RGB images (N, 1 or 3, H, W)"
+            raise ConfigError("images", given, hint)
 
     def forward(self, images: Tensor) -> FeatureBatch:
-        """Features and logits of a batch; images are moved to the extractor's device first.
+        """Features (N, D) and logits (N, K) or None, without gradient, of uint8 images (N, C, H, W) in [0, 255].
 
-        Args:
-            images: ``(N, C, H, W)`` uint8 in [0, 255]. N may be 0 where the network's layers allow it.
-
-        Returns:
-            Features ``(N, D)`` and logits ``(N, K)`` or None, without gradient.
+        Images are moved to the extractor's device first. N may be 0 where the network's layers allow it.
 
         Raises:
             ConfigError: The images have the wrong type, number of dimensions, channels or size.
@@ -137,9 +124,16 @@ class FeatureExtractor(nn.Module, ABC):
 
         Cached; an in-place change of a weight is noticed through PyTorch's version counter of that tensor.
         """
-        seen = [(key, value.data_ptr(), _version_of(value)) for key, value in self._weights()]
+        weights = sorted(chain(self.named_parameters(), self.named_buffers()), key=lambda item: item[0])
+        # Tensors of inference mode have no version.
+        seen = [(key, value.data_ptr(), None if value.is_inference() else value._version) for key, value in weights]
         if self._hashed is None or self._hashed[0] != seen:
-            self._hashed = seen, self._hash()
+            facts = (type(self).__qualname__, self.preprocessing, self.structure, self.num_classes)
+            digest = hashlib.sha256("\n".join(map(str, facts)).encode())
+            for key, value in weights:  # also those that a state dict leaves out
+                digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
+                digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+            self._hashed = seen, digest.hexdigest()
         return self._hashed[1]
 
     @property
@@ -169,25 +163,8 @@ class FeatureExtractor(nn.Module, ABC):
         follow: Callable[..., Self] = super()._apply
         return follow(keeping_dtype, recurse)
 
-    def _weights(self) -> list[tuple[str, Tensor]]:
-        """Parameters and buffers, also those that a state dict leaves out, by name."""
-        return sorted(chain(self.named_parameters(), self.named_buffers()), key=lambda item: item[0])
-
-    def _hash(self) -> str:
-        facts = (type(self).__qualname__, self.preprocessing, self.structure, self.num_classes)
-        digest = hashlib.sha256("\n".join(map(str, facts)).encode())
-        for key, value in self._weights():
-            digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
-            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-        return digest.hexdigest()
-
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_hashed": None}  # addresses of tensors mean nothing in a copy
-
-
-def _version_of(tensor: Tensor) -> int | None:
-    """How often a tensor was changed in place, as far as torch counts it (not for tensors of inference mode)."""
-    return None if tensor.is_inference() else tensor._version
 
 
 def describe(tensor: Tensor) -> str:

@@ -7,21 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.features.extractor import FeatureBatch, FeatureExtractor, describe
+from lightning_gans.evaluation.features.extractor import FeatureBatch, FeatureExtractor
 
 
 class _VisionTransformer(FeatureExtractor):
-    """Images resized to the transformer's side by antialiased bicubic interpolation, scaled, normalized.
-
-    Args:
-        name: Name in metrics.
-        model: The transformer.
-        side: Of the images that it takes.
-        mean: Of each channel in [0, 1].
-        std: Of each channel.
-    """
+    """Images resized to the transformer's side by antialiased bicubic interpolation, scaled to [0, 1], normalized."""
 
     preprocessing = "gray to RGB; antialiased bicubic resize, rounded to uint8; (x / 255 - mean) / std; version 1"
+    gray_or_rgb = True
 
     def __init__(
         self, name: str, model: nn.Module, side: int, mean: tuple[float, float, float], std: tuple[float, float, float]
@@ -33,12 +26,6 @@ class _VisionTransformer(FeatureExtractor):
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
         self.freeze()
-
-    def check(self, images: Tensor) -> None:
-        """Refuse what is not a batch of uint8 images with one or three channels."""
-        super().check(images)
-        if images.shape[1] not in (1, 3):
-            raise ConfigError("images", describe(images), f"features {self.name!r} take gray or RGB images")
 
     def prepared(self, images: Tensor) -> Tensor:
         """Images as the transformer takes them: (N, 3, side, side) float32."""
@@ -67,7 +54,7 @@ class DINOv2Features(_VisionTransformer):
         super().__init__("dinov2", model, 224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
     def extract(self, images: Tensor) -> FeatureBatch:
-        """``(N, C, H, W)`` uint8 to features ``(N, D)``; no classes."""
+        """Features ``(N, D)``; no classes."""
         return FeatureBatch(self.model(self.prepared(images)).last_hidden_state[:, 0])
 
 
@@ -91,17 +78,13 @@ class CLIPFeatures(_VisionTransformer):
         super().__init__("clip", model, int(model.config.image_size), mean, std)
 
     def extract(self, images: Tensor) -> FeatureBatch:
-        """``(N, C, H, W)`` uint8 to features ``(N, D)`` of length 1; no classes."""
+        """Features ``(N, D)`` of length 1; no classes."""
         embedding: Tensor = self.model(self.prepared(images)).image_embeds
         return FeatureBatch(embedding / embedding.norm(dim=1, keepdim=True))
 
 
 def _pretrained(kind: str, weights: str, download: bool) -> Any:
-    """A model of transformers, from a folder, the local cache, or (only if chosen) the hub.
-
-    Raises:
-        ConfigError: transformers is not installed, or the weights are not there.
-    """
+    """A model of transformers, from a folder, the local cache, or (only if chosen) the hub."""
     try:
         import transformers
     except ImportError as error:

@@ -2,6 +2,7 @@
 
 import copy
 import re
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,19 +28,12 @@ class IdentityFeatures(FeatureExtractor):
         super().__init__(name)
 
     def check(self, images: Tensor) -> None:
-        """Refuse what is not a batch of points.
-
-        Args:
-            images: ``(N, d)`` floats.
-
-        Raises:
-            ConfigError: Not floating point, or not 2-dimensional.
-        """
+        """Refuse what is not a batch of float points (N, d)."""
         if not images.is_floating_point() or images.ndim != 2:
             raise ConfigError("points", describe(images), "identity features take float points (N, d)")
 
     def extract(self, images: Tensor) -> FeatureBatch:
-        """``(N, d)`` points to the same points; half precision becomes float32, float64 stays."""
+        """The points (N, d); half precision becomes float32, float64 stays."""
         return FeatureBatch(images.to(torch.promote_types(images.dtype, torch.float32)))
 
 
@@ -52,9 +46,8 @@ class ModuleFeatures(FeatureExtractor):
     Args:
         module: Maps ``(N, C, H, W)`` uint8 images to features ``(N, D)``, or to a pair (features, logits ``(N, K)``).
         name: Name in metrics (``metrics/fid_<name>``).
-        image_shape: ``(C, H, W)`` that it takes, or None for any.
-        num_classes: K; needed where the module gives logits.
         version: Part of the fingerprint; raise it when the code of the module changes.
+        kwargs: ``image_shape`` and ``num_classes`` of ``FeatureExtractor``; the second is needed with logits.
 
     Example:
         >>> class Pixels(nn.Module):
@@ -64,42 +57,34 @@ class ModuleFeatures(FeatureExtractor):
         torch.Size([2, 64])
     """
 
-    def __init__(
-        self,
-        module: nn.Module,
-        *,
-        name: str,
-        image_shape: tuple[int, int, int] | None = None,
-        num_classes: int | None = None,
-        version: int = 1,
-    ) -> None:
-        super().__init__(name, image_shape=image_shape, num_classes=num_classes)
+    def __init__(self, module: nn.Module, *, name: str, version: int = 1, **kwargs: Any) -> None:
+        super().__init__(name, **kwargs)
         self.preprocessing = f"{type(module).__qualname__}'s own, version {version}"
         self.structure = re.sub(r" at 0x[0-9a-f]+", "", repr(module))  # addresses differ from process to process
         self.module = copy.deepcopy(module)
         self.freeze()
 
     def extract(self, images: Tensor) -> FeatureBatch:
-        """``(N, C, H, W)`` uint8 to float features ``(N, D)`` and logits ``(N, K)`` or None.
+        """Features (N, D) and logits (N, K) or None, in float32.
 
         Raises:
             ConfigError: The module returns something else.
         """
         output = self.module(images)
         features, logits = (output, None) if isinstance(output, Tensor) else output
-        self._check_output("features", features, len(images), None)
+        self._check_output("features", features, (len(images), "D"))
         if logits is None:
             return FeatureBatch(features.float())
         if self.num_classes is None:
             raise ConfigError("num_classes", None, f"the module returns logits {describe(logits)}; name their count")
-        self._check_output("logits", logits, len(images), self.num_classes)
+        self._check_output("logits", logits, (len(images), self.num_classes))
         return FeatureBatch(features.float(), logits.float())
 
-    def _check_output(self, kind: str, output: Tensor, count: int, width: int | None) -> None:
-        right = output.is_floating_point() and output.ndim == 2 and len(output) == count
-        if not right or (width is not None and output.shape[1] != width):
-            wanted = f"float ({count}, {'D' if width is None else width})"
-            hint = f"returned {kind} {describe(output)} where {wanted} is needed; flatten or convert it in forward"
+    def _check_output(self, kind: str, output: Tensor, wanted: tuple[int, int | str]) -> None:
+        fits = output.ndim == 2 and len(output) == wanted[0] and wanted[1] in ("D", output.shape[1])
+        if not fits or not output.is_floating_point():
+            needed = f"float ({wanted[0]}, {wanted[1]})"
+            hint = f"returned {kind} {describe(output)} where {needed} is needed; flatten or convert it in forward"
             raise ConfigError("module", type(self.module).__name__, hint)
 
 
@@ -118,7 +103,7 @@ class StackedFeatures(FeatureExtractor):
         ConfigError: The extractor takes other images than gray ones, or knows no classes.
 
     Example:
-        >>> from lightning_gans.evaluation.features import DigitsFeatures
+        >>> from lightning_gans.evaluation.features.pretrained import DigitsFeatures
         >>> stacked = StackedFeatures(DigitsFeatures(), "pairs", channels=2)
         >>> features, logits = stacked(torch.zeros(3, 2, 8, 8, dtype=torch.uint8))
         >>> features.shape, logits.shape
@@ -136,7 +121,7 @@ class StackedFeatures(FeatureExtractor):
         self.freeze()
 
     def extract(self, images: Tensor) -> FeatureBatch:
-        """``(N, C, H, W)`` uint8 to features ``(N, C D)`` and logits ``(N, K^C)``."""
+        """Features (N, C D) and logits (N, K^C)."""
         features, logits = self.extractor(images.flatten(0, 1)[:, None])
         assert logits is not None
         first, *others = logits.log_softmax(1).unflatten(0, (-1, self.channels)).unbind(1)  # (N, K) each

@@ -12,10 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.features.extractor import INCEPTION, FeatureBatch, FeatureExtractor, describe
+from lightning_gans.evaluation.features.extractor import INCEPTION, FeatureBatch, FeatureExtractor
 
 LAYERS = (64, 192, 768, 2048)  # named by their width, from the shallowest to the last pooling
-_CLASSES = 1008  # of the network's 2015 training, not ImageNet's 1000
 
 
 class InceptionFeatures(FeatureExtractor):
@@ -42,6 +41,7 @@ class InceptionFeatures(FeatureExtractor):
     """
 
     preprocessing = "torch-fidelity: TensorFlow 1 bilinear to 299x299, (x - 128) / 128; gray repeated; version 1"
+    gray_or_rgb = True
 
     def __init__(
         self, weights: str | Path | None = None, *, layer: int = 2048, logits: bool = True, download: bool = False
@@ -49,22 +49,14 @@ class InceptionFeatures(FeatureExtractor):
         if layer not in LAYERS:
             raise ConfigError("layer", layer, f"Inception-v3 has the layers {', '.join(map(str, LAYERS))}")
         name = INCEPTION if layer == LAYERS[-1] else f"{INCEPTION}_{layer}"
-        super().__init__(name, num_classes=_CLASSES if logits else None)
+        super().__init__(name, num_classes=1008 if logits else None)  # of the training in 2015
         self.preprocessing = f"{self.preprocessing}; layer {layer}"
         path = _cached(download) if weights is None else Path(weights)
         self.network = _network(path, [str(layer), "logits_unbiased"] if logits else [str(layer)])
         self.freeze()
 
-    def check(self, images: Tensor) -> None:
-        """Refuse what is not a batch of uint8 images with one or three channels."""
-        super().check(images)
-        if images.shape[1] not in (1, 3):
-            raise ConfigError(
-                "images", describe(images), "Inception-v3 takes grayscale or RGB images (N, 1 or 3, H, W)"
-            )
-
     def extract(self, images: Tensor) -> FeatureBatch:
-        """``(N, 1 or 3, H, W)`` uint8 to features ``(N, layer)`` and logits ``(N, 1008)`` or None."""
+        """Features ``(N, layer)`` and logits ``(N, 1008)`` or None."""
         return FeatureBatch(*self.network(images.expand(-1, 3, -1, -1)))
 
 

@@ -38,14 +38,13 @@ def full_precision() -> Iterator[None]:
 def _exact_by_operator() -> Iterator[None]:
     backends: Any = torch.backends  # its stubs lack the operators
     operators = [backends.cuda.matmul, backends.cudnn.conv, backends.mkldnn.matmul, backends.mkldnn.conv]
-    before = [(operator, operator.fp32_precision) for operator in operators]
-    inexact = [(operator, precision) for operator, precision in before if precision not in _EXACT]
-    for operator, _ in inexact:
+    before = [(operator, operator.fp32_precision) for operator in operators if operator.fp32_precision not in _EXACT]
+    for operator, _ in before:
         operator.fp32_precision = "ieee"
     try:
         yield
     finally:
-        for operator, precision in inexact:
+        for operator, precision in before:
             operator.fp32_precision = precision
 
 

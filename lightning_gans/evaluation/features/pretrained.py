@@ -2,26 +2,24 @@
 
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features.classifier import VERSION, load_classifier
-from lightning_gans.evaluation.features.extractor import FeatureBatch, FeatureExtractor, describe
+from lightning_gans.evaluation.features.extractor import FeatureBatch, FeatureExtractor
 from lightning_gans.images import from_uint8
 
 
 class ClassifierFeatures(FeatureExtractor):
     """Features and logits of a classifier file made by ``lightning_gans.evaluation.features.train``.
 
+    The attribute ``facts`` is what the file says about itself: data, seed, epochs, test accuracy, sizes.
+
     Args:
         weights: The safetensors file.
         name: Name in metrics; by default the one stored in the file, else the file's.
-
-    Attributes:
-        facts: What the file says about itself: data, seed, epochs, test accuracy, sizes.
 
     Raises:
         ConfigError: The file is missing, or is not a classifier of this package.
@@ -36,53 +34,53 @@ class ClassifierFeatures(FeatureExtractor):
             image_shape=classifier.image_shape,
             num_classes=classifier.num_classes,
         )
-        self.classifier = classifier
-        self.facts: dict[str, Any] = facts
+        self.classifier, self.facts = classifier, facts
         self.freeze()
 
     def extract(self, images: Tensor) -> FeatureBatch:
-        """``(N, C, H, W)`` uint8 to features ``(N, D)`` and logits ``(N, K)``."""
-        features: FeatureBatch = self.classifier(from_uint8(images))
-        return features
+        """Features ``(N, D)`` and logits ``(N, K)``."""
+        return FeatureBatch(*self.classifier(from_uint8(images)))
 
 
-class DigitsFeatures(ClassifierFeatures):
+class _ShippedFeatures(ClassifierFeatures):
+    def __init__(self, file: str) -> None:
+        with as_file(files(__package__) / "weights" / file) as path:
+            super().__init__(path)
+
+
+class DigitsFeatures(_ShippedFeatures):
     """Classifier of scikit-learn's digits: 8x8 grayscale images, 10 classes, 64 features. Needs no network.
 
     Trained on four fifths of the images; ``facts["test_accuracy"]`` is that on the rest. Made by
     ``python -m lightning_gans.evaluation.features.train --data digits --output digits.safetensors``.
 
     Example:
-        >>> import torch
         >>> features, logits = DigitsFeatures()(torch.zeros(2, 1, 8, 8, dtype=torch.uint8))
         >>> features.shape, logits.shape
         (torch.Size([2, 64]), torch.Size([2, 10]))
     """
 
     def __init__(self) -> None:
-        with as_file(files(__package__) / "weights" / "digits.safetensors") as path:
-            super().__init__(path)
+        super().__init__("digits.safetensors")
 
 
-class MNISTFeatures(ClassifierFeatures):
+class MNISTFeatures(_ShippedFeatures):
     """Classifier of MNIST: 28x28 grayscale images, 10 classes, 64 features. Needs no network.
 
     ``facts["test_accuracy"]`` is that on MNIST's 10,000 test images. Made by
     ``python -m lightning_gans.evaluation.features.train --data mnist --root DIR --output mnist.safetensors``.
 
     Example:
-        >>> import torch
         >>> features, logits = MNISTFeatures()(torch.zeros(2, 1, 28, 28, dtype=torch.uint8))
         >>> features.shape, logits.shape
         (torch.Size([2, 64]), torch.Size([2, 10]))
     """
 
     def __init__(self) -> None:
-        with as_file(files(__package__) / "weights" / "mnist.safetensors") as path:
-            super().__init__(path)
+        super().__init__("mnist.safetensors")
 
 
-class EmojiFeatures(ClassifierFeatures):
+class EmojiFeatures(_ShippedFeatures):
     """Classifier of the embedded emoji's style and group: gray or RGB images, 64 features. Needs no network.
 
     It was trained at 64 x 64 pixels, half of the images at the resolution of 32; others are resized to 64, and it is
@@ -93,16 +91,12 @@ class EmojiFeatures(ClassifierFeatures):
 
     Args:
         style: With a style's name the logits are those of its groups alone, in the order of ``Emoji(style).classes``,
-            so that they can be held against labels; without, those of all 36 classes.
-
-    Attributes:
-        classes: Names of the logits' classes.
+            so that they can be held against labels; without, those of all 36 classes. ``classes`` are their names.
 
     Raises:
         ConfigError: No such style.
 
     Example:
-        >>> import torch
         >>> features, logits = EmojiFeatures()(torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
         >>> features.shape, logits.shape
         (torch.Size([2, 64]), torch.Size([2, 36]))
@@ -111,10 +105,10 @@ class EmojiFeatures(ClassifierFeatures):
     """
 
     preprocessing = "uint8 in [0, 255] to float x / 127.5 - 1, gray repeated, antialiased bilinear to 64x64; version 1"
+    gray_or_rgb = True
 
     def __init__(self, style: str | None = None) -> None:
-        with as_file(files(__package__) / "weights" / "emoji.safetensors") as path:
-            super().__init__(path)
+        super().__init__("emoji.safetensors")
         names: list[str] = self.facts["classes"]
         styles = list(dict.fromkeys(name.split("/")[0] for name in names))
         if style is not None and style not in styles:
@@ -125,14 +119,8 @@ class EmojiFeatures(ClassifierFeatures):
         self.image_shape, self.num_classes = None, len(self.classes)
         self.structure = f"logits {self._chosen}"
 
-    def check(self, images: Tensor) -> None:
-        """Refuse what is not a batch of uint8 images with one or three channels."""
-        super().check(images)
-        if images.shape[1] not in (1, 3):
-            raise ConfigError("images", describe(images), "emoji features take gray or RGB images (N, 1 or 3, H, W)")
-
     def extract(self, images: Tensor) -> FeatureBatch:
-        """``(N, 1 or 3, H, W)`` uint8 to features ``(N, 64)`` and logits ``(N, len(classes))``."""
+        """Features ``(N, 64)`` and logits ``(N, len(classes))``."""
         pixels, size = from_uint8(images).expand(-1, 3, -1, -1), (self._side, self._side)
         if images.shape[2:] != size:
             pixels = nn.functional.interpolate(pixels, size, mode="bilinear", antialias=True)
@@ -140,29 +128,15 @@ class EmojiFeatures(ClassifierFeatures):
         return FeatureBatch(features, logits[:, self._chosen])
 
     def style_logits(self, logits: Tensor) -> tuple[list[str], Tensor]:
-        """Logits of the styles from those of the classes: a style is as likely as its classes together.
-
-        Args:
-            logits: ``(N, len(classes))``.
-
-        Returns:
-            Names of the S styles, and their logits ``(N, S)``.
-        """
-        return self._summed(logits, [name.split("/")[0] for name in self.classes])
+        """Names of S styles, and logits (N, S) from those (N, K) of the classes: as likely as its classes together."""
+        return self._summed(logits, 0)
 
     def group_logits(self, logits: Tensor) -> tuple[list[str], Tensor]:
-        """Logits of the groups from those of the classes: a group is as likely as its classes together.
+        """Names of G groups, and their logits (N, G), likewise."""
+        return self._summed(logits, 1)
 
-        Args:
-            logits: ``(N, len(classes))``.
-
-        Returns:
-            Names of the G groups, and their logits ``(N, G)``.
-        """
-        return self._summed(logits, [name.split("/")[1] for name in self.classes])
-
-    @staticmethod
-    def _summed(logits: Tensor, kinds: list[str]) -> tuple[list[str], Tensor]:
+    def _summed(self, logits: Tensor, part: int) -> tuple[list[str], Tensor]:
+        kinds = [name.split("/")[part] for name in self.classes]
         names = list(dict.fromkeys(kinds))
         columns = [[place for place, kind in enumerate(kinds) if kind == name] for name in names]
         return names, torch.stack([logits[:, column].logsumexp(dim=1) for column in columns], dim=1)

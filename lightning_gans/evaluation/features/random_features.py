@@ -62,12 +62,11 @@ class RandomFeatures(FeatureExtractor):
         """Refuse what is not a batch of uint8 images of 8 x 8 pixels or more."""
         super().check(images)
         if min(images.shape[2:]) < MIN_SIDE:
-            raise ConfigError(
-                "images", describe(images), f"random features take {MIN_SIDE} x {MIN_SIDE} pixels or more"
-            )
+            hint = f"random features take {MIN_SIDE} x {MIN_SIDE} pixels or more"
+            raise ConfigError("images", describe(images), hint)
 
     def extract(self, images: Tensor) -> FeatureBatch:
-        """``(N, C, H, W)`` uint8 to features ``(N, 192)``; 64 of each scale, the finest first."""
+        """Features (N, 192): 64 of each scale, the finest first; no classes."""
         pixels = images.float().div(127.5).sub(1)
         features = []
         for scale in range(NUM_SCALES):

@@ -39,9 +39,7 @@ class RandomAffine:
     """
 
     def __init__(self, degrees: float = 10.0, scale: float = 0.1, shift: float = 0.08) -> None:
-        self.degrees = degrees
-        self.scale = scale
-        self.shift = shift
+        self.degrees, self.scale, self.shift = degrees, scale, shift
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Transform ``(N, C, H, W)`` float images, each by its own draw."""
@@ -62,14 +60,11 @@ def train_classifier(
     epochs: int = 60,
     batch_size: int = 64,
     learning_rate: float = 2e-3,
-    weight_decay: float = 0.01,
     augmentation: Augmentation | None = None,
-    width: int = 24,
-    num_features: int = 64,
     device: torch.device | str = "cpu",
     on_epoch: Callable[[int, float], None] = lambda epoch, loss: None,
 ) -> Classifier:
-    """Train a ``Classifier`` with AdamW and a cosine learning rate after a short warm-up.
+    """Train a ``Classifier`` with AdamW and a cosine learning rate after a short warm-up; in eval mode, on the CPU.
 
     A function of its arguments: the global random generator is neither read nor moved. Bit-for-bit equal on one
     thread (``torch.set_num_threads(1)``) of one kind of processor.
@@ -81,15 +76,9 @@ def train_classifier(
         epochs: Passes over the images.
         batch_size: Images a step; the rest of an epoch that does not fill a batch waits for the next order.
         learning_rate: The peak.
-        weight_decay: AdamW's.
         augmentation: Changes each batch of float images in [-1, 1]; ``RandomAffine`` by default.
-        width: Channels of the first convolution.
-        num_features: D, the length of the feature vectors.
         device: Where to train; what is drawn is the same on all, what is summed is not to the last bit.
         on_epoch: Called with the epoch (from 1) and its mean loss.
-
-    Returns:
-        The classifier in eval mode, on the CPU.
 
     Raises:
         ConfigError: Images and labels do not fit together, or there are too few.
@@ -99,12 +88,15 @@ def train_classifier(
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        channels, height, pixels_wide = images.shape[1:]
-        shape, classes = (channels, height, pixels_wide), int(labels.max()) + 1
-        classifier = Classifier(shape, classes, width=width, num_features=num_features).to(device).train()
-    optimizer = torch.optim.AdamW(classifier.parameters(), lr=learning_rate, weight_decay=weight_decay)
+        channels, height, width = images.shape[1:]
+        classifier = Classifier((channels, height, width), int(labels.max()) + 1).to(device).train()
+    optimizer = torch.optim.AdamW(classifier.parameters(), lr=learning_rate, weight_decay=0.01)
     batches = len(images) // batch_size
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_cosine(epochs * batches))
+    steps = epochs * batches
+    warm = max(1, steps // 20)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / warm, (1 + math.cos(math.pi * step / steps)) / 2)
+    )
     for epoch in range(1, epochs + 1):
         order = torch.randperm(len(images), generator=generator)[: batches * batch_size].view(batches, batch_size)
         total = 0.0
@@ -120,16 +112,21 @@ def train_classifier(
     return classifier.cpu().eval()
 
 
+def _check(images: Tensor, labels: Tensor, batch_size: int) -> None:
+    if images.dtype != torch.uint8 or images.ndim != 4:
+        raise ConfigError("images", describe(images), "training takes uint8 images (N, C, H, W)")
+    if labels.shape != images.shape[:1] or labels.dtype != torch.int64 or int(labels.min()) < 0:
+        hint = f"training takes one int64 label from 0 up for each of the {len(images)} images"
+        raise ConfigError("labels", describe(labels), hint)
+    if not 2 <= batch_size <= len(images):
+        hint = f"there are {len(images)} images, and batch normalization needs two or more at a time"
+        raise ConfigError("batch_size", batch_size, hint)
+
+
 def stratified_split(labels: Tensor, *, test_part: float = 0.2, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Split so that every class gives the same part of its images to the test set.
+    """Row numbers, in increasing order, for training and for the test, which gets the same part of every class.
 
-    Args:
-        labels: ``(N,)`` class labels.
-        test_part: In (0, 1); each class's count is rounded to the nearest integer.
-        seed: Seed of the split; the global random generator is left alone.
-
-    Returns:
-        Row numbers of the training and of the test images, both in increasing order.
+    Each class's count is rounded to the nearest integer; the global random generator is left alone.
 
     Example:
         >>> train, test = stratified_split(torch.tensor([0, 1] * 10), test_part=0.3, seed=0)
@@ -144,32 +141,15 @@ def stratified_split(labels: Tensor, *, test_part: float = 0.2, seed: int = 0) -
     return torch.nonzero(~test).flatten(), torch.nonzero(test).flatten()
 
 
-def accuracy(classifier: nn.Module, images: Tensor, labels: Tensor, *, batch_size: int = 1000) -> float:
-    """Part of the images whose largest logit is their label's.
-
-    Args:
-        classifier: Maps floats in [-1, 1] to ``FeatureBatch``; in eval mode.
-        images: ``(N, C, H, W)`` uint8.
-        labels: ``(N,)``.
-        batch_size: Images at a time.
-
-    Returns:
-        Between 0 and 1.
-    """
+def accuracy(classifier: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """Part of the uint8 images (N, C, H, W) whose largest logit is their label's (N,); the module is in eval mode."""
     with torch.no_grad():
-        guesses = [classifier(from_uint8(chunk)).logits.argmax(dim=1) for chunk in torch.split(images, batch_size)]
+        guesses = [classifier(from_uint8(chunk)).logits.argmax(dim=1) for chunk in torch.split(images, 1000)]
     return float((torch.cat(guesses) == labels).double().mean())
 
 
 class Labeled(NamedTuple):
-    """A labeled data set in memory, cut in two.
-
-    Attributes:
-        train_images: ``(N, C, H, W)`` uint8.
-        train_labels: ``(N,)`` int64.
-        test_images: ``(M, C, H, W)`` uint8.
-        test_labels: ``(M,)`` int64.
-    """
+    """A labeled data set in memory, cut in two: uint8 images (N, C, H, W) and int64 labels (N,)."""
 
     train_images: Tensor
     train_labels: Tensor
@@ -178,11 +158,7 @@ class Labeled(NamedTuple):
 
 
 def load_digits(root: Path | None = None) -> Labeled:
-    """scikit-learn's 1,797 digits, 8x8, one fifth of each class for the test; nothing is downloaded.
-
-    Args:
-        root: Not needed: the images are in the scikit-learn package.
-    """
+    """scikit-learn's 1,797 digits, 8x8, one fifth of each class for the test; they come with it, whatever the root."""
     from sklearn import datasets  # imported here: the features themselves do without it
 
     digits = datasets.load_digits()
@@ -193,10 +169,7 @@ def load_digits(root: Path | None = None) -> Labeled:
 
 
 def load_mnist(root: Path | None = None) -> Labeled:
-    """MNIST's 60,000 + 10,000 digits, 28x28, its own split.
-
-    Args:
-        root: Holds ``MNIST/raw`` with the unpacked idx files, as ``torchvision.datasets.MNIST`` reads them.
+    """MNIST's 60,000 + 10,000 digits, 28x28, its own split, from a folder that holds ``MNIST/raw``, unpacked.
 
     Raises:
         ConfigError: They are not there.
@@ -207,28 +180,17 @@ def load_mnist(root: Path | None = None) -> Labeled:
     if root is None:
         raise ConfigError("root", None, hint)
     try:
-        parts = [MNIST(root, train=train) for train in (True, False)]
+        train, test = (MNIST(root, train=train) for train in (True, False))
     except RuntimeError:
         raise ConfigError("root", str(root), hint) from None
-    (train_images, train_labels), (test_images, test_labels) = (
-        (part.data.unsqueeze(1), part.targets) for part in parts
-    )
-    return Labeled(train_images, train_labels, test_images, test_labels)
+    return Labeled(train.data.unsqueeze(1), train.targets, test.data.unsqueeze(1), test.targets)
 
 
-class TrainingSet(NamedTuple):
-    """A named data set and the settings of the trainer that suit it."""
-
-    load: Callable[[Path | None], Labeled]
-    description: str
-    epochs: int
-    batch_size: int
-
-
-TRAINING_SETS = {
-    "digits": TrainingSet(load_digits, "scikit-learn digits, 1797 images, 20% of each class held out (seed 0)", 60, 64),
-    "mnist": TrainingSet(load_mnist, "MNIST, 60000 training and 10000 test images", 8, 128),
+TRAINING_SETS: dict[str, tuple[Callable[[Path | None], Labeled], str, int, int]] = {
+    "digits": (load_digits, "scikit-learn digits, 1797 images, 20% of each class held out (seed 0)", 60, 64),
+    "mnist": (load_mnist, "MNIST, 60000 training and 10000 test images", 8, 128),
 }
+"""Named data sets: how to load them, a description, and the epochs and the batch size that suit them."""
 
 
 def write_classifier(
@@ -240,47 +202,21 @@ def write_classifier(
     seed: int = 0,
     epochs: int = 60,
     batch_size: int = 64,
-    device: torch.device | str = "cpu",
     on_epoch: Callable[[int, float], None] = lambda epoch, loss: None,
 ) -> dict[str, Any]:
-    """Train on one part of the data, test on the other, write weights and facts to a file.
+    """Train on one part of the data, test on the other, write weights and facts to a file for ``ClassifierFeatures``.
 
-    Args:
-        data: Images and labels.
-        output: The safetensors file, for ``ClassifierFeatures``.
-        name: Of the features in metrics.
-        description: Of the data, for the file's header.
-        seed: Of ``train_classifier``, as are the further settings.
-        epochs: Passes over the training images.
-        batch_size: Images a step.
-        device: Where to train.
-        on_epoch: Called with the epoch and its mean loss.
-
-    Returns:
-        The facts written: name, data, seed, epochs, batch size, test accuracy and the number of test images.
+    The features have that name in metrics; the further settings are those of ``train_classifier``. Returns the facts
+    written: name, description of the data, seed, epochs, batch size, test accuracy and the number of test images.
 
     Raises:
         ConfigError: The data do not fit together.
     """
-    classifier = train_classifier(
-        data.train_images,
-        data.train_labels,
-        seed=seed,
-        epochs=epochs,
-        batch_size=batch_size,
-        device=device,
-        on_epoch=on_epoch,
-    )
+    settings: dict[str, Any] = {"seed": seed, "epochs": epochs, "batch_size": batch_size}
+    classifier = train_classifier(data.train_images, data.train_labels, on_epoch=on_epoch, **settings)
     right = accuracy(classifier, data.test_images, data.test_labels)
-    facts = {
-        "name": name,
-        "data": description,
-        "seed": seed,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "test_accuracy": round(right, 6),
-        "test_images": len(data.test_labels),
-    }
+    tested = {"test_accuracy": round(right, 6), "test_images": len(data.test_labels)}
+    facts = {"name": name, "data": description, **settings, **tested}
     save_classifier(classifier, output, facts)
     return facts
 
@@ -296,10 +232,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, help="passes over the training images; the data set's own by default")
     options = parser.parse_args(arguments)
-    source = TRAINING_SETS[options.data]
-    epochs = source.epochs if options.epochs is None else options.epochs
+    load, description, own_epochs, batch_size = TRAINING_SETS[options.data]
+    epochs = own_epochs if options.epochs is None else options.epochs
     try:
-        data = source.load(options.root)
+        data = load(options.root)
     except ConfigError as error:
         parser.error(str(error))  # one line on stderr, exit code 2
     torch.set_num_threads(1)  # the order of float sums, hence the last bit of a weight, depends on the thread count
@@ -307,29 +243,13 @@ def main(arguments: list[str] | None = None) -> None:
         data,
         options.output,
         name=options.data,
-        description=source.description,
+        description=description,
         seed=options.seed,
         epochs=epochs,
-        batch_size=source.batch_size,
+        batch_size=batch_size,
         on_epoch=lambda epoch, loss: print(f"epoch {epoch}/{epochs}  loss {loss:.4f}", flush=True),
     )
     print(f"test accuracy {facts['test_accuracy']:.4f} on {facts['test_images']} images; wrote {options.output}")
-
-
-def _check(images: Tensor, labels: Tensor, batch_size: int) -> None:
-    if images.dtype != torch.uint8 or images.ndim != 4:
-        raise ConfigError("images", describe(images), "training takes uint8 images (N, C, H, W)")
-    if labels.shape != images.shape[:1] or labels.dtype != torch.int64 or int(labels.min()) < 0:
-        hint = f"training takes one int64 label from 0 up for each of the {len(images)} images"
-        raise ConfigError("labels", describe(labels), hint)
-    if not 2 <= batch_size <= len(images):
-        hint = f"there are {len(images)} images, and batch normalization needs two or more at a time"
-        raise ConfigError("batch_size", batch_size, hint)
-
-
-def _warm_cosine(steps: int) -> Callable[[int], float]:
-    warm = max(1, steps // 20)
-    return lambda step: min((step + 1) / warm, (1 + math.cos(math.pi * step / steps)) / 2)
 
 
 if __name__ == "__main__":

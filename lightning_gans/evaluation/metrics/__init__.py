@@ -1,20 +1,20 @@
 """Metrics of generative models: pure functions in ``functional``, and the torchmetrics classes that keep state."""
 
-from lightning_gans.evaluation.metrics.classes import ClassCoverage
 from lightning_gans.evaluation.metrics.features import (
     DensityCoverage,
     FrechetDistance,
+    InceptionScore,
     MaximumMeanDiscrepancy,
     ModeCoverage,
     OneNNAccuracy,
     PrecisionRecall,
 )
-from lightning_gans.evaluation.metrics.inception import InceptionScore
-from lightning_gans.evaluation.metrics.pair_agreement import PairAgreement
-from lightning_gans.evaluation.metrics.paired import (
+from lightning_gans.evaluation.metrics.images import (
+    ClassCoverage,
     HueEntropy,
     HueTotalVariation,
     MeanPSNR,
+    PairAgreement,
     hue_metrics,
     paired_metrics,
 )

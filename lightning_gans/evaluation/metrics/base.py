@@ -16,28 +16,17 @@ State = list[Tensor] | Tensor
 Value = Tensor | dict[str, Tensor]
 
 
-def cat_state(state: State) -> Tensor | None:
-    """The rows collected so far as one tensor, ``None`` if there are none."""
-    parts = [state] if isinstance(state, Tensor) else state
-    return torch.cat(list(parts)) if parts else None
+def sorted_by_index(rows: Tensor, index: Tensor) -> Tensor:
+    """Rows (N, D) in the order of their index (N,), those with an index seen before left out.
 
-
-def sorted_by_index(features: Tensor, index: Tensor) -> Tensor:
-    """Samples in the order of their index, those with an index seen before left out.
-
-    Args:
-        features: Shape (N, D).
-        index: Shape (N,): the index that the user gave, or ``-1 - position`` where none was given.
-
-    Returns:
-        Features, shape (N', D).
+    The index is what the user gave, or ``-1 - position`` where none was given.
     """
     counted = index < 0  # never dropped: positions cannot repeat
     key = torch.where(counted, -1 - index, index) * 2 + counted
     key, order = key.sort(stable=True)
     first = torch.ones_like(key, dtype=torch.bool)
     first[1:] = (key[1:] != key[:-1]) | counted[order][1:]
-    return features[order[first]]
+    return rows[order[first]]
 
 
 class ListStateMetric(Metric):
@@ -51,7 +40,7 @@ class ListStateMetric(Metric):
     full_state_update = False
     list_states: ClassVar[tuple[str, ...]]  # each has a companion `<name>_index`
 
-    def __init__(self, **kwargs: object) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         for name in self.list_states:
             self.add_state(name, default=[], dist_reduce_fx="cat")
@@ -68,7 +57,7 @@ class ListStateMetric(Metric):
         if states and states[0].shape[1] != rows.shape[1]:
             raise ConfigError(name, tuple(rows.shape), f"earlier batches have dimension {states[0].shape[1]}")
         kept = rows.detach() if rows.dtype == torch.float64 else rows.detach().float()
-        states.append(kept.clone() if kept is rows or kept.data_ptr() == rows.data_ptr() else kept)
+        states.append(kept.clone() if kept.data_ptr() == rows.data_ptr() else kept)
         indices: list[Tensor] = getattr(self, f"{name}_index")
         indices.append(self._index(index, rows, sum(map(len, indices))))
 
@@ -77,18 +66,24 @@ class ListStateMetric(Metric):
             several = distributed.is_available() and distributed.is_initialized()
             rank = distributed.get_rank(self.process_group) if several else 0
             world = distributed.get_world_size(self.process_group) if several else 1
-            position = torch.arange(seen, seen + len(rows), device=rows.device) * world + rank
-            return -1 - position
+            return -1 - (torch.arange(seen, seen + len(rows), device=rows.device) * world + rank)
         index = torch.as_tensor(index, device=rows.device).to(torch.int64)
         if index.shape != rows.shape[:1] or bool((index < 0).any()):
             raise ConfigError("index", tuple(index.shape), "must be one number of at least 0 for each row")
         return index
 
+    def _collected(self, name: str) -> tuple[Tensor, Tensor] | None:
+        """The rows (N, D) of this process and their index (N,), in the order of updates; None before the first."""
+        rows, index = getattr(self, name), getattr(self, f"{name}_index")
+        if isinstance(rows, Tensor) and isinstance(index, Tensor):  # torchmetrics joins what it gathers
+            return rows, index
+        return (torch.cat(rows), torch.cat(index)) if rows else None
+
     def _rows(self, name: str) -> Tensor:
-        rows, index = cat_state(getattr(self, name)), cat_state(getattr(self, f"{name}_index"))
-        if rows is None or index is None or len(rows) == 0:
+        found = self._collected(name)
+        if found is None or len(found[0]) == 0:
             raise ConfigError(name, 0, "no samples yet: call update before compute")
-        return sorted_by_index(rows, index)
+        return sorted_by_index(*found)
 
     def _sync_dist(
         self, dist_sync_fn: Callable[..., Any] = gather_all_tensors, process_group: object | None = None
@@ -100,26 +95,20 @@ class ListStateMetric(Metric):
 
     def _unify_rows(self, name: str, gather: Callable[..., Any], group: object | None) -> None:
         """Give the rows of every process one dimension and one type, which a process without rows cannot know."""
-        rows, index = cat_state(getattr(self, name)), cat_state(getattr(self, f"{name}_index"))
-        facts = torch.tensor([0, 0] if rows is None else [rows.shape[1], int(rows.dtype == torch.float64)])
+        found = self._collected(name)
+        facts = torch.tensor([0, 0] if found is None else [found[0].shape[1], int(found[0].dtype == torch.float64)])
         every = torch.stack(gather(facts.to(self.device), group=group)).cpu()
         dims = sorted({int(dim) for dim in every[:, 0]} - {0})
         if len(dims) > 1:
             raise ConfigError(name, dims, "processes have features of different dimensions")
-        dtype = torch.float64 if int(every[:, 1].max()) else torch.float32
-        if rows is None or index is None:
-            rows = torch.zeros(0, dims[0] if dims else 1, device=self.device)
-            index = torch.zeros(0, dtype=torch.int64, device=self.device)
-        setattr(self, name, [rows.to(dtype)])
+        nothing = torch.zeros(0, dims[0] if dims else 1, device=self.device)
+        rows, index = found or (nothing, torch.zeros(0, dtype=torch.int64, device=self.device))
+        setattr(self, name, [rows.to(torch.float64 if int(every[:, 1].max()) else torch.float32)])
         setattr(self, f"{name}_index", [index])
 
     def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> Self:
         """Follow the module to another device, never to another type."""
-
-        def move(tensor: Tensor) -> Tensor:
-            return tensor.to(fn(tensor.new_empty(0)).device)
-
-        super()._apply(move, exclude_state)
+        super()._apply(lambda tensor: tensor.to(fn(tensor.new_empty(0)).device), exclude_state)
         return self
 
 
@@ -138,7 +127,7 @@ class FeatureMetric(ListStateMetric):
     real_index: State
     fake_index: State
 
-    def __init__(self, reset_real_features: bool = True, **kwargs: object) -> None:
+    def __init__(self, reset_real_features: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.reset_real_features = reset_real_features
         # A MetricCollection lets metrics of equal states share them; these two kinds must not.
@@ -180,8 +169,7 @@ class ComparisonMetric(FeatureMetric):
     def compute(self) -> Value:
         """The value from all samples of all processes, float64 on the CPU."""
         real = self._reference()
-        fake = as_generated(self._rows("fake"), real)
-        value = self._value(real, fake)
+        value = self._value(real, as_generated(self._rows("fake"), real))
         real.free()
         return value
 
@@ -194,6 +182,6 @@ class ComparisonMetric(FeatureMetric):
         known = self._known
         if known is not None and known.features.dtype == rows.dtype and torch.equal(known.features, rows):
             return known
-        statistics = ReferenceStatistics.from_features(rows)
+        statistics = ReferenceStatistics(rows)
         self._known = None if self.reset_real_features else statistics
         return statistics

@@ -1,25 +1,23 @@
-"""The metrics of real against fake features as torchmetrics classes; the mathematics is in ``functional``."""
+"""The metrics of features and logits as torchmetrics classes; the mathematics is in ``functional``."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from lightning_gans.evaluation.metrics.base import ComparisonMetric, FeatureMetric
+from lightning_gans.evaluation.metrics.base import ComparisonMetric, FeatureMetric, ListStateMetric, State
 from lightning_gans.evaluation.metrics.functional.frechet import frechet_distance
-from lightning_gans.evaluation.metrics.functional.mmd import KID_KERNEL
+from lightning_gans.evaluation.metrics.functional.inception import inception_score
+from lightning_gans.evaluation.metrics.functional.mmd import KID_KERNEL, maximum_mean_discrepancy
 from lightning_gans.evaluation.metrics.functional.modes import mode_coverage, mode_spread
-from lightning_gans.evaluation.metrics.functional.pairwise import PairwisePass
+from lightning_gans.evaluation.metrics.functional.pairwise import density_coverage, one_nn_accuracy, precision_recall
 from lightning_gans.evaluation.metrics.functional.statistics import FeatureStatistics, ReferenceStatistics
 from lightning_gans.objectives.kernels import Kernel
 
 
 class FrechetDistance(ComparisonMetric):
     """Frechet distance, see ``frechet_distance``; a scalar, 0 is best.
-
-    Args:
-        reset_real_features: Whether ``reset`` forgets the real features.
 
     Example:
         >>> metric = FrechetDistance()
@@ -41,10 +39,10 @@ class MaximumMeanDiscrepancy(ComparisonMetric):
     Args:
         kernel: The kernel, by default ``(x.y / D + 1)^3``.
         biased: Whether to use the V-statistic.
-        reset_real_features: Whether ``reset`` forgets the real features.
+        kwargs: Arguments of ``FeatureMetric``.
 
     Example:
-        >>> from lightning_gans.evaluation.metrics.kernels import LinearKernel
+        >>> from lightning_gans.objectives.kernels import LinearKernel
         >>> metric = MaximumMeanDiscrepancy(LinearKernel(), biased=True)
         >>> metric.update(torch.tensor([[0.0], [2.0]]), real=True)
         >>> metric.update(torch.tensor([[3.0], [5.0]]), real=False)
@@ -54,14 +52,12 @@ class MaximumMeanDiscrepancy(ComparisonMetric):
 
     higher_is_better = False
 
-    def __init__(
-        self, kernel: Kernel = KID_KERNEL, biased: bool = False, reset_real_features: bool = True, **kwargs: object
-    ) -> None:
-        super().__init__(reset_real_features, **kwargs)
+    def __init__(self, kernel: Kernel = KID_KERNEL, biased: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.kernel, self.biased = kernel, biased
 
     def _value(self, real: ReferenceStatistics, fake: FeatureStatistics) -> Tensor:
-        return PairwisePass(real, fake, kernels=(self.kernel,)).maximum_mean_discrepancy(self.kernel, self.biased)
+        return maximum_mean_discrepancy(real, fake, self.kernel, self.biased)
 
 
 class PrecisionRecall(ComparisonMetric):
@@ -70,7 +66,7 @@ class PrecisionRecall(ComparisonMetric):
     Args:
         k: Number of neighbors.
         strict: Whether a point on the sphere is outside.
-        reset_real_features: Whether ``reset`` forgets the real features.
+        kwargs: Arguments of ``FeatureMetric``.
 
     Example:
         >>> metric = PrecisionRecall(k=1)
@@ -82,13 +78,12 @@ class PrecisionRecall(ComparisonMetric):
 
     higher_is_better = True
 
-    def __init__(self, k: int = 3, strict: bool = False, reset_real_features: bool = True, **kwargs: object) -> None:
-        super().__init__(reset_real_features, **kwargs)
+    def __init__(self, k: int = 3, strict: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.k, self.strict = k, strict
 
     def _value(self, real: ReferenceStatistics, fake: FeatureStatistics) -> dict[str, Tensor]:
-        pairs = PairwisePass(real, fake, real_balls=(self.k,), fake_balls=(self.k,))
-        return pairs.precision_recall(self.k, self.strict)._asdict()
+        return precision_recall(real, fake, self.k, self.strict)._asdict()
 
 
 class DensityCoverage(ComparisonMetric):
@@ -97,7 +92,7 @@ class DensityCoverage(ComparisonMetric):
     Args:
         k: Number of neighbors.
         strict: Whether a point on the sphere is outside.
-        reset_real_features: Whether ``reset`` forgets the real features.
+        kwargs: Arguments of ``FeatureMetric``.
 
     Example:
         >>> metric = DensityCoverage(k=1)
@@ -109,21 +104,18 @@ class DensityCoverage(ComparisonMetric):
 
     higher_is_better = True
 
-    def __init__(self, k: int = 5, strict: bool = True, reset_real_features: bool = True, **kwargs: object) -> None:
-        super().__init__(reset_real_features, **kwargs)
+    def __init__(self, k: int = 5, strict: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.k, self.strict = k, strict
 
     def _value(self, real: ReferenceStatistics, fake: FeatureStatistics) -> dict[str, Tensor]:
-        return PairwisePass(real, fake, real_balls=(self.k,)).density_coverage(self.k, self.strict)._asdict()
+        return density_coverage(real, fake, self.k, self.strict)._asdict()
 
 
 class OneNNAccuracy(ComparisonMetric):
     """``one_nn_accuracy_real``, ``one_nn_accuracy_fake`` and ``one_nn_accuracy_pooled``; 0.5 is best.
 
     See ``one_nn_accuracy``.
-
-    Args:
-        reset_real_features: Whether ``reset`` forgets the real features.
 
     Example:
         >>> metric = OneNNAccuracy()
@@ -136,8 +128,7 @@ class OneNNAccuracy(ComparisonMetric):
     higher_is_better = None
 
     def _value(self, real: ReferenceStatistics, fake: FeatureStatistics) -> dict[str, Tensor]:
-        accuracy = PairwisePass(real, fake, nearest=True).one_nn_accuracy()
-        return {f"one_nn_accuracy_{name}": value for name, value in accuracy._asdict().items()}
+        return {f"one_nn_accuracy_{name}": value for name, value in one_nn_accuracy(real, fake)._asdict().items()}
 
 
 class ModeCoverage(FeatureMetric):
@@ -149,7 +140,7 @@ class ModeCoverage(FeatureMetric):
         means: Centers of the modes, shape (K, d).
         std: Standard deviation of every mode, or one for each.
         threshold: Standard deviations within which a sample is of high quality.
-        reset_real_features: Whether ``reset`` forgets the real features.
+        kwargs: Arguments of ``FeatureMetric``.
 
     Example:
         >>> metric = ModeCoverage(means=[[0.0, 0.0], [9.0, 0.0]], std=0.1)
@@ -172,10 +163,9 @@ class ModeCoverage(FeatureMetric):
         means: Tensor | Sequence[Sequence[float]],
         std: float | Sequence[float],
         threshold: float = 3.0,
-        reset_real_features: bool = True,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(reset_real_features, **kwargs)
+        super().__init__(**kwargs)
         self.means = torch.as_tensor(means, dtype=torch.float64)
         self.std, self.threshold = torch.as_tensor(std, dtype=torch.float64), threshold
 
@@ -183,3 +173,40 @@ class ModeCoverage(FeatureMetric):
         """The value from all fakes of all processes, float64 on the CPU."""
         given = self._rows("fake"), self.means, self.std, self.threshold
         return mode_coverage(*given)._asdict() | {"spread": mode_spread(*given)}
+
+
+class InceptionScore(ListStateMetric):
+    """``inception_score`` and ``inception_score_std``: see the function ``inception_score``.
+
+    Args:
+        splits: Number of splits.
+        seed: Seed of the shuffle, ``None`` for none.
+
+    Example:
+        >>> metric = InceptionScore(splits=1)
+        >>> metric.update(20 * torch.eye(4))
+        >>> metric.compute()["inception_score"]
+        tensor(4.0000, dtype=torch.float64)
+    """
+
+    higher_is_better = True
+    list_states = ("logits",)
+    logits: State
+    logits_index: State
+
+    def __init__(self, splits: int = 10, seed: int | None = 2020, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.splits, self.seed = splits, seed
+
+    def update(self, logits: Tensor, index: Tensor | None = None) -> None:
+        """Add the logits (N, C) of a batch of fakes; ``index`` as in ``FeatureMetric``: the splits depend on the order.
+
+        Raises:
+            ConfigError: If shapes do not fit each other or earlier batches.
+        """
+        self._append("logits", logits, index)
+
+    def compute(self) -> dict[str, Tensor]:
+        """The value from all samples of all processes, float64 on the CPU."""
+        mean, std = inception_score(self._rows("logits"), self.splits, self.seed)
+        return {"inception_score": mean, "inception_score_std": std}

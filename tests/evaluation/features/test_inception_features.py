@@ -141,7 +141,7 @@ def test_wrong_settings_and_images_are_named(weights, inception):
         InceptionFeatures(weights, layer=100)
     with pytest.raises(ConfigError, match="no such file"):
         InceptionFeatures(weights.with_name("absent.pth"))
-    with pytest.raises(ConfigError, match="grayscale or RGB"):
+    with pytest.raises(ConfigError, match="gray or RGB"):
         inception(torch.zeros(2, 4, 8, 8, dtype=torch.uint8))
     with pytest.raises(ConfigError, match="uint8"):
         inception(torch.zeros(2, 3, 8, 8))

@@ -95,15 +95,16 @@ def test_nearest_neighbor_metrics_are_those_of_the_references_at_any_tile_size(s
     expected = prc_features_to_metric(
         fake.double(), real.double(), prc_neighborhood=3, prc_batch_size=100, save_cpu_ram=True, verbose=False
     )
-    precision, recall = precision_recall(real, fake, tile_size=tile_size)
+    known = ReferenceStatistics(real, tile_size=tile_size)
+    precision, recall = precision_recall(known, fake)
     assert near(precision, expected["precision"])
     assert near(recall, expected["recall"])
     with contextlib.redirect_stdout(io.StringIO()):
         expected = compute_prdc(real.double().numpy(), fake.double().numpy(), nearest_k=5)
-    density, coverage = density_coverage(real, fake, tile_size=tile_size)
+    density, coverage = density_coverage(known, fake)
     assert near(density, expected["density"])
     assert near(coverage, expected["coverage"])
-    strict = precision_recall(real, fake, k=5, strict=True, tile_size=tile_size)
+    strict = precision_recall(known, fake, k=5, strict=True)
     assert [near(*pair) for pair in zip(strict, (expected["precision"], expected["recall"]), strict=True)] == [True] * 2
 
 
@@ -127,8 +128,9 @@ def test_mmd_is_its_definition(kernel, biased, tile_size):
         expected = xx.mean() + yy.mean() - 2 * xy.mean()
     else:
         expected = (xx.sum() - xx.trace()) / (120 * 119) + (yy.sum() - yy.trace()) / (90 * 89) - 2 * xy.mean()
-    assert near(maximum_mean_discrepancy(real.float(), fake.float(), kernel, biased, tile_size), expected, 1e-5)
-    assert near(maximum_mean_discrepancy(real, fake, kernel, biased, tile_size), expected, 1e-9)
+    for dtype, precision in ((torch.float32, 1e-5), (torch.float64, 1e-9)):
+        known = ReferenceStatistics(real.to(dtype), tile_size=tile_size)
+        assert near(maximum_mean_discrepancy(known, fake.to(dtype), kernel, biased), expected, precision)
 
 
 def test_frechet_of_gaussians_with_exact_moments():
@@ -228,7 +230,7 @@ def test_one_nn_accuracy_and_authenticity_by_brute_force():
     rr, ff, rf = torch.cdist(real, real), torch.cdist(fake, fake), torch.cdist(real, fake)
     own = [side.fill_diagonal_(torch.inf).min(1).values for side in (rr, ff)]
     expected = [(own[0] < rf.min(1).values).double(), (own[1] < rf.min(0).values).double()]
-    result = one_nn_accuracy(real, fake, tile_size=64)
+    result = one_nn_accuracy(ReferenceStatistics(real, tile_size=64), fake)
     assert result == (expected[0].mean(), expected[1].mean(), torch.cat(expected).mean())
     distance, index = nearest_real_distance(real, fake)
     assert torch.equal(index, rf.argmin(0))
@@ -285,7 +287,7 @@ def test_permutation_test_keeps_its_level_and_gains_power():
 def test_permutation_test_reports_the_unbiased_estimate_at_any_tile_size():
     x, y = draw(70, 60, 6)
     for tile_size in (16, 1024):
-        squared, p_value = mmd_permutation_test(x, y, permutations=19, tile_size=tile_size)
+        squared, p_value = mmd_permutation_test(ReferenceStatistics(x, tile_size=tile_size), y, permutations=19)
         assert near(squared, maximum_mean_discrepancy(x, y), 1e-9)
         assert 0 < p_value <= 1
 

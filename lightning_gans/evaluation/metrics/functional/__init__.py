@@ -1,6 +1,5 @@
 """Metrics as pure functions of features: float64 results on the CPU, bounded memory, no global random generator."""
 
-from lightning_gans.evaluation.metrics.functional.classes import class_accuracy, num_classes_covered
 from lightning_gans.evaluation.metrics.functional.frechet import (
     frechet_distance,
     frechet_distance_from_moments,
@@ -13,15 +12,26 @@ from lightning_gans.evaluation.metrics.functional.hue import (
     hue_histogram,
 )
 from lightning_gans.evaluation.metrics.functional.inception import inception_score
-from lightning_gans.evaluation.metrics.functional.manifold import density_coverage, precision_recall
 from lightning_gans.evaluation.metrics.functional.mmd import (
     maximum_mean_discrepancy,
     maximum_mean_discrepancy_subsets,
     mmd_permutation_test,
 )
-from lightning_gans.evaluation.metrics.functional.modes import class_coverage, mode_coverage, mode_spread
-from lightning_gans.evaluation.metrics.functional.one_nn import authenticity, nearest_real_distance, one_nn_accuracy
-from lightning_gans.evaluation.metrics.functional.pairwise import PairwisePass
+from lightning_gans.evaluation.metrics.functional.modes import (
+    class_accuracy,
+    class_coverage,
+    mode_coverage,
+    mode_spread,
+    num_classes_covered,
+)
+from lightning_gans.evaluation.metrics.functional.pairwise import (
+    PairwisePass,
+    authenticity,
+    density_coverage,
+    nearest_real_distance,
+    one_nn_accuracy,
+    precision_recall,
+)
 from lightning_gans.evaluation.metrics.functional.statistics import FeatureStatistics, ReferenceStatistics
 from lightning_gans.evaluation.metrics.functional.vendi import vendi_score
 

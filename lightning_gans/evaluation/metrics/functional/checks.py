@@ -6,19 +6,11 @@ from torch import Tensor
 from lightning_gans.errors import ConfigError
 
 
-def checked_features(name: str, features: Tensor, least: int = 1) -> Tensor:
-    """The features, detached, in a floating type of at least float32, on a device that has float64.
-
-    Args:
-        name: What the user calls them, for the error (``"real"``).
-        features: Feature vectors, shape (N, D).
-        least: The smallest N that will do.
-
-    Returns:
-        Features, shape (N, D), float32 or float64.
+def checked_features(name: str, features: Tensor) -> Tensor:
+    """Features (N, D), detached, as float32 or float64, on a device that has float64; ``name`` is for the error.
 
     Raises:
-        ConfigError: If they are not a matrix, too few, or not finite.
+        ConfigError: They are not a matrix, none, or not finite.
 
     Example:
         >>> checked_features("real", torch.tensor([[1, 2]])).dtype
@@ -27,8 +19,8 @@ def checked_features(name: str, features: Tensor, least: int = 1) -> Tensor:
     shape = tuple(features.shape)
     if features.ndim != 2 or shape[1] == 0:
         raise ConfigError(name, shape, "features are a matrix (samples, dimension); flatten each sample to one row")
-    if shape[0] < least:
-        raise ConfigError(name, shape, f"the metric needs at least {least} samples; give more, or lower k")
+    if shape[0] == 0:
+        raise ConfigError(name, shape, "there are no samples")
     features = features.detach()
     if features.device.type == "mps":  # no float64 there
         features = features.cpu()
@@ -37,24 +29,13 @@ def checked_features(name: str, features: Tensor, least: int = 1) -> Tensor:
     if not bool(torch.isfinite(features.sum())):  # the sum of finite numbers may overflow, so look closer only then
         bad = int((~torch.isfinite(features)).any(1).sum())
         if bad:
-            raise ConfigError(
-                name, shape, f"{bad} samples have NaN or infinite features; look for them in the extractor"
-            )
+            hint = f"{bad} samples have NaN or infinite features; look for them in the extractor"
+            raise ConfigError(name, shape, hint)
     return features
 
 
-def check_neighbors(k: int, **counts: int) -> None:
-    """Refuse a number of neighbors that some set cannot have.
-
-    Args:
-        k: Number of neighbors.
-        counts: Number of samples of each set, by name.
-
-    Raises:
-        ConfigError: If k is not between 1 and N - 1.
-    """
-    for name, count in counts.items():
-        if not 1 <= k < count:
-            raise ConfigError(
-                "k", k, f"a sample has {count - 1} neighbors among {count} {name} samples; choose 1 <= k < N"
-            )
+def check_neighbors(k: int, name: str, count: int) -> None:
+    """Refuse a number of neighbors that a set of ``count`` samples cannot have."""
+    if not 1 <= k < count:
+        hint = f"a sample has {count - 1} neighbors among {count} {name} samples; choose 1 <= k < N"
+        raise ConfigError("k", k, hint)

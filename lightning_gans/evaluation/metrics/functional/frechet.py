@@ -14,19 +14,13 @@ NEGATIVE = 1e-6  # a distance below this, relative to the traces where they exce
 
 
 def frechet_distance(real: FeaturesLike, fake: FeaturesLike) -> Tensor:
-    """Squared Frechet distance of the Gaussians with the moments of two sets of features.
+    """Squared Frechet distance of the Gaussians with the moments of real (N, D) and fake (M, D) features.
 
         |mu_1 - mu_2|^2 + Tr(S_1 + S_2 - 2 (S_1 S_2)^(1/2))
 
     with sample covariances (ddof = 1). Heusel et al. 2017, arXiv:1706.08500, eq. 6; on Inception-v3 features it is the
-    FID. Computed in float64 from square roots of the covariances, never clamped.
-
-    Args:
-        real: Real features, shape (N, D), or a ``ReferenceStatistics``, whose moments are then computed only once.
-        fake: Fake features, shape (M, D).
-
-    Returns:
-        Distance, float64 scalar on the CPU; 0 up to rounding for equal moments, unbounded above.
+    FID. Computed from square roots of the covariances, never clamped: a float64 scalar on the CPU, 0 up to rounding
+    for equal moments, unbounded above.
 
     Raises:
         ConfigError: If features are not finite matrices of one dimension with two samples at least.
@@ -48,16 +42,7 @@ def frechet_distance(real: FeaturesLike, fake: FeaturesLike) -> Tensor:
 
 
 def frechet_distance_from_moments(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -> Tensor:
-    """Squared Frechet distance of two Gaussians, as ``frechet_distance``, from their moments.
-
-    Args:
-        mean1: Mean of the first, shape (D,).
-        cov1: Covariance of the first, shape (D, D).
-        mean2: Mean of the second, shape (D,).
-        cov2: Covariance of the second, shape (D, D).
-
-    Returns:
-        Distance, float64 scalar on the CPU.
+    """Squared Frechet distance of two Gaussians, as ``frechet_distance``, from means (D,) and covariances (D, D).
 
     Raises:
         ConfigError: If shapes do not fit or a value is not finite.
@@ -102,18 +87,15 @@ def frechet_distance_infinity(
 
     The distance of M fakes exceeds its limit by about c / M. A line through the distances of random subsets of the
     fakes against 1 / M meets 1 / M = 0 at the limit: Chong and Forsyth 2020, arXiv:1911.07023, section 4. The bias of a
-    finite number of real samples stays.
+    finite number of real samples stays. The standard error is that of ordinary least squares; subsets overlap, so
+    that the true error is somewhat larger.
 
     Args:
-        real: Real features, shape (N, D), or a ``ReferenceStatistics``.
+        real: Real features, shape (N, D).
         fake: Fake features, shape (M, D).
         points: Number of subset sizes, evenly spaced from ``smallest`` to M.
         smallest: The smallest subset; ``None`` is the larger of M / 10 and 2.
         seed: Seed of the choice of subsets; the global generators are not used.
-
-    Returns:
-        The intercept and its standard error by ordinary least squares. Subsets overlap, so that the true error is
-        somewhat larger.
 
     Raises:
         ConfigError: As ``frechet_distance``; or if there are fewer than three points.

@@ -13,14 +13,10 @@ MIN_WHITE = 0.9  # least channel of a pixel that counts as white
 
 
 def hue_and_chroma(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Hue and chroma of every pixel, as the HSV model has them (Smith 1978, SIGGRAPH 12:12).
+    """Hue and chroma (N, H, W) of RGB images (N, 3, H, W) in [0, 1], as in the HSV model (Smith 1978, SIGGRAPH 12:12).
 
-    Args:
-        images: RGB images, floats in [0, 1], shape (N, 3, H, W).
-
-    Returns:
-        Hue in [0, 1), 0 at red, 1/3 at green, 2/3 at blue, and 0 where there is none; chroma, the largest channel
-        minus the smallest (saturation times value), in [0, 1]; both (N, H, W).
+    Hue is in [0, 1), 0 at red, 1/3 at green, 2/3 at blue, and 0 where there is none; chroma is the largest channel
+    minus the smallest (saturation times value), in [0, 1].
 
     Example:
         >>> red, yellow = torch.tensor([1.0, 0, 0]), torch.tensor([0.5, 0.5, 0])
@@ -32,34 +28,17 @@ def hue_and_chroma(images: Tensor) -> tuple[Tensor, Tensor]:
     largest = images.amax(1)
     chroma = largest - images.amin(1)
     unit = torch.where(chroma > 0, chroma, 1)
-    sextant = torch.where(
-        largest == red,
-        (green - blue) / unit,
-        torch.where(largest == green, 2 + (blue - red) / unit, 4 + (red - green) / unit),
-    )
+    beyond_red = torch.where(largest == green, 2 + (blue - red) / unit, 4 + (red - green) / unit)
+    sextant = torch.where(largest == red, (green - blue) / unit, beyond_red)
     return (sextant / 6).remainder(1), chroma
 
 
-def hue_histogram(
-    images: Tensor,
-    source: Tensor,
-    num_bins: int = NUM_BINS,
-    min_chroma: float = MIN_CHROMA,
-    min_white: float = MIN_WHITE,
-) -> Tensor:
-    """Counts of hues among the pixels that are white in a drawing and colored in its picture.
+def hue_histogram(images: Tensor, source: Tensor, num_bins: int = NUM_BINS) -> Tensor:
+    """Counts (num_bins,) of hues among the pixels that are white in a drawing and colored in its picture.
 
-    Black lines and white ground say nothing about colors: what counts is what was filled in.
-
-    Args:
-        images: RGB pictures, floats in [0, 1], shape (N, 3, H, W).
-        source: The drawings that they were made from, floats in [0, 1], shape (N, C, H, W).
-        num_bins: Bins of equal width, the first from red.
-        min_chroma: A pixel is colored where its chroma is above this.
-        min_white: A pixel is white where none of its channels is below this.
-
-    Returns:
-        Counts, shape (num_bins,), int64; on the device of the images.
+    Black lines and white ground say nothing about colors: what counts is what was filled in. A pixel is colored where
+    its chroma is above 0.15, white where none of its channels is below 0.9. Bins are of equal width, the first from
+    red; pictures (N, 3, H, W) and the drawings that they were made from (N, C, H, W) are floats in [0, 1].
 
     Raises:
         ConfigError: Images are not RGB or not in [0, 1], or the drawings have another size.
@@ -70,41 +49,37 @@ def hue_histogram(
         >>> hue_histogram(pictures, drawings, num_bins=3)
         tensor([2, 0, 0])
     """
-    _check(images, source)
+    if images.ndim != 4 or images.shape[1] != 3:
+        raise ConfigError("preds", tuple(images.shape), "hues are those of RGB images (N, 3, H, W)")
+    if source.ndim != 4 or source.shape[0] != images.shape[0] or source.shape[2:] != images.shape[2:]:
+        raise ConfigError("source", tuple(source.shape), f"must be one for each image of shape {tuple(images.shape)}")
+    for name, part in (("preds", images), ("source", source)):
+        lowest, highest = map(float, torch.aminmax(part)) if part.numel() else (0.0, 0.0)
+        if not part.is_floating_point() or lowest < 0 or highest > 1:
+            given = f"{str(part.dtype).removeprefix('torch.')} in [{lowest:g}, {highest:g}]"
+            raise ConfigError(name, given, "hues are those of floats in [0, 1]")
     hue, chroma = hue_and_chroma(images)
-    counted = (source.amin(1) >= min_white) & (chroma > min_chroma)
+    counted = (source.amin(1) >= MIN_WHITE) & (chroma > MIN_CHROMA)
     bins = (hue[counted] * num_bins).long() % num_bins
     return torch.bincount(bins, minlength=num_bins)
 
 
 def histogram_entropy(counts: Tensor) -> Tensor:
-    """Entropy in bits of the shares of K bins: 0 for one color alone, log2 K for all alike.
-
-    Args:
-        counts: Counts, shape (K,).
-
-    Returns:
-        Entropy, float64 scalar; 0 where nothing was counted.
+    """Entropy in bits (a float64 scalar) of the shares of counts (K,): 0 for one color or none, log2 K for all alike.
 
     Example:
         >>> histogram_entropy(torch.tensor([3, 3, 0, 6]))
         tensor(1.5000, dtype=torch.float64)
     """
-    share = _shares(counts)
-    nats: Tensor = torch.special.entr(share).sum()
+    nats: Tensor = torch.special.entr(_shares(counts)).sum()
     return nats / math.log(2)
 
 
 def histogram_total_variation(first: Tensor, second: Tensor) -> Tensor:
-    """Total variation distance ``sum_k |p_k - q_k| / 2`` of the shares of K bins: the part that would have to move.
+    """Total variation distance ``sum_k |p_k - q_k| / 2`` of the shares of counts (K,): the part that had to move.
 
-    Args:
-        first: Counts, shape (K,).
-        second: Counts, shape (K,).
-
-    Returns:
-        Distance, float64 scalar: 0 for equal shares, 1 where no bin has both. A histogram without counts has no
-        shares: its distance to others is 0.5, to itself 0.
+    A float64 scalar: 0 for equal shares, 1 where no bin has both. A histogram without counts has no shares: its
+    distance to others is 0.5, to itself 0.
 
     Example:
         >>> histogram_total_variation(torch.tensor([1, 1, 2]), torch.tensor([2, 0, 0]))
@@ -115,15 +90,3 @@ def histogram_total_variation(first: Tensor, second: Tensor) -> Tensor:
 
 def _shares(counts: Tensor) -> Tensor:
     return counts.double() / counts.sum().clamp_min(1)
-
-
-def _check(images: Tensor, source: Tensor) -> None:
-    if images.ndim != 4 or images.shape[1] != 3:
-        raise ConfigError("preds", tuple(images.shape), "hues are those of RGB images (N, 3, H, W)")
-    if source.ndim != 4 or source.shape[0] != images.shape[0] or source.shape[2:] != images.shape[2:]:
-        raise ConfigError("source", tuple(source.shape), f"must be one for each image of shape {tuple(images.shape)}")
-    for name, part in (("preds", images), ("source", source)):
-        lowest, highest = map(float, torch.aminmax(part)) if part.numel() else (0.0, 0.0)
-        if not part.is_floating_point() or lowest < 0 or highest > 1:
-            given = f"{str(part.dtype).removeprefix('torch.')} in [{lowest:g}, {highest:g}]"
-            raise ConfigError(name, given, "hues are those of floats in [0, 1]")

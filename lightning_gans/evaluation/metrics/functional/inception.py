@@ -21,17 +21,9 @@ class InceptionScoreResult(NamedTuple):
 def inception_score(logits: Tensor, splits: int = 10, seed: int | None = 2020) -> InceptionScoreResult:
     r"""``exp E_x KL(p(y|x) || p(y))``, averaged over splits of the samples.
 
-    Salimans et al. 2016, arXiv:1606.03498, section 4. The samples are shuffled by ``numpy.random.RandomState(seed)``
-    and split at i N // splits, as torch-fidelity does; the standard deviation over the splits has ddof = 0, so that
-    it is 0 for one split.
-
-    Args:
-        logits: Logits of a classifier, shape (N, C).
-        splits: Number of splits.
-        seed: Seed of the shuffle, ``None`` for no shuffle. The global generators are not used.
-
-    Returns:
-        Mean and standard deviation, float64 scalars on the CPU; the mean is between 1 and C.
+    Salimans et al. 2016, arXiv:1606.03498, section 4. The logits (N, C) of a classifier are shuffled by
+    ``numpy.random.RandomState(seed)`` (None: not at all) and split at i N // splits, as torch-fidelity does. The mean
+    is between 1 and C; the standard deviation over the splits has ddof = 0, so that it is 0 for one split.
 
     Raises:
         ConfigError: If the logits are not a finite matrix, or fewer than the splits.

@@ -8,41 +8,23 @@ from torch import Tensor
 
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.metrics.functional.pairwise import PairwisePass
-from lightning_gans.evaluation.metrics.functional.statistics import (
-    FeaturesLike,
-    as_generated,
-    as_reference,
-    kernel_tile,
-)
-from lightning_gans.evaluation.metrics.functional.tiles import TILE_SIZE, Points, Tile, for_each_tile
+from lightning_gans.evaluation.metrics.functional.statistics import FeaturesLike, as_generated, as_reference
+from lightning_gans.evaluation.metrics.functional.tiles import Points, Tile, for_each_tile, kernel_tile
 from lightning_gans.objectives.kernels import Kernel, PolynomialKernel
 
 KID_KERNEL = PolynomialKernel()
 
 
 def maximum_mean_discrepancy(
-    real: FeaturesLike,
-    fake: FeaturesLike,
-    kernel: Kernel = KID_KERNEL,
-    biased: bool = False,
-    tile_size: int = TILE_SIZE,
+    real: FeaturesLike, fake: FeaturesLike, kernel: Kernel = KID_KERNEL, biased: bool = False
 ) -> Tensor:
-    """Squared maximum mean discrepancy, by the U-statistic over all samples.
+    """Squared maximum mean discrepancy of real (N, D) and fake (M, D) features, by the U-statistic over all samples.
 
         1/(N(N-1)) sum_{i != j} k(x_i, x_j) + 1/(M(M-1)) sum_{i != j} k(y_i, y_j) - 2/(NM) sum_{i,j} k(x_i, y_j)
 
-    Gretton et al. 2012, JMLR 13, eq. 3; ``biased`` is the V-statistic, eq. 5. With the polynomial kernel on
-    Inception-v3 features it is the KID (Binkowski et al. 2018, arXiv:1801.01401), over all samples at once.
-
-    Args:
-        real: Real features, shape (N, D), or a ``ReferenceStatistics``, whose kernel sum is then computed only once.
-        fake: Fake features, shape (M, D).
-        kernel: The kernel, by default ``(x.y / D + 1)^3``.
-        biased: Whether to include the pairs of a sample with itself; the result is then never negative.
-        tile_size: Rows and columns of a tile; it changes time and memory, not the result.
-
-    Returns:
-        MMD^2, float64 scalar on the CPU; the unbiased one may be negative.
+    Gretton et al. 2012, JMLR 13, eq. 3; it may be negative. ``biased`` is the V-statistic, eq. 5, with the pairs of a
+    sample with itself, which is not. With the polynomial kernel ``(x.y / D + 1)^3``, the default, on Inception-v3
+    features it is the KID (Binkowski et al. 2018, arXiv:1801.01401), over all samples at once. A float64 scalar.
 
     Raises:
         ConfigError: If features are unfit, or there is only one real or fake sample.
@@ -53,11 +35,11 @@ def maximum_mean_discrepancy(
         >>> maximum_mean_discrepancy(x, x + 3, LinearKernel(), biased=True)  # the squared distance of the means
         tensor(9., dtype=torch.float64)
     """
-    return PairwisePass(real, fake, kernels=(kernel,), tile_size=tile_size).maximum_mean_discrepancy(kernel, biased)
+    return PairwisePass(real, fake, kernels=(kernel,)).maximum_mean_discrepancy(kernel, biased)
 
 
 class SubsetDiscrepancy(NamedTuple):
-    """Mean and standard deviation of MMD^2 over subsets (float64 scalars)."""
+    """Mean and standard deviation (ddof = 0) of MMD^2 over subsets (float64 scalars)."""
 
     mean: Tensor
     std: Tensor
@@ -73,18 +55,8 @@ def maximum_mean_discrepancy_subsets(
 ) -> SubsetDiscrepancy:
     """MMD^2 averaged over random subsets: the KID as first published and as torch-fidelity computes it.
 
-    Binkowski et al. 2018, arXiv:1801.01401, section 4. The subsets are those of torch-fidelity for the same seed.
-
-    Args:
-        real: Real features, shape (N, D).
-        fake: Fake features, shape (M, D).
-        kernel: The kernel, by default ``(x.y / D + 1)^3``.
-        subsets: Number of subsets.
-        subset_size: Real and fake samples in a subset, of each, at most N and M.
-        seed: Seed of the choice; the global generators are not used.
-
-    Returns:
-        Mean and standard deviation (ddof = 0), float64 scalars on the CPU.
+    Binkowski et al. 2018, arXiv:1801.01401, section 4. Each of the ``subsets`` takes ``subset_size`` real samples of
+    (N, D) and as many fakes of (M, D): those of torch-fidelity for the same seed; the global generators are not used.
 
     Raises:
         ConfigError: If features are unfit, or a subset is larger than either set.
@@ -136,29 +108,13 @@ class _LabelledSums:
 
 
 def mmd_permutation_test(
-    real: FeaturesLike,
-    fake: FeaturesLike,
-    kernel: Kernel = KID_KERNEL,
-    permutations: int = 500,
-    seed: int = 0,
-    tile_size: int = TILE_SIZE,
+    real: FeaturesLike, fake: FeaturesLike, kernel: Kernel = KID_KERNEL, permutations: int = 500, seed: int = 0
 ) -> PermutationTest:
-    """Test whether real and fake samples have one distribution, by exchanging their labels.
+    """Test whether real (N, D) and fake (M, D) samples have one distribution, by exchanging their labels.
 
     Gretton et al. 2012, JMLR 13, section 4; p = (1 + #{permuted >= observed}) / (1 + permutations), which is valid at
-    every sample size (Phipson and Smyth 2010, arXiv:1603.05766). A kernel with parameters
-    to fit is fitted to the pooled samples.
-
-    Args:
-        real: Real features, shape (N, D), or a ``ReferenceStatistics``.
-        fake: Fake features, shape (M, D).
-        kernel: The kernel, by default ``(x.y / D + 1)^3``.
-        permutations: Number of permutations.
-        seed: Seed of the permutations; the global generators are not used.
-        tile_size: Rows and columns of a tile; it changes time and memory, not the result.
-
-    Returns:
-        Unbiased MMD^2 and p-value in (0, 1], float64 scalars on the CPU.
+    every sample size (Phipson and Smyth 2010, arXiv:1603.05766). A kernel with parameters to fit is fitted to the
+    pooled samples. The global generators are not used.
 
     Raises:
         ConfigError: If features are unfit, or there is only one real or fake sample.
@@ -171,7 +127,7 @@ def mmd_permutation_test(
     """
     if permutations < 1:
         raise ConfigError("permutations", permutations, "there must be one permutation at least")
-    real = as_reference(real, tile_size)
+    real = as_reference(real)
     fake = as_generated(fake, real)
     n, m = len(real), len(fake)
     for samples in (real, fake):
@@ -185,7 +141,7 @@ def mmd_permutation_test(
     labels.scatter_(0, torch.from_numpy(called_real.T.copy()), 1.0)  # the first column is the truth
     points = Points(pooled, real.standardization, torch.float64)
     sums = _LabelledSums(kernel, labels.to(pooled.device))
-    for_each_tile(points, points, [sums], tile_size)
+    for_each_tile(points, points, [sums], real.tile_size)
     rows = sums.labels.T @ sums.rows  # (P + 1,)
     within_fake = sums.rows.sum() - 2 * rows + sums.quadratic
     across = rows - sums.quadratic

@@ -1,4 +1,4 @@
-"""How much of a mixture, or of a set of classes, a generator covers."""
+"""How much of a mixture, or of a set of classes, a generator covers; how often a classifier sees what was asked for."""
 
 import math
 from typing import NamedTuple
@@ -25,8 +25,9 @@ def mode_coverage(samples: Tensor, means: Tensor, std: float | Tensor, threshold
 
     A sample is of high quality within ``threshold`` standard deviations of its nearest mode; a mode is captured when
     some sample of high quality is nearest to it (Srivastava et al. 2017, arXiv:1705.07761, section 5.1). With q the
-    histogram of the samples of high quality over the K modes and u = 1/K, reverse KL is ``sum q log(q / u)`` and the
-    Jensen-Shannon divergence ``KL(q || m) / 2 + KL(u || m) / 2``, m = (q + u) / 2 (Lin et al. 2018, arXiv:1712.04086).
+    histogram of the samples of high quality over the K modes and u = 1/K, reverse KL is ``sum q log(q / u)``, 0 to
+    log K, and the Jensen-Shannon divergence ``KL(q || m) / 2 + KL(u || m) / 2``, m = (q + u) / 2, 0 to log 2 (Lin et
+    al. 2018, arXiv:1712.04086); both are NaN when no sample is of high quality.
 
     A perfect generator in two dimensions scores a quality of 1 - exp(-9/2) = 98.889%. Never read the modes without
     the quality: uniform noise captures nearly all of them.
@@ -36,10 +37,6 @@ def mode_coverage(samples: Tensor, means: Tensor, std: float | Tensor, threshold
         means: Centers of the modes, shape (K, d).
         std: Standard deviation of every mode, or of each, shape (K,).
         threshold: Standard deviations within which a sample is of high quality.
-
-    Returns:
-        Number of modes (0 to K), quality (0 to 1), reverse KL (0 to log K) and JSD (0 to log 2), float64 scalars on
-        the CPU. Both divergences are NaN when no sample is of high quality.
 
     Raises:
         ConfigError: If shapes do not fit, a value is not finite, or std or threshold is not above 0.
@@ -59,19 +56,8 @@ def mode_spread(samples: Tensor, means: Tensor, std: float | Tensor, threshold: 
 
     The root mean square distance of the samples of high quality from their modes, in standard deviations of the mode,
     over that of a perfect generator: 0 for one that repeats their centers, which scores a perfect quality. A generator
-    that has learned the modes' shape scores 1; so can another, such as a circle around each center.
-
-    Args:
-        samples: Fake samples, shape (N, d).
-        means: Centers of the modes, shape (K, d).
-        std: Standard deviation of every mode, or of each, shape (K,).
-        threshold: Standard deviations within which a sample is of high quality.
-
-    Returns:
-        A float64 scalar on the CPU; NaN when no sample is of high quality.
-
-    Raises:
-        ConfigError: As ``mode_coverage``.
+    that has learned the modes' shape scores 1; so can another, such as a circle around each center. Arguments and
+    errors are those of ``mode_coverage``; a float64 scalar on the CPU, NaN when no sample is of high quality.
 
     Example:
         >>> means = torch.tensor([[0.0, 0.0], [10.0, 0.0]])
@@ -105,17 +91,10 @@ def _nearest(samples: Tensor, means: Tensor, std: float | Tensor, threshold: flo
 
 
 def class_coverage(labels: Tensor, num_classes: int) -> ModeCoverageResult:
-    """Classes that a generator covers, from the labels that a classifier gives to its samples.
+    """The figures of ``mode_coverage`` for classes of equal shares, from the labels (N,) that a classifier gives.
 
     For Stacked MNIST there are 1,000 classes (a digit for each channel) and by convention 26,000 samples (Srivastava et
     al. 2017, arXiv:1705.07761, section 5.2). Every sample counts, so that ``high_quality`` is 1.
-
-    Args:
-        labels: Class of each fake sample, integers, shape (N,).
-        num_classes: Number of classes K, which real samples have in equal shares.
-
-    Returns:
-        As ``mode_coverage``.
 
     Raises:
         ConfigError: If there are no labels, or one is out of range.
@@ -140,3 +119,24 @@ def _covered(counts: Tensor, total: int) -> ModeCoverageResult:
     jsd = (torch.special.xlogy(q, q / middle).sum() - (middle * modes).log().mean()) / 2
     captured = (counts > 0).sum().double()
     return ModeCoverageResult(captured, torch.tensor(good / total, dtype=torch.float64), reverse_kl, jsd)
+
+
+def num_classes_covered(logits: Tensor) -> int:
+    """How many of K classes hold at least a fifth of the samples that an even spread would give them, of logits (N, K).
+
+    Example:
+        >>> num_classes_covered(torch.eye(3).repeat(4, 1)[:11]), num_classes_covered(torch.eye(3)[[0] * 50 + [1]])
+        (3, 1)
+    """
+    counts = torch.bincount(logits.argmax(1), minlength=logits.shape[1])
+    return int((counts >= 0.2 * len(logits) / logits.shape[1]).sum())
+
+
+def class_accuracy(logits: Tensor, labels: Tensor) -> float:
+    """How often, from 0 to 1, the first choice of a classifier, with logits (N, K), is the label (N,).
+
+    Example:
+        >>> class_accuracy(torch.eye(3), torch.tensor([0, 1, 0])) == 2 / 3
+        True
+    """
+    return float((logits.argmax(1).cpu() == labels.cpu()).double().mean())

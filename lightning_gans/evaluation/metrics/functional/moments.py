@@ -14,12 +14,7 @@ def chunks(rows: int, dim: int, size: int = CHUNK) -> list[slice]:
 
 
 def feature_mean(features: Tensor) -> Tensor:
-    """Mean of the rows of ``features`` (N, D), in float64 whatever their type.
-
-    Example:
-        >>> feature_mean(torch.tensor([[1.0], [2.0]]))
-        tensor([1.5000], dtype=torch.float64)
-    """
+    """Mean of the rows of ``features`` (N, D), in float64 whatever their type."""
     first = features[0].double()  # subtracted, so that a common offset costs no digits
     total = torch.zeros_like(first)
     for rows in chunks(*features.shape):
@@ -28,14 +23,7 @@ def feature_mean(features: Tensor) -> Tensor:
 
 
 def feature_covariance(features: Tensor, mean: Tensor) -> Tensor:
-    """Sample covariance (ddof = 1) in float64.
-
-    Args:
-        features: Features, shape (N, D) with N at least 2.
-        mean: Their mean, float64, shape (D,).
-
-    Returns:
-        Covariance, shape (D, D).
+    """Sample covariance (D, D), ddof = 1, in float64, of features (N, D) with that mean (D,).
 
     Example:
         >>> x = torch.tensor([[0.0], [2.0]])
@@ -53,13 +41,7 @@ def feature_covariance(features: Tensor, mean: Tensor) -> Tensor:
 
 
 def covariance_sqrt(covariance: Tensor) -> Tensor:
-    """``R`` (r, D) with ``R' R`` = covariance, one row for each eigenvalue that is not rounding error.
-
-    Args:
-        covariance: Symmetric, positive semi-definite, shape (D, D).
-
-    Returns:
-        ``R``, shape (r, D), r the numerical rank.
+    """``R`` (r, D) with ``R' R`` = covariance (D, D), one row for each of r eigenvalues that are not rounding error.
 
     Example:
         >>> covariance_sqrt(torch.tensor([[4.0, 0.0], [0.0, 0.0]], dtype=torch.float64)).abs()
@@ -74,17 +56,10 @@ def covariance_sqrt(covariance: Tensor) -> Tensor:
 
 
 def sample_covariance_sqrt(features: Tensor, mean: Tensor) -> Tensor:
-    """``R`` (N - 1, D) with ``R' R`` = sample covariance, for samples no more than dimensions.
+    """``R`` (N - 1, D) with ``R' R`` = sample covariance of features (N, D), for N no more than D.
 
     The N centered samples sum to zero, so a reflection that maps (1, ..., 1) to an axis turns one row to zero; that
     row is left out, which spares a singular value that is nothing but rounding error.
-
-    Args:
-        features: Features, shape (N, D) with N at least 2.
-        mean: Their mean, float64, shape (D,).
-
-    Returns:
-        ``R``, shape (N - 1, D).
     """
     count = len(features)
     centered = features.double() - mean
@@ -99,17 +74,10 @@ def sample_covariance_sqrt(features: Tensor, mean: Tensor) -> Tensor:
 def trace_sqrt_product(sqrt: Tensor, other: Tensor, other_is_sqrt: bool) -> Tensor:
     r"""``Tr (S1 S2)^{1/2}``, the sum of the singular values of ``R1 R2'`` where ``S = R' R``.
 
-    They are the roots of the eigenvalues of ``R1 S2 R1'``, which takes a tenth of the time of the singular values but
-    loses half the digits of the small ones. The loss is bounded by eps |S| / (2 sqrt(eigenvalue)) each; where the sum
-    of these bounds is not negligible, the singular values are computed.
-
-    Args:
-        sqrt: R1, shape (r, D).
-        other: R2, shape (s, D), or S2, shape (D, D).
-        other_is_sqrt: Which of the two ``other`` is.
-
-    Returns:
-        The trace, float64 scalar.
+    Given R1 (r, D) and, as ``other``, R2 (s, D) or S2 (D, D). The singular values are the roots of the eigenvalues of
+    ``R1 S2 R1'``, which take a tenth of the time but lose half the digits of the small ones. The loss is bounded by
+    eps |S| / (2 sqrt(eigenvalue)) each; where the sum of these bounds is not negligible, the singular values are
+    computed.
     """
     if other_is_sqrt:
         product = sqrt @ other.T  # (r, s)

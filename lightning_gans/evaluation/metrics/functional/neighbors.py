@@ -11,16 +11,11 @@ MAX_UNSURE = 1 / 64  # share of a tile's comparisons that are made again one by 
 
 
 class KNearest:
-    """Visitor that finds, for each point of one set, its k nearest points in the other (itself left out).
+    """Visitor that finds, for each of some points, its k nearest among others, or among the points but itself.
 
-    Tiles give k + 4 candidates for each point; ``result`` computes their distances exactly and leaves out the
-    point itself by its index. Where rounding could
-    have hidden a true neighbor among the rest, the point is searched again in float64.
-
-    Args:
-        points: The points whose neighbors are wanted.
-        others: Where the neighbors are; ``points`` itself for neighbors within one set.
-        k: Number of neighbors, less than the number of others.
+    Tiles give k + 4 candidates for each point; ``result`` computes their distances exactly and leaves out the point
+    itself by its index. Where rounding could have hidden a true neighbor among the rest, the point is searched again
+    in float64.
     """
 
     def __init__(self, points: Points, others: Points, k: int) -> None:
@@ -58,9 +53,8 @@ class KNearest:
         """Which candidates may be among the k nearest: computed no farther than the k-th and twice the rounding."""
         error, floor = rounding_error(self.points, self.others, self.points.dtype)
         squared = self.squared.double()
-        last = (
-            min(self.k, squared.shape[1] - 1) if self.points is self.others else self.k - 1
-        )  # one is the point itself
+        itself = self.points is self.others  # among the candidates
+        last = min(self.k, squared.shape[1] - 1) if itself else self.k - 1
         kth = squared[:, last : last + 1]
         margin = error * (3 * self.points.squared[:, None] + 4 * kth.clamp_min(0)) + floor
         return (squared <= kth + 4 * margin) | ~squared.isfinite()  # what overflowed is computed exactly
@@ -102,28 +96,19 @@ class KNearest:
 
 
 class KNNBalls:
-    """Visitor that counts which points lie in the balls around the points of another set.
+    """Visitor that counts which of M points lie in the open (d < r) and closed (d <= r) balls around N centers.
 
-    Args:
-        centers: Centers of the balls.
-        points: The points asked about.
-        squared_radii: Squared radii in the units of the features, shape (N, K): K balls around each center.
-
-    Attributes:
-        open_counts: In how many open balls (d < r) each point lies, shape (M, K).
-        closed_counts: In how many closed balls (d <= r) each point lies, shape (M, K).
-        open_hits: Whether each open ball has any point inside, shape (N, K).
-        closed_hits: Whether each closed ball has any point inside, shape (N, K).
+    There are K balls around each center, whose squared radii (N, K) are in the units of the features. ``counts``
+    (2, M, K) tell in how many balls each point lies, ``hits`` (2, N, K) whether each ball has any point inside:
+    closed balls first, then open ones.
     """
 
     def __init__(self, centers: Points, points: Points, squared_radii: Tensor) -> None:
         self.centers, self.points = centers, points
         self.squared_radii = squared_radii.to(centers.features.device) * centers.standardization.scale**2
         width, device = squared_radii.shape[1], centers.features.device
-        self.open_counts = torch.zeros(len(points), width, dtype=torch.int64, device=device)
-        self.closed_counts = torch.zeros_like(self.open_counts)
-        self.open_hits = torch.zeros(len(centers), width, dtype=torch.bool, device=device)
-        self.closed_hits = torch.zeros_like(self.open_hits)
+        self.counts = torch.zeros(2, len(points), width, dtype=torch.int64, device=device)
+        self.hits = torch.zeros(2, len(centers), width, dtype=torch.bool, device=device)
 
     def visit(self, tile: Tile) -> None:
         """See ``Visitor``."""
@@ -140,20 +125,15 @@ class KNNBalls:
         radius = radii[center]  # (hits, K)
         unsure = (distance - radius).abs() <= margin
         if tile.inner.dtype != torch.float64 and int(unsure.any(1).sum()) > MAX_UNSURE * squared.numel() + 64:
-            return self.visit(tile.refined())
+            self.visit(tile.refined())
+            return
         center, point = center + inner.start, point + outer.start
-        opened, closed = distance < radius, distance <= radius
         again = unsure.any(1).nonzero().squeeze(1)
         exact = exact_pairs(self.centers.features, self.points.features, center[again], point[again])[:, None]
         exact = exact * self.centers.standardization.scale**2
-        opened[again] = torch.where(unsure[again], exact < radius[again], opened[again])
-        closed[again] = torch.where(unsure[again], exact <= radius[again], closed[again])
-        self._count(opened, center, point, self.open_counts, self.open_hits)
-        self._count(closed, center, point, self.closed_counts, self.closed_hits)
-        return None
-
-    @staticmethod
-    def _count(inside: Tensor, center: Tensor, point: Tensor, counts: Tensor, hits: Tensor) -> None:
-        counts.index_add_(0, point, inside.to(torch.int64))
-        for column in range(inside.shape[1]):
-            hits[center[inside[:, column]], column] = True
+        for compare, counts, hits in zip((torch.le, torch.lt), self.counts, self.hits, strict=True):
+            inside = compare(distance, radius)
+            inside[again] = torch.where(unsure[again], compare(exact, radius[again]), inside[again])
+            counts.index_add_(0, point, inside.to(torch.int64))
+            for column in range(inside.shape[1]):
+                hits[center[inside[:, column]], column] = True

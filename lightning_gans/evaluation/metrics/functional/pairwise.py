@@ -1,4 +1,7 @@
-"""All metrics that compare real to fake samples pair by pair, from one pass over the pairs."""
+"""All metrics that compare real to fake samples pair by pair, from one pass over the pairs.
+
+Real features are (N, D) or their ``ReferenceStatistics``, fake ones (M, D); results are float64 on the CPU.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,7 +19,7 @@ from lightning_gans.evaluation.metrics.functional.statistics import (
     as_generated,
     as_reference,
 )
-from lightning_gans.evaluation.metrics.functional.tiles import TILE_SIZE, for_each_tile, work_dtype
+from lightning_gans.evaluation.metrics.functional.tiles import for_each_tile, work_dtype
 from lightning_gans.objectives.kernels import Kernel
 
 
@@ -42,6 +45,94 @@ class OneNNAccuracyResult(NamedTuple):
     pooled: Tensor
 
 
+def precision_recall(real: FeaturesLike, fake: FeaturesLike, k: int = 3, strict: bool = False) -> PrecisionRecallResult:
+    """Fraction of fakes near real samples, and of real samples near fakes.
+
+        precision = 1/M sum_j 1[there is an i: |y_j - x_i| <= r_k(x_i)]
+        recall    = 1/N sum_i 1[there is a j:  |x_i - y_j| <= r_k(y_j)]
+
+    where r_k is the distance of a sample to its k-th nearest neighbor in its own set. Kynkaanniemi et al. 2019,
+    arXiv:1904.06991, eq. 1 and 2; ``strict`` has ``<``, so that a point on the sphere is outside.
+
+    Raises:
+        ConfigError: If features are unfit or k is not below the numbers of samples.
+
+    Example:
+        >>> real = torch.arange(6.0)[:, None]
+        >>> precision_recall(real, torch.tensor([[0.5], [1.5], [2.5], [20.0]]), k=1)[0]
+        tensor(0.7500, dtype=torch.float64)
+    """
+    return PairwisePass(real, fake, real_balls=(k,), fake_balls=(k,)).precision_recall(k, strict)
+
+
+def density_coverage(real: FeaturesLike, fake: FeaturesLike, k: int = 5, strict: bool = True) -> DensityCoverageResult:
+    """How many real balls a fake lies in, and the fraction of real balls with a fake inside.
+
+        density  = 1/(kM) sum_{i,j} 1[|y_j - x_i| < r_k(x_i)]
+        coverage = 1/N sum_i 1[there is a j: |y_j - x_i| < r_k(x_i)]
+
+    Naeem et al. 2020, arXiv:2002.09797, eq. 4 and 5, and ``strict`` as in the authors' code. Two samples of one
+    distribution have an expected density of 1 and, for many samples, a coverage of 1 - 2^-k.
+
+    Raises:
+        ConfigError: If features are unfit or k is not below N.
+
+    Example:
+        >>> real = torch.arange(6.0)[:, None]
+        >>> density_coverage(real, real[:3] + 0.5, k=1)  # each fake in two balls; four balls of six are hit
+        DensityCoverageResult(density=tensor(2., dtype=torch.float64), coverage=tensor(0.6667, dtype=torch.float64))
+    """
+    return PairwisePass(real, fake, real_balls=(k,)).density_coverage(k, strict)
+
+
+def one_nn_accuracy(real: FeaturesLike, fake: FeaturesLike) -> OneNNAccuracyResult:
+    """Leave-one-out accuracy of a 1-nearest-neighbor classifier that tells real from fake: real, fake, both pooled.
+
+    0.5 where the distributions agree, 1 where they are apart, 0 where each fake copies a real sample. A generator that
+    has collapsed scores low on real and high on fake, which the pooled figure alone hides. Lopez-Paz and Oquab 2017,
+    arXiv:1610.06545; Xu et al. 2018, arXiv:1806.07755, section 3. A sample as near to the other set as to its own
+    counts half. The test means most when M = N.
+
+    Raises:
+        ConfigError: If features are unfit, or a set has only one sample.
+
+    Example:
+        >>> real = torch.tensor([[0.0], [1.0], [2.0]])
+        >>> [float(one_nn_accuracy(real, fake).pooled) for fake in (real + 10, real.clone())]
+        [1.0, 0.0]
+    """
+    return PairwisePass(real, fake, nearest=True).one_nn_accuracy()
+
+
+def authenticity(real: FeaturesLike, fake: FeaturesLike) -> Tensor:
+    """Fraction of fakes that are no near copies: farther from their nearest *training* sample than it is from its own.
+
+    AuthPct / 100 in Stein et al. 2023, arXiv:2306.04675, section 5; Alaa et al. 2022, arXiv:2102.08921, section 4. A
+    generator that copies scores 0.
+
+    Raises:
+        ConfigError: If features are unfit, or there is only one real sample.
+
+    Example:
+        >>> authenticity(torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([[0.1], [5.0]]))
+        tensor(0.5000, dtype=torch.float64)
+    """
+    return PairwisePass(real, fake, nearest=True, fake_neighbors=False).authenticity()
+
+
+def nearest_real_distance(real: FeaturesLike, fake: FeaturesLike) -> tuple[Tensor, Tensor]:
+    """Distance of each fake to the nearest *training* sample, float64 (M,), and which one that is, int64 (M,).
+
+    Raises:
+        ConfigError: If features are unfit, or there is only one real sample.
+
+    Example:
+        >>> nearest_real_distance(torch.tensor([[0.0], [4.0]]), torch.tensor([[3.0]]))
+        (tensor([1.], dtype=torch.float64), tensor([1]))
+    """
+    return PairwisePass(real, fake, nearest=True, fake_neighbors=False).nearest_real()
+
+
 class PairwisePass:
     """One pass over real x real (unless known), fake x fake (if needed) and real x fake, and the metrics from it.
 
@@ -53,7 +144,6 @@ class PairwisePass:
         nearest: Whether nearest neighbors between real and fake samples are wanted: two-sample accuracy, authenticity.
         fake_neighbors: Whether, with ``nearest``, those among the fakes are wanted too: two-sample accuracy.
         kernels: For which kernels sums are wanted: MMD. A kernel that is fitted is fitted to the real samples.
-        tile_size: Rows and columns of a tile when ``real`` is a tensor.
 
     Raises:
         ConfigError: If features are unfit or a k is not below the number of samples.
@@ -77,14 +167,12 @@ class PairwisePass:
         nearest: bool = False,
         fake_neighbors: bool = True,
         kernels: Sequence[Kernel] = (),
-        tile_size: int = TILE_SIZE,
     ) -> None:
-        self.real = as_reference(real, tile_size)
+        self.real = as_reference(real)
         self.fake = as_generated(fake, self.real)
-        for k in real_balls:
-            check_neighbors(k, real=len(self.real))
-        for k in fake_balls:
-            check_neighbors(k, fake=len(self.fake))
+        for samples, balls in ((self.real, real_balls), (self.fake, fake_balls)):
+            for k in balls:
+                check_neighbors(k, samples.name, len(samples))
         self._fitted = {kernel: kernel.fit(self.real.features) for kernel in kernels}
         self._real_balls, self._fake_balls = tuple(real_balls), tuple(fake_balls)
         fitted = list(self._fitted.values())
@@ -111,30 +199,25 @@ class PairwisePass:
     def precision_recall(self, k: int = 3, strict: bool = False) -> PrecisionRecallResult:
         """See ``precision_recall``; k must be among ``real_balls`` and ``fake_balls``."""
         parts = ((self._around_real, self._real_balls), (self._around_fake, self._fake_balls))
-        inside = [(balls.open_counts if strict else balls.closed_counts)[:, ks.index(k)] for balls, ks in parts]
-        precision, recall = ((counts > 0).double().mean().cpu() for counts in inside)
-        return PrecisionRecallResult(precision, recall)
+        inside = [balls.counts[int(strict), :, ks.index(k)] > 0 for balls, ks in parts]
+        return PrecisionRecallResult(*(near.double().mean().cpu() for near in inside))
 
     def density_coverage(self, k: int = 5, strict: bool = True) -> DensityCoverageResult:
         """See ``density_coverage``; k must be among ``real_balls``."""
-        column, balls = self._real_balls.index(k), self._around_real
-        counts, hits = (balls.open_counts, balls.open_hits) if strict else (balls.closed_counts, balls.closed_hits)
-        density = counts[:, column].double().mean() / k
-        return DensityCoverageResult(density.cpu(), hits[:, column].double().mean().cpu())
+        which, column = int(strict), self._real_balls.index(k)
+        density = self._around_real.counts[which, :, column].double().mean() / k
+        return DensityCoverageResult(density.cpu(), self._around_real.hits[which, :, column].double().mean().cpu())
 
     def one_nn_accuracy(self) -> OneNNAccuracyResult:
         """See ``one_nn_accuracy``; needs ``nearest``."""
-        correct = [
-            torch.where(own == other, 0.5, (own < other).double())
-            for own, other in (
-                (within.neighbors(1)[:, 0], squared[:, 0])
-                for within, (squared, _) in zip((self.real, self.fake), self._across, strict=True)
-            )
-        ]
+        correct = []
+        for within, (squared, _) in zip((self.real, self.fake), self._across, strict=True):
+            own, other = within.neighbors(1)[:, 0], squared[:, 0]
+            correct.append(torch.where(own == other, 0.5, (own < other).double()))
         return OneNNAccuracyResult(correct[0].mean().cpu(), correct[1].mean().cpu(), torch.cat(correct).mean().cpu())
 
     def nearest_real(self) -> tuple[Tensor, Tensor]:
-        """Distance of each fake to its nearest real sample, float64 (M,), and which one, (M,); needs ``nearest``."""
+        """See ``nearest_real_distance``; needs ``nearest``."""
         squared, index = self._across[1]
         return squared[:, 0].sqrt().cpu(), index[:, 0].cpu()
 

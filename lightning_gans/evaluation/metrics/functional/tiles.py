@@ -1,4 +1,4 @@
-"""Inner products and distances of two sets of vectors, tile by tile, with a bound on their rounding error.
+"""Inner products, distances and kernels of two sets of vectors, tile by tile, with a bound on their rounding error.
 
 The memory is that of one tile, whatever the number of samples. Tiles are float32 where that is safe and twice as
 fast; whoever compares a distance to another gets a margin within which the comparison must be made again, exactly.
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from lightning_gans.evaluation.metrics.functional.moments import chunks
+from lightning_gans.objectives.kernels import Kernel
 
 TILE_SIZE = 1280  # larger tiles waste work on the diagonal, smaller ones wait for threads on a busy machine
 CHUNK_ELEMENTS = 2**15 - 1  # pairs' elements taken at a time: in the cache, just below what torch splits among threads
@@ -20,15 +21,10 @@ CHUNK_ELEMENTS = 2**15 - 1  # pairs' elements taken at a time: in the cache, jus
 
 @dataclass(frozen=True)
 class Standardization:
-    """The origin and the unit of length of a computation: those of the real features.
+    """The origin and the unit of length of a computation: those of the real features."""
 
-    Args:
-        center: The mean of the real features, float64, shape (D,).
-        scale: Factor that brings the real features to norm 1 or less; a power of two, so that scaling is exact.
-    """
-
-    center: Tensor
-    scale: float
+    center: Tensor  # the mean of the real features, float64 (D,)
+    scale: float  # brings the real features to norm 1 or less; a power of two, so that scaling is exact
 
     @classmethod
     def of(cls, features: Tensor, center: Tensor) -> "Standardization":
@@ -43,23 +39,12 @@ class Standardization:
 
 
 class Points:
-    """Standardized vectors, ready for products.
-
-    Args:
-        features: Feature vectors, shape (N, D), float32 or float64.
-        standardization: Origin and unit.
-        dtype: Type of the products.
-
-    Attributes:
-        standardized: The vectors, shape (N, D).
-        squared: Their squared norms, float64, shape (N,).
-        error: Bound on the rounding error of one vector, from subtracting the center.
-    """
+    """Standardized vectors, ready for products in that type; ``error`` bounds what subtracting the center costs."""
 
     def __init__(self, features: Tensor, standardization: Standardization, dtype: torch.dtype) -> None:
         self.features, self.standardization, self.dtype = features, standardization, dtype
-        self.standardized = torch.empty(features.shape, dtype=dtype, device=features.device)
-        self.squared = torch.empty(len(features), dtype=torch.float64, device=features.device)
+        self.standardized = torch.empty(features.shape, dtype=dtype, device=features.device)  # (N, D)
+        self.squared = torch.empty(len(features), dtype=torch.float64, device=features.device)  # squared norms (N,)
         for rows in chunks(*features.shape):
             block = standardization(features[rows], torch.float64)
             self.standardized[rows] = block
@@ -77,21 +62,13 @@ class Points:
 
 @dataclass(frozen=True)
 class Tile:
-    """The rows ``rows`` of one set against the rows ``cols`` of another.
-
-    Attributes:
-        left: The set that gives the rows.
-        right: The set that gives the columns.
-        rows: Which of ``left``.
-        cols: Which of ``right``.
-        inner: Inner products of standardized vectors, shape (n, m).
-    """
+    """Some points of one set against some of another."""
 
     left: Points
     right: Points
-    rows: slice
-    cols: slice
-    inner: Tensor
+    rows: slice  # which of left
+    cols: slice  # which of right
+    inner: Tensor  # inner products of standardized vectors (n, m)
 
     @cached_property
     def squared(self) -> Tensor:
@@ -116,10 +93,10 @@ class Visitor(Protocol):
     """Takes what it needs from each tile."""
 
     def visit(self, tile: Tile) -> None:
-        """Use one tile; in a pass over one set, each tile above the diagonal stands for its mirror image too."""
+        """Use a tile; in a pass over one set, one above the diagonal stands for its mirror image too."""
 
 
-def work_dtype(device: torch.device, features_dtype: torch.dtype = torch.float32) -> torch.dtype:
+def work_dtype(device: torch.device) -> torch.dtype:
     """The type of the tiles when only distances are compared.
 
     Float32 on a CPU, unless torch has been told to use fewer digits in products; float64 elsewhere, where TF32 may be
@@ -146,14 +123,7 @@ def rounding_error(left: Points, right: Points, dtype: torch.dtype) -> tuple[flo
 
 @torch.no_grad()
 def for_each_tile(left: Points, right: Points, visitors: Sequence[Visitor], tile_size: int = TILE_SIZE) -> None:
-    """Show every tile of ``left`` against ``right`` to every visitor; of one set against itself, half of them.
-
-    Args:
-        left: Points that give the rows.
-        right: Points that give the columns; when they are ``left`` itself, tiles below the diagonal are left out.
-        visitors: Whom to show the tiles.
-        tile_size: Rows and columns of a tile.
-    """
+    """Show all tiles of ``left`` against ``right`` to all visitors; of a set against itself none below the diagonal."""
     with torch.autocast(left.features.device.type, enabled=False):
         for row in range(0, len(left), tile_size):
             rows = slice(row, min(row + tile_size, len(left)))
@@ -165,27 +135,16 @@ def for_each_tile(left: Points, right: Points, visitors: Sequence[Visitor], tile
                     visitor.visit(tile)
 
 
-def exact_squared(left: Tensor, right: Tensor) -> Tensor:
-    """Squared distances of rows, ``sum (x - y)^2`` in float64: a function of the two vectors alone, symmetric.
+def exact_pairs(left: Tensor, right: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
+    """Squared distances (P,) of ``left[rows]`` and ``right[cols]``, ``sum (x - y)^2`` in float64, from indices (P,).
 
-    Args:
-        left: Features, shape (P, D).
-        right: Features, shape (P, D).
-
-    Returns:
-        Squared distances, shape (P,).
+    A function of the two vectors alone, symmetric. In bounded memory, which is used again for each piece: fresh memory
+    would take longer than the arithmetic.
 
     Example:
-        >>> exact_squared(torch.tensor([[1e6, 0.0]]), torch.tensor([[1e6 + 1, 2.0]]))
+        >>> origin = torch.zeros(1, dtype=torch.int64)
+        >>> exact_pairs(torch.tensor([[1e6, 0.0]]), torch.tensor([[1e6 + 1, 2.0]]), origin, origin)
         tensor([5.], dtype=torch.float64)
-    """
-    return left.double().sub_(right).square_().sum(1)
-
-
-def exact_pairs(left: Tensor, right: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
-    """``exact_squared`` of ``left[rows]`` and ``right[cols]``; both index tensors have shape (P,).
-
-    In bounded memory, which is used again for each piece: fresh memory would take longer than the arithmetic.
     """
     pieces = chunks(len(rows), left.shape[1], CHUNK_ELEMENTS)
     squared = torch.empty(len(rows), dtype=torch.float64, device=left.device)
@@ -200,3 +159,37 @@ def exact_pairs(left: Tensor, right: Tensor, rows: Tensor, cols: Tensor) -> Tens
         y[:count].copy_(taken[1][:count])
         torch.sum(x[:count].sub_(y[:count]).square_(), 1, out=squared[piece])
     return squared
+
+
+def kernel_tile(kernel: Kernel, tile: Tile) -> Tensor:
+    """The kernel matrix (n, m) of a tile in float64, in the units of the features."""
+    center, scale = tile.left.standardization.center, tile.left.standardization.scale
+    inner = tile.inner.double() * scale**-2
+    rows = tile.left.squared[tile.rows] * scale**-2
+    cols = tile.right.squared[tile.cols] * scale**-2
+    if not (kernel.translation_invariant or kernel.translation_invariant_mmd):  # move the origin back: x = c + m
+        left = tile.left.block(tile.rows, torch.float64) @ center / scale
+        right = tile.right.block(tile.cols, torch.float64) @ center / scale
+        square = center.square().sum()
+        inner += (left + square)[:, None]
+        inner += right
+        rows, cols = rows + 2 * left + square, cols + 2 * right + square
+    return kernel.from_inner(inner, rows, cols, len(center))
+
+
+class KernelSums:
+    """Visitor that sums K kernels over all pairs of two sets, those of a point with itself apart."""
+
+    def __init__(self, left: Points, right: Points, kernels: Sequence[Kernel]) -> None:
+        self.left, self.right, self.kernels = left, right, kernels
+        self.totals = torch.zeros(len(kernels), dtype=torch.float64, device=left.features.device)  # (K,)
+        self.diagonals = torch.zeros_like(self.totals)  # of the pairs of a point with itself
+
+    def visit(self, tile: Tile) -> None:
+        """See ``Visitor``."""
+        for number, kernel in enumerate(self.kernels):
+            matrix = kernel_tile(kernel, tile)
+            own = matrix.diagonal().sum() if tile.on_diagonal else matrix.new_zeros(())
+            mirrored = self.left is self.right and not tile.on_diagonal
+            self.totals[number] += (matrix.sum() - own) * (2 if mirrored else 1)
+            self.diagonals[number] += own

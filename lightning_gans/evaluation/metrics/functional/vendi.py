@@ -13,15 +13,9 @@ COSINE = LinearKernel()  # a linear kernel made to have k(x, x) = 1 is the cosin
 def vendi_score(features: Tensor, kernel: Kernel = COSINE) -> Tensor:
     r"""``exp(-sum_i l_i log l_i)``, l the eigenvalues of K / N, where k(x, x) = 1.
 
-    Friedman and Dieng 2023, arXiv:2210.02410, definition 3.1. It needs no real samples, and tells of diversity alone,
-    not of quality. Any kernel is scaled to ``k(x, y) / sqrt(k(x, x) k(y, y))``.
-
-    Args:
-        features: Features, shape (N, D).
-        kernel: The kernel; the default gives the cosine. Others need the whole N by N matrix: 8 N^2 bytes.
-
-    Returns:
-        Score, float64 scalar on the CPU: from 1 (all alike) to N (all orthogonal).
+    From 1 (all of N samples (N, D) alike) to N (all orthogonal). Friedman and Dieng 2023, arXiv:2210.02410, definition
+    3.1. It needs no real samples, and tells of diversity alone, not of quality. Any kernel is scaled to
+    ``k(x, y) / sqrt(k(x, x) k(y, y))``; others than the default, the cosine, need the whole matrix: 8 N^2 bytes.
 
     Raises:
         ConfigError: If features are unfit, or one has k(x, x) = 0.

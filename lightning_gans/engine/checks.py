@@ -5,12 +5,12 @@ Numbers are read when logging is due: no other step waits for the device.
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from lightning.fabric.utilities.types import _Stateful
 from lightning.pytorch import Trainer
-from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy, Strategy
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 
@@ -24,13 +24,7 @@ class DivergedError(ConfigError):
 
 
 class NonFiniteLossError(DivergedError):
-    """A player's loss is not a number, or beyond the limit.
-
-    Args:
-        player: Name of the player.
-        loss: Its loss.
-        step: Number of steps played.
-    """
+    """A player's loss is not a number, or beyond the limit, after so many steps."""
 
     def __init__(self, player: str, loss: float, step: int) -> None:
         hint = f"stopped after {step} steps; lower the {player}'s learning rate or resume from the last checkpoint"
@@ -49,10 +43,10 @@ def require_supported(trainer: Trainer) -> None:
     if trainer.accumulate_grad_batches != 1:
         hint = "one batch is one step; process a larger batch in parts: the model's optimization.micro_batches"
         raise ConfigError("trainer.accumulate_grad_batches", trainer.accumulate_grad_batches, hint)
-    strategy, name = trainer.strategy, type(trainer.strategy).__name__
+    strategy = trainer.strategy
     if not isinstance(strategy, DDPStrategy | SingleDeviceStrategy):
         hint = "shards or schedules what several optimizers share; use ddp (it sends each gradient once)"
-        raise ConfigError("trainer.strategy", name, hint)
+        raise ConfigError("trainer.strategy", type(strategy).__name__, hint)
     if isinstance(strategy, DDPStrategy) and strategy._ddp_kwargs.get("static_graph"):
         hint = "the graph changes with the player that is updated; use ddp without it"
         raise ConfigError("trainer.strategy.static_graph", True, hint)
@@ -76,15 +70,12 @@ def mute_what_is_no_news() -> None:
 
 
 def require_images_in_range(
-    images: Tensor, bounds: tuple[float, float] | None, largest: Callable[[Tensor], Tensor], advising: bool = False
+    images: Tensor, bounds: tuple[float, float] | None, strategy: Strategy, advising: bool = False
 ) -> None:
-    """Check that a batch holds finite numbers, and images the range that networks are built for. Collective.
+    """Check that a batch holds finite numbers, and images (N, C, H, W) the range that networks are built for.
 
-    Args:
-        images: Images (N, C, H, W), or points (N, ...), whose range is free.
-        bounds: Smallest and largest value of an image; None for any.
-        largest: The maximum of a tensor over all processes, entry by entry.
-        advising: Say so when all values lie in the upper half of the range, as those of unscaled images do.
+    Collective. The range of points (N, d) is free, and that of images without ``bounds``. ``advising`` says so when
+    all values lie in the upper half of the range, as those of unscaled images do.
 
     Raises:
         ConfigError: Some value is not finite, or out of range, on whatever process.
@@ -92,12 +83,12 @@ def require_images_in_range(
     if not images.is_floating_point() or images.numel() == 0:
         return  # the model says what it takes instead
     ends = torch.stack([-images.detach().amin(), images.detach().amax()]).float()
-    negative_low, high = largest(ends.nan_to_num(nan=math.inf, posinf=math.inf, neginf=-math.inf)).tolist()
+    ends = ends.nan_to_num(nan=math.inf, posinf=math.inf, neginf=-math.inf)
+    negative_low, high = strategy.reduce(ends, reduce_op="max").tolist()
     low = -negative_low
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise ConfigError(
-            "batch", f"values from {low:g} to {high:g}", "some are not finite; clean or skip those images"
-        )
+        hint = "some are not finite; clean or skip those images"
+        raise ConfigError("batch", f"values from {low:g} to {high:g}", hint)
     if bounds is None or images.ndim != 4:
         return
     if low < bounds[0] - _ROUNDING or high > bounds[1] + _ROUNDING:
@@ -107,14 +98,10 @@ def require_images_in_range(
         warn(f"the first images lie in [{low:g}, {high:g}], but networks take {list(bounds)}: were they scaled?")
 
 
-def require_graph(player: str, loss: Tensor) -> None:
-    """Check that a loss depends on anything that can learn.
-
-    Raises:
-        ConfigError: It does not.
-    """
-    if not loss.requires_grad:
-        raise _without_gradient(player)
+def without_gradient(player: str) -> ConfigError:
+    """What to say of a player that could not learn."""
+    hint = f"its loss does not depend on what the {player} owns; is something detached, or in no_grad?"
+    return ConfigError(player, "no gradient", hint)
 
 
 class GradientMonitor:
@@ -129,30 +116,20 @@ class GradientMonitor:
         return player in self._unreached
 
     def update(self, player: str, owned: Sequence[nn.Parameter], game: nn.Module) -> None:
-        """Look at a player's gradients after a backward pass.
-
-        Args:
-            player: Its name.
-            owned: Its parameters.
-            game: Knows their names.
+        """Look at the gradients of what a player owns after a backward pass; the game knows the parameters' names.
 
         Raises:
             ConfigError: None of them was reached.
         """
         missing = [p for p in owned if p.grad is None]
         if len(missing) == len(owned):
-            raise _without_gradient(player)
+            raise without_gradient(player)
         names = {id(p): name for name, p in game.named_parameters()}
         found = {names.get(id(p), f"one of shape {tuple(p.shape)}") for p in missing}
         self._unreached[player] = found & self._unreached.get(player, found)
 
     def warn(self, player: str, norm: float | None) -> None:
-        """Say in one line, once, that a player or a part of it cannot learn.
-
-        Args:
-            player: Its name.
-            norm: Of its gradient in this step, if it moved.
-        """
+        """Say once that a player or a part of it cannot learn; ``norm`` of its gradient in this step, if it moved."""
         missing = sorted(self._unreached.get(player, ()))
         if player in self._told or not (missing or norm == 0):
             return
@@ -164,23 +141,17 @@ class GradientMonitor:
             warn(f"{player}: its gradient is exactly zero, so it learns nothing; is its loss saturated or detached?")
 
 
-def _without_gradient(player: str) -> ConfigError:
-    hint = f"its loss does not depend on what the {player} owns; is something detached, or in no_grad?"
-    return ConfigError(player, "no gradient", hint)
-
-
 def warn_about_loaders(trainer: Trainer) -> None:
     """Tell when the data of a resumed run start over: it is exact where the loader can go on, or between epochs."""
     loop = trainer.fit_loop
-    for loader in loop._combined_loader.flattened if loop._combined_loader is not None else ():
+    loaders = [] if loop._combined_loader is None else loop._combined_loader.flattened
+    for loader in loaders:
         alone = getattr(loader, "processed", loader) is None  # a datamodule's, without its datamodule
         if alone and (trainer.world_size > 1 or loop.restarting):
             hint = "several processes and resumed runs need its datamodule: trainer.fit(model, datamodule=...)"
             raise ConfigError("train_dataloaders", type(loader).__name__, hint)
-    if loop._combined_loader is None or not loop.restarting:
-        return
     inside = trainer.global_step % max(1, trainer.num_training_batches) != 0
-    if inside and not all(isinstance(loader, _Stateful) for loader in loop._combined_loader.flattened):
+    if loop.restarting and inside and not all(isinstance(loader, _Stateful) for loader in loaders):
         warn(
             f"resumed after step {trainer.global_step}, inside an epoch, and this loader starts its data over: weights"
             " and noise go on exactly, the data do not; they would from a loader with state_dict and load_state_dict"

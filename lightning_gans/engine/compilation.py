@@ -14,11 +14,9 @@ from lightning_gans.errors import ConfigError
 def compile_networks(modules: Iterable[nn.Module]) -> None:
     """Compile each network in place: its keys in checkpoints stay as they are, and copies of it are not compiled.
 
-    Only calls of the network itself run compiled; those of its other methods do not, nor do gradient penalties, which
-    ask for the uncompiled form. The first steps take longer: compilation happens in them.
-
-    Args:
-        modules: The networks; of containers that cannot be called, what they hold.
+    Of containers that cannot be called, what they hold. Only calls of the network itself run compiled; those of its
+    other methods do not, nor do gradient penalties, which ask for the uncompiled form. Compilation happens in the first
+    steps, which take longer.
 
     Raises:
         ConfigError: This Python or platform cannot compile.
@@ -49,14 +47,7 @@ def _call_of(module: nn.Module) -> Any:
 
 @contextmanager
 def compilation_refused(compiled: bool) -> Iterator[None]:
-    """Turn what the compiler cannot do, which it finds out in the first steps, into one line.
-
-    Args:
-        compiled: Whether anything was compiled.
-
-    Raises:
-        ConfigError: Something cannot be compiled.
-    """
+    """Turn what the compiler cannot do, which it finds out in the first steps, into one line: a ``ConfigError``."""
     try:
         yield
     except RuntimeError as error:

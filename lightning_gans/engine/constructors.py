@@ -1,19 +1,22 @@
-"""The arguments of a class, those that its constructor passes on to its bases included."""
+"""Classes by their import paths, and their arguments, those that a constructor passes on to its bases included."""
 
+import importlib
 import inspect
 import typing
 from collections.abc import Iterator
 from typing import Any
 
 
+def imported(path: str) -> Any:
+    """What an import path names; fails as ``import`` and attributes do, or with a ValueError."""
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
 def constructor_defaults(cls: type) -> dict[str, Any]:
-    """The arguments of a class with their defaults, those that it passes on to its bases included.
+    """The defaults of a class's arguments by name, ``inspect.Parameter.empty`` for what is required.
 
-    Args:
-        cls: The class; a constructor with ``**kwargs`` passes them on to the next one in its order of bases.
-
-    Returns:
-        Defaults by name; ``inspect.Parameter.empty`` for what is required.
+    A constructor with ``**kwargs`` passes them on to the next one in its class's order of bases.
 
     Example:
         >>> class Base:
@@ -30,13 +33,7 @@ def constructor_defaults(cls: type) -> dict[str, Any]:
 
 
 def constructor_types(cls: type) -> dict[str, Any]:
-    """The types of the arguments of a class, those that it passes on to its bases included.
-
-    Args:
-        cls: The class.
-
-    Returns:
-        Types by name; Any where they are not known.
+    """The types of the same by name, Any where they are not known.
 
     Example:
         >>> class Base:

@@ -19,6 +19,16 @@ from lightning_gans.schedule import Clock, value_at
 
 Log = Callable[[str, Tensor | float], None]
 
+_LEFT_OUT = {
+    "augment": "calls the network itself, which it would pass by: use critic.score",
+    "regularizers": "scored no real and no generated sample (Sample(..., generated=True)), so there is nothing to take "
+    "it of: use critic.score",
+    "objective": "is written by hand, and this changes the objective's: use critic.discriminator_loss",
+    "history": "is written by hand: use critic.discriminator_loss, or leave the history out",
+    "top_k": "is written by hand: use critic.generator_loss, or critic.select on its logits",
+}
+"""What to say of a loss that has passed by what is configured."""
+
 
 @dataclass
 class _Update:
@@ -73,17 +83,14 @@ class Critic(nn.Module):
         self._update: _Update | None = None
         for regularizer in self.regularizers:
             regularizer.validate(objective, network)
-        if top_k is not None and not (objective is not None and objective.mean_over_samples):
+        if not (objective is not None and objective.mean_over_samples):
             self.refuse_top_k("a loss on features" if objective is None else type(objective).__name__)
 
     def refuse_top_k(self, loss: str) -> None:
-        """Refuse a choice among samples where a generator's loss is no mean over them alone.
-
-        Args:
-            loss: Whose loss that is.
+        """Refuse a ``top_k`` where a generator's loss, which is named, is no mean over its samples alone.
 
         Raises:
-            ConfigError: There is a ``top_k``.
+            ConfigError: There is one.
         """
         if self.top_k is not None:
             hint = f"needs a generator's loss that is a mean over its samples, and that of {loss} is none; leave it out"
@@ -100,9 +107,13 @@ class Critic(nn.Module):
         """What the network says of a sample, under the augmentation; in float32 or more."""
         update = self._update  # None outside of training
         exact = update is not None and update.exact
-        with no_autocast_eager(self._device(sample)) if exact else nullcontext():
-            sample = differentiable(sample) if exact else sample
-            seen = sample if update is None or not self.augment else self._augmented(sample, update)
+        with no_autocast_eager(sample.inputs()[0].device) if exact else nullcontext():
+            seen = sample = differentiable(sample) if exact else sample
+            if update is not None:
+                update.unused.discard("augment")
+                for augment in self.augment:
+                    changed = augment(seen.inputs()[0], update.rand, update.clock)
+                    seen = seen._replace(latent=changed) if seen.image is None else seen._replace(image=changed)
             output: Any = self.network(*seen.tensors())
         parts = output if isinstance(output, tuple) else self._split(output) if self.output_sizes else (output,)
         logits, *rest = (part if part.dtype == torch.float64 else part.float() for part in parts)
@@ -123,8 +134,7 @@ class Critic(nn.Module):
         real, fake = (x if isinstance(x, Scored) else self.score(x) for x in (real, fake))
         if self._update is not None:
             self._update.unused.discard("objective")
-        objective = self.objective if self.objective is not None else self._required_objective()
-        return objective.discriminator(real.logits, fake.logits)
+        return self._required_objective().discriminator(real.logits, fake.logits)
 
     def generator_loss(self, fake: Sample | Scored, real: Sample | Scored | None = None) -> Tensor:
         """The objective's loss of the generator, a scalar; ``real`` where the objective needs it."""
@@ -148,13 +158,13 @@ class Critic(nn.Module):
 
     def regularization(self, real: Scored, fake: Scored) -> Tensor | None:
         """The sum of the regularizers that are due, weighted; None where none is."""
-        assert self._update is not None
-        terms: list[Tensor] = []
-        for regularizer in self._due(self._update.clock):
-            penalty = regularizer.penalty(self.logits, real, fake, self._update.rand)
-            if self._update.log is not None:
-                self._update.log(f"penalty/{regularizer.name}", penalty)
-            terms.append(value_at(regularizer.weight, self._update.clock) * regularizer.interval * penalty)
+        update, terms = self._update, []
+        assert update is not None
+        for regularizer in self._due(update.clock):
+            penalty = regularizer.penalty(self.logits, real, fake, update.rand)
+            if update.log is not None:
+                update.log(f"penalty/{regularizer.name}", penalty)
+            terms.append(value_at(regularizer.weight, update.clock) * regularizer.interval * penalty)
         return torch.stack(terms).sum() if len(terms) > 1 else (terms[0] if terms else None)
 
     # What the engine does.
@@ -168,23 +178,18 @@ class Critic(nn.Module):
             log: Logs a value where logging is due; None where it is not.
             trains: Whether this is the update of the player who trains the network.
         """
-        unused = {"augment"} if self.augment else set()
-        if trains:
-            unused |= {"history"} if self.history is not None else set()
-            unused |= {"objective"} if any(each.needs_objective for each in self.regularizers) else set()
-        elif self.top_k is not None:
-            unused |= {"top_k"}
+        configured = {
+            "augment": self.augment,
+            "history": trains and self.history is not None,
+            "objective": trains and any(each.needs_objective for each in self.regularizers),
+            "top_k": not trains and self.top_k is not None,
+        }
         exact = trains and any(each.differentiates_logits for each in self._due(clock))
+        unused = {name for name, there in configured.items() if there}
         self._update = _Update(clock, rand, log, trains, exact, unused)
 
     def settle(self, player: str) -> Tensor | None:
-        """After a player's loss: what its regularizers add; refuses a loss that passed by what is configured.
-
-        Args:
-            player: Its name.
-
-        Returns:
-            A scalar, or None where nothing is due.
+        """After a player's loss: what its regularizers add, a scalar, or None where nothing is due.
 
         Raises:
             ConfigError: The loss leaves out an augmentation, a regularizer, the history or top-k.
@@ -199,7 +204,11 @@ class Critic(nn.Module):
         elif update.trains and self.regularizers:
             update.unused.add("regularizers")
         if update.unused:
-            raise self._refusal(player, min(update.unused))
+            left_out = min(update.unused)
+            setting = "regularizers" if left_out == "objective" else left_out
+            value = getattr(self, setting)
+            names = [type(each).__name__ for each in (value if isinstance(value, tuple) else (value,))]
+            raise ConfigError(setting, ", ".join(names), f"the {player}'s loss {_LEFT_OUT[left_out]}")
         return added
 
     def end(self) -> None:
@@ -207,15 +216,8 @@ class Critic(nn.Module):
         self._update = None
 
     def _due(self, clock: Clock) -> list[Regularizer]:
-        return [each for each in self.regularizers if (clock.updates + 1) % each.interval == 0 and _is_on(each)]
-
-    def _augmented(self, sample: Sample, update: _Update) -> Sample:
-        """The image changed, or the latent where there is nothing else."""
-        update.unused.discard("augment")
-        for augment in self.augment:
-            changed = augment(sample.inputs()[0], update.rand, update.clock)
-            sample = sample._replace(latent=changed) if sample.image is None else sample._replace(image=changed)
-        return sample
+        due = [each for each in self.regularizers if (clock.updates + 1) % each.interval == 0]
+        return [each for each in due if not isinstance(each.weight, float | int) or each.weight > 0]
 
     def _split(self, output: Tensor) -> tuple[Tensor, ...]:
         if output.shape[1:] != (sum(self.output_sizes),):
@@ -224,9 +226,6 @@ class Critic(nn.Module):
             raise ConfigError("discriminator", f"outputs {tuple(output.shape[1:])}", hint)
         parts: tuple[Tensor, ...] = output.split(self.output_sizes, dim=1)
         return parts
-
-    def _device(self, sample: Sample) -> torch.device:
-        return sample.inputs()[0].device
 
     def _required_objective(self) -> Objective:
         if self.objective is None:
@@ -242,38 +241,13 @@ class Critic(nn.Module):
             for name, value in augment.logged(clock).items():
                 log(name, value)
 
-    def _refusal(self, player: str, left_out: str) -> ConfigError:
-        loss = f"the {player}'s loss"
-        hints = {
-            "augment": f"{loss} calls the network itself, which it would pass by: use critic.score",
-            "regularizers": f"{loss} scored no real and no generated sample (Sample(..., generated=True)), so there is "
-            "nothing to take it of: use critic.score",
-            "objective": f"{loss} is written by hand, and this changes the objective's: use critic.discriminator_loss",
-            "history": f"{loss} is written by hand: use critic.discriminator_loss, or leave the history out",
-            "top_k": f"{loss} is written by hand: use critic.generator_loss, or critic.select on its logits",
-        }
-        setting = "regularizers" if left_out == "objective" else left_out
-        value = getattr(self, setting)
-        names = [type(each).__name__ for each in (value if isinstance(value, tuple) else (value,))]
-        return ConfigError(setting, ", ".join(names), hints[left_out])
-
-
-def _is_on(regularizer: Regularizer) -> bool:
-    return not isinstance(regularizer.weight, float | int) or regularizer.weight > 0
-
 
 def discriminator_auc(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """How often a real sample scores higher than a generated one, over all pairs; ties count one half.
+    """How often a real sample scores higher than a generated one, over all pairs: a scalar in [0, 1].
 
-    The area under the ROC curve: 1 is a perfect discriminator, 0.5 one that guesses. Right for probabilities and for
-    critics, whose zero means nothing.
-
-    Args:
-        real_logits: (N, ...); several logits of one sample (patches) are averaged.
-        fake_logits: (M, ...).
-
-    Returns:
-        A scalar in [0, 1].
+    Ties count one half. The area under the ROC curve: 1 is a perfect discriminator, 0.5 one that guesses. Right for
+    probabilities and for critics, whose zero means nothing. Logits are (N, ...) and (M, ...); several of one sample
+    (patches) are averaged.
 
     Example:
         >>> discriminator_auc(torch.tensor([1.0, 3.0]), torch.tensor([0.0, 2.0]))

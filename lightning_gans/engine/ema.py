@@ -7,8 +7,6 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from lightning_gans.errors import ConfigError
-
 
 class EMA(nn.Module):
     """Exponential moving averages of modules: w_ema <- d * w_ema + (1 - d) * w after each update of the owner.
@@ -22,9 +20,6 @@ class EMA(nn.Module):
     Args:
         modules: What to average, by name; copied, never changed.
         decay: Largest weight of the past per update of the owner, in [0, 1).
-
-    Raises:
-        ConfigError: ``decay`` outside [0, 1).
     """
 
     num_updates: Tensor
@@ -32,8 +27,6 @@ class EMA(nn.Module):
 
     def __init__(self, modules: dict[str, nn.Module], decay: float) -> None:
         super().__init__()
-        if not 0 <= decay < 1:
-            raise ConfigError("optimization.ema_decay", decay, "must lie in [0, 1); 0 turns averaging off")
         self.decay = decay
         self._sources = dict(modules)  # in a dict, so that the sources do not become our submodules
         copies = {name: copy.deepcopy(module).requires_grad_(False) for name, module in modules.items()}
@@ -49,10 +42,9 @@ class EMA(nn.Module):
 
     @torch.no_grad()
     def update(self, names: Iterable[str]) -> None:
-        """Take one step towards the current weights; torch's ``AveragedModel`` would wait for the device twice.
+        """Take one step towards the current weights of the modules whose owner has just been updated.
 
-        Args:
-            names: The modules whose owner has just been updated.
+        Torch's ``AveragedModel`` would wait for the device twice.
         """
         for name in names:
             average, source, count = self.averages[name], self._sources[name], self._counts[name]
@@ -85,9 +77,9 @@ def eval_mode(module: nn.Module) -> Iterator[None]:
             part.training = mode
 
 
-def has_batch_statistics(module: nn.Module) -> bool:
-    """Whether a module keeps running statistics of its batches (batch norm)."""
-    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats for m in module.modules())
+def batch_norms(module: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
+    """The layers of a module that keep running statistics of their batches."""
+    return [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
 
 
 @torch.no_grad()
@@ -95,14 +87,9 @@ def update_bn(module: nn.Module, forward: Callable[[int], object], batches: Iter
     """Re-estimate batch norm's running statistics under a module's present weights, as equal-weight averages.
 
     Inherited or averaged statistics are not enough: they belong to other weights. Only batch norm is in training mode
-    meanwhile: dropout stays off, the weights stay as they are.
-
-    Args:
-        module: The module whose batch norm layers are re-estimated.
-        forward: Runs batch i through the module.
-        batches: The batch numbers.
+    meanwhile: dropout stays off, the weights stay as they are. ``forward`` runs batch i through the module.
     """
-    layers = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
+    layers = batch_norms(module)
     momenta = [layer.momentum for layer in layers]
     with eval_mode(module):
         for layer in layers:

@@ -62,12 +62,9 @@ class WithEncoder(LatentModel):
         return ConfigError("encoder", f"{outputs.shape[1]} outputs", hint)
 
     def encode(self, images: Tensor, condition: Condition = Condition(), *, ema: bool = True) -> Tensor:
-        """Latents of images, or their means: (N, Z); averaged weights or raw ones, eval mode.
+        """Latents (N, Z) of images (N, C, H, W) in [-1, 1] or points (N, d), or the means of their distributions.
 
-        Args:
-            images: (N, C, H, W) in [-1, 1], or points (N, d).
-            condition: What the model is given.
-            ema: Averaged weights, or the raw ones.
+        With averaged weights or raw ones, in eval mode.
 
         Raises:
             ConfigError: The encoder's output is narrower than a latent.
@@ -82,13 +79,7 @@ class WithEncoder(LatentModel):
 
     @torch.no_grad()
     def reconstruct(self, images: Tensor, condition: Condition = Condition(), *, ema: bool = True) -> Tensor:
-        """G(E(x)): images as they come back from their latents, float32, of the shape of ``images``.
-
-        Args:
-            images: (N, C, H, W) in [-1, 1], or points (N, d).
-            condition: What the model is given.
-            ema: Averaged weights, or the raw ones.
-        """
+        """G(E(x)): images (N, C, H, W) in [-1, 1], or points (N, d), as they come back from their latents, float32."""
         placed, given = images.to(self.device).type(self.dtype), self._placed(condition, len(images))
         rebuilt: Tensor = self(self.encode(placed, given, ema=ema), *given.tensors(), ema=ema)
         return rebuilt.float()

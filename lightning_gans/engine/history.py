@@ -30,43 +30,28 @@ class History(nn.Module):
         self._filled = 0  # the same where reading it does not wait for the device
 
     def forward(self, sample: Sample, rand: Rand) -> Sample:
-        """Generated samples, some of them earlier ones; detached.
-
-        Args:
-            sample: Generated images (N, C, H, W), or points, with their latents and conditions.
-            rand: The step's random numbers.
-        """
+        """Generated samples (N, ...) with their latents and conditions, some of them earlier ones; detached."""
         parts = {"image": sample.image, "latent": sample.latent, **sample.condition._asdict()}
-        gathered = {name: gather_rows(part.detach()) for name, part in parts.items() if part is not None}
-        self._grow(gathered)
-        swap, slot = rand(torch.rand, sample.size), rand(torch.rand, sample.size)
-        chosen = {name: part.clone() for name, part in gathered.items()}
-        swaps, slots = (gather_rows(part).tolist() for part in (swap, slot))
-        for row, (swapped, place) in enumerate(zip(swaps, slots, strict=True)):
-            self._exchange(row, swapped >= 0.5, int(place * self.size), gathered, chosen)
+        present = {name: gather_rows(part.detach()) for name, part in parts.items() if part is not None}
+        for name, part in present.items():
+            if not hasattr(self, f"earlier_{name}"):
+                self.register_buffer(f"earlier_{name}", part.new_zeros(self.size, *part.shape[1:]))
+        swaps, slots = (gather_rows(rand(torch.rand, sample.size)).tolist() for _ in range(2))
+        chosen = {name: part.clone() for name, part in present.items()}
+        for row, (swap, slot) in enumerate(zip(swaps, slots, strict=True)):
+            filling, swapped = self._filled < self.size, swap >= 0.5
+            place = self._filled if filling else int(slot * self.size)
+            for name, part in present.items():  # all parts of a row together
+                earlier: Tensor = getattr(self, f"earlier_{name}")
+                if not filling and swapped:
+                    chosen[name][row] = earlier[place]
+                if filling or swapped:
+                    earlier[place] = part[row]
+            self._filled += int(filling)
         self.count.fill_(self._filled)
         own = {name: part[rank() :: world_size()] for name, part in chosen.items()}
         changed: dict[str, Any] = {name: own.pop(name) for name in ("image", "latent") if name in own}
         return sample._replace(condition=Condition(**own), **changed)
-
-    def _grow(self, parts: dict[str, Tensor]) -> None:
-        for name, part in parts.items():
-            if not hasattr(self, f"earlier_{name}"):
-                self.register_buffer(f"earlier_{name}", part.new_zeros(self.size, *part.shape[1:]))
-
-    def _exchange(
-        self, row: int, swapped: bool, place: int, present: dict[str, Tensor], chosen: dict[str, Tensor]
-    ) -> None:
-        """Keep a row, or change it for an earlier one; all parts of it together."""
-        filling = self._filled < self.size
-        place = self._filled if filling else place
-        for name, part in present.items():
-            earlier: Tensor = getattr(self, f"earlier_{name}")
-            if not filling and swapped:
-                chosen[name][row] = earlier[place]
-            if filling or swapped:
-                earlier[place] = part[row]
-        self._filled += int(filling)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         """Take the pool's buffers, whose shape the first images gave, from a checkpoint."""

@@ -1,13 +1,13 @@
 """What generates from latents: a generator that turns them into images, whoever trained it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lightning_gans.batch import Batch, Condition
-from lightning_gans.engine.ema import eval_mode, has_batch_statistics, update_bn
+from lightning_gans.engine.ema import batch_norms, eval_mode, update_bn
 from lightning_gans.engine.game import Game
 from lightning_gans.engine.priors import Normal, Prior
 from lightning_gans.engine.rng import fold_in, rows_at, rows_from_index
@@ -59,16 +59,11 @@ class LatentModel(Game):
 
     @classmethod
     def network_kwargs(cls, role: str, data: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
-        """What the command line tells the network in an argument, where its own arguments leave it unset.
+        """What the command line tells the network in an argument of the model, where its own leave it unset, by name.
 
-        Args:
-            role: The argument: ``generator``, ``discriminator``, ...
-            data: ``image_shape``, ``num_classes``, ``source_shape`` and ``latent_dim``, where they are known; None
-                where not.
-            settings: The arguments of the model.
-
-        Returns:
-            Values for arguments of the network, by name; those that it does not have are not told.
+        What the network does not take is not told. ``role`` is the argument: ``generator``, ``discriminator``, ...;
+        ``data`` has ``image_shape``, ``num_classes``, ``source_shape`` and ``latent_dim``, None where they are not
+        known; ``settings`` are the arguments of the model.
         """
         told = {"image_shape": data["image_shape"]}
         if "label" in (settings.get("given") or ()):
@@ -86,14 +81,8 @@ class LatentModel(Game):
     def visuals(self, batch: Batch | None, seed: int = 0) -> dict[str, Tensor]:
         """Further pictures that show what this model can do, by name; drawn beside the grid of samples.
 
-        Where labels are given, ``classes``: a row for each class, a column for each latent.
-
-        Args:
-            batch: Real images with what is given, on the CPU, where there are any.
-            seed: Selects the latents.
-
-        Returns:
-            Rows and columns of images in [-1, 1], (R, K, C, H, W).
+        Where labels are given, ``classes``: a row for each class, a column for each latent. Of real images with what is
+        given, on the CPU, where there are any: rows and columns of images in [-1, 1], (R, K, C, H, W).
         """
         if self.num_classes is None:
             return {}
@@ -123,9 +112,10 @@ class LatentModel(Game):
         ema: bool = True,
         truncation: float | None = None,
     ) -> Tensor:
-        """Generate from what is given; sample i is a function of (seed, i) and of its condition.
+        """Generate images (n, C, H, W) in [-1, 1], or points (n, d), float32, on the model's device.
 
-        It does not depend on n, on batches or on the device's generator.
+        Sample i is a function of (seed, i) and of its condition; it does not depend on n, on batches or on the device's
+        generator.
 
         Args:
             condition: What the model is ``given``, for each sample.
@@ -134,9 +124,6 @@ class LatentModel(Game):
             start: Index of the first sample.
             ema: Averaged weights (with batch norm re-estimated under them), or the raw ones.
             truncation: Bound on the latents; None for the whole prior.
-
-        Returns:
-            Images (n, C, H, W) in [-1, 1], or points (n, d), float32, on the model's device.
 
         Raises:
             ConfigError: Something that the model is given is missing or not one per sample; truncation out of range.
@@ -148,7 +135,8 @@ class LatentModel(Game):
         generator = self.inference_network("generator", ema=ema)
         parts = []
         with eval_mode(generator):
-            for first, last in _spans(n):
+            for first in range(0, n, _SAMPLING_SIZE):
+                last = min(first + _SAMPLING_SIZE, n)
                 part = condition.map(lambda t, first=first, last=last: t[first:last])  # type: ignore[misc] # bound now
                 parts.append(generator(*self.generator_inputs(part, start + first, start + last, seed, prior)).float())
         return torch.cat(parts)
@@ -165,16 +153,7 @@ class LatentModel(Game):
     ) -> Tensor:
         """Generate samples ``start`` to ``start + n`` of those that ``seed`` selects: ``generate``, with classes drawn.
 
-        Args:
-            n: How many.
-            labels: Classes (n,) where labels are given; None for classes drawn at random.
-            seed: Selects latents and classes.
-            truncation: Bound on the latents; None for the whole prior.
-            ema: Averaged weights, or the raw ones.
-            start: Index of the first sample.
-
-        Returns:
-            Images (n, C, H, W) in [-1, 1], or points (n, d), float32, on the model's device.
+        Labels (n,) are the classes where the model is given some; None for classes drawn at random.
 
         Raises:
             ConfigError: Labels for a model without classes, or not one per sample; truncation out of range.
@@ -198,29 +177,21 @@ class LatentModel(Game):
             index = torch.arange(batch_idx * found.size, (batch_idx + 1) * found.size)
         given = found.condition
         if self.num_classes is not None and given.label is None:
-            given = Condition(label=self._labels_at(index, 0))
+            given = Condition(label=self._classes(index, 0))
         z = rows_at(self.prior, fold_in(0, 0), index, self.latent_dim).to(self.device).type(self.dtype)
         images: Tensor = self(z, *self._placed(given, len(index)).tensors())
         return images.float()
 
     def sample_condition(self, first: int, last: int, seed: int) -> Condition:
         """What is given for samples ``first`` to ``last`` where nobody says: uniform classes, from (seed, index)."""
-        if self.num_classes is None:
-            return Condition()
-        return Condition(label=(rows_from_index(torch.rand, fold_in(seed, 1), first, last) * self.num_classes).long())
+        return (
+            Condition() if self.num_classes is None else Condition(label=self._classes(torch.arange(first, last), seed))
+        )
 
     def generator_inputs(
         self, condition: Condition, first: int, last: int, seed: int, prior: Prior | None = None
     ) -> tuple[Tensor, ...]:
-        """What the generator takes for samples ``first`` to ``last``: latents, and what is given.
-
-        Args:
-            condition: Of these samples, on the device.
-            first: The first.
-            last: One past the last.
-            seed: Selects the latents.
-            prior: Where they are drawn from; the model's when None.
-        """
+        """What the generator takes for samples ``first`` to ``last``: latents, and what is given, on the device."""
         z = rows_from_index(prior or self.prior, fold_in(seed, 0), first, last, self.latent_dim)
         return z.to(self.device).type(self.dtype), *condition.tensors()
 
@@ -234,7 +205,7 @@ class LatentModel(Game):
             return network
         if not self.ema.bn_updated:
             average = self.ema["generator"]
-            if has_batch_statistics(average):
+            if batch_norms(average):
                 update_bn(average, lambda i: average(*self._bn_inputs(i)), range(_BN_BATCHES))
             self.ema.bn_updated = True
         return self.ema[name]
@@ -243,7 +214,8 @@ class LatentModel(Game):
         first, last = number * _BN_BATCH_SIZE, (number + 1) * _BN_BATCH_SIZE
         return self.generator_inputs(self._placed(self.sample_condition(first, last, _BN_SEED)), first, last, _BN_SEED)
 
-    def _labels_at(self, index: Tensor, seed: int) -> Tensor:
+    def _classes(self, index: Tensor, seed: int) -> Tensor:
+        """Uniform classes of samples by number, (n,)."""
         assert self.num_classes is not None
         return (rows_at(torch.rand, fold_in(seed, 1), index) * self.num_classes).long()
 
@@ -253,11 +225,6 @@ class LatentModel(Game):
             if part is not None and n is not None and len(part) != n:
                 raise ConfigError(f"{name}s", f"{len(part)} {name}s", f"one per sample is needed: {n}")
         return condition.only(self.given).map(lambda t: t.to(self.device))
-
-
-def _spans(n: int) -> Iterator[tuple[int, int]]:
-    for first in range(0, n, _SAMPLING_SIZE):
-        yield first, min(first + _SAMPLING_SIZE, n)
 
 
 def _latent_dim(given: int | None, generator: nn.Module) -> int:

@@ -3,18 +3,16 @@
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.strategies import Strategy
 from torch import Tensor
 
 from lightning_gans.engine.checks import NonFiniteLossError
 
 _REMEMBERED_LOSSES = 10_000  # when logging is never due, the oldest are forgotten
-
-Mean = Callable[[Tensor], Tensor]
-"""The mean of a tensor over all processes; collective."""
 
 
 class LossBuffer:
@@ -34,41 +32,38 @@ class LossBuffer:
         self.restart_clock()
 
     def restart_clock(self) -> None:
-        """Begin to measure the speed."""
-        self._images, self._since = 0, time.perf_counter()
+        """Begin to measure the speed: images, of all processes, since now."""
+        self.images, self._since = 0, time.perf_counter()
 
     def add_loss(self, player: str, loss: Tensor) -> None:
         """Keep the loss of an update."""
         self._losses.append((player, loss))
 
-    def count_images(self, images: int) -> None:
-        """Count images, those of all processes."""
-        self._images += images
-
-    def check_finite(self, mean: Mean, step: int) -> NonFiniteLossError | None:
-        """Read the losses since the last call; the first that is lost, if one is. Waits for the device."""
+    def check_finite(self, strategy: Strategy, step: int) -> NonFiniteLossError | None:
+        """Read the losses since the last call; the first that is lost, if one is. Collective, waits for the device."""
         if not self._losses:
             return None
         names, losses = zip(*self._losses, strict=True)
         self._losses.clear()
-        for name, loss in zip(names, _read(losses, mean), strict=True):
+        for name, loss in zip(names, _means(losses, strategy), strict=True):
             if not math.isfinite(loss) or abs(loss) > self.limit:
                 return NonFiniteLossError(name, loss, step)
             self.last_losses[name] = loss
         return None
 
-    def flush(self, mean: Mean) -> dict[str, float]:
+    def flush(self, strategy: Strategy) -> dict[str, float]:
         """What to log now: latest losses, values, images per second; one exchange between processes."""
         values = {f"loss/{name}": loss for name, loss in self.last_losses.items()}
         if self.values:
-            values |= dict(zip(self.values, _read(list(self.values.values()), mean), strict=True))
-        values["images_per_second"] = self._images / (time.perf_counter() - self._since)
+            values |= dict(zip(self.values, _means(self.values.values(), strategy), strict=True))
+        values["images_per_second"] = self.images / (time.perf_counter() - self._since)
         self.restart_clock()
         return values
 
 
-def _read(values: Sequence[Tensor], mean: Mean) -> list[float]:
-    numbers: list[float] = mean(torch.stack([value.float() for value in values])).tolist()
+def _means(values: Iterable[Tensor], strategy: Strategy) -> list[float]:
+    """Of scalars over all processes."""
+    numbers: list[float] = strategy.reduce(torch.stack([v.float() for v in values]), reduce_op="mean").tolist()
     return numbers
 
 
@@ -77,11 +72,6 @@ def log_metrics(trainer: Trainer, values: dict[str, float], prog_bar: Sequence[s
 
     ``self.log`` would label the point with a counter of its own, one behind ``global_step``, and drop what a callback
     logs in a step that is not due; then losses and metrics of one moment stand at different places.
-
-    Args:
-        trainer: The trainer of the run.
-        values: What to log.
-        prog_bar: The names that the progress bar shows.
     """
     tensors = {name: torch.tensor(value) for name, value in values.items()}
     trainer.callback_metrics.update(tensors)

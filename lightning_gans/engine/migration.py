@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import torch
+from torch import Tensor
 
 from lightning_gans.engine.renamed import ARGUMENTS, Translation
 from lightning_gans.errors import ConfigError
@@ -19,13 +19,7 @@ _CALLBACKS = {"GameCheckpoint": "StepCheckpoint", "RoundsBar": "StepProgressBar"
 
 
 def migrated(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """A checkpoint in the words of this version.
-
-    Args:
-        checkpoint: Its content; changed in place.
-
-    Returns:
-        The same.
+    """A checkpoint's content, changed in place to the words of this version.
 
     Raises:
         ConfigError: It was not written by this package, or by one before 0.1.
@@ -40,33 +34,27 @@ def migrated(checkpoint: dict[str, Any]) -> dict[str, Any]:
     checkpoint[KEY] = {**game, "step": game["round"], "boundaries": None}
     checkpoint["hyper_parameters"] = _hyperparameters(checkpoint["hyper_parameters"])
     checkpoint["state_dict"] = _state(checkpoint["state_dict"])
-    checkpoint["callbacks"] = {_callback(key): _callback_state(state) for key, state in _callbacks(checkpoint).items()}
+    callbacks = checkpoint.get("callbacks") or {}
+    checkpoint["callbacks"] = {_callback(key): _callback_state(state) for key, state in callbacks.items()}
     return checkpoint
 
 
 def _hyperparameters(before: Mapping[str, Any]) -> dict[str, Any]:
     """The constructor's arguments as they are called now; Lightning's own keys stay."""
     own = {key: value for key, value in before.items() if not key.startswith("_")}
-    path = before.get("_class_path", "")
-    translated = Translation({"model": {"class_path": path, "init_args": own} if path else own}).config["model"]
-    arguments: dict[str, Any] = translated["init_args"] if path else translated
     kept = {key: value for key, value in before.items() if key.startswith("_")}
-    return kept | ({"_class_path": translated["class_path"]} if path else {}) | arguments
+    path = before.get("_class_path")
+    now = Translation({"model": {"class_path": path, "init_args": own} if path else own}).config["model"]
+    return {**kept, **({"_class_path": now["class_path"], **now["init_args"]} if path else now)}
 
 
-def _state(before: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _state(before: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights; what was counted once for all averages is counted for each."""
     after = dict(before)
-    moves = after.pop("ema.moves", None)
-    if moves is not None:
+    if (moves := after.pop("ema.moves", None)) is not None:
         names = dict.fromkeys(key.split(".")[2] for key in before if key.startswith("ema.averages."))
         after["ema.num_updates"] = moves.expand(len(names)).clone()
     return after
-
-
-def _callbacks(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = checkpoint.get("callbacks") or {}
-    return found
 
 
 def _callback(key: str) -> str:
@@ -79,19 +67,18 @@ def _callback(key: str) -> str:
 
 
 def _callback_state(state: Any) -> Any:
+    """One key, and the names of metrics among strings and the keys of mappings in it."""
     if not isinstance(state, Mapping):
         return state
-    renamed = {"restored": "rollbacks"}
-    return {renamed.get(key, key): _metric_values(value) for key, value in state.items()}
-
-
-def _metric_values(value: Any) -> Any:
-    if isinstance(value, str):
-        return _metric_names(value)
-    return {_metric_names(str(k)): v for k, v in value.items()} if isinstance(value, Mapping) else value
+    found = {"rollbacks" if key == "restored" else key: value for key, value in state.items()}
+    for key, value in found.items():
+        if isinstance(value, Mapping):
+            found[key] = {_metric_names(str(k)): v for k, v in value.items()}
+        elif isinstance(value, str):
+            found[key] = _metric_names(value)
+    return found
 
 
 def _metric_names(text: str) -> str:
-    return re.sub(
-        r"metrics/(mmd|two_sample_accuracy|classes)(?=_|\b)", lambda found: f"metrics/{_METRICS[found[1]]}", text
-    )
+    names = "|".join(_METRICS)
+    return re.sub(rf"metrics/({names})(?=_|\b)", lambda found: f"metrics/{_METRICS[found[1]]}", text)

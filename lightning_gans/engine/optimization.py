@@ -40,33 +40,23 @@ class BaseOptimization:
             raise ConfigError("optimization.micro_batches", self.micro_batches, "must be a number of parts, 1 or more")
         if self.ema_decay is not None and not 0 <= self.ema_decay < 1:
             raise ConfigError("optimization.ema_decay", self.ema_decay, "must lie in [0, 1); 0 turns averaging off")
-        for name in ("n_critic", "n_generator"):
-            if (count := getattr(self, name, None)) is not None and count < 1:
-                raise ConfigError(f"optimization.{name}", count, "a number of updates, 1 or more")
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if each.name.endswith("_clip") and value is not None and not value > 0:
-                raise ConfigError(f"optimization.{each.name}", value, "the largest norm must be positive")
+        for name, value in vars(self).items():
+            if name in ("n_critic", "n_generator") and value is not None and value < 1:
+                raise ConfigError(f"optimization.{name}", value, "a number of updates, 1 or more")
+            if name.endswith("_clip") and value is not None and not value > 0:
+                raise ConfigError(f"optimization.{name}", value, "the largest norm must be positive")
 
     def over(self, defaults: Self) -> Self:
         """These settings, and the defaults where they say nothing."""
-        unset = {each.name: getattr(defaults, each.name) for each in fields(self) if getattr(self, each.name) is None}
-        return replace(self, **unset)
+        return replace(self, **{name: vars(defaults)[name] for name, value in vars(self).items() if value is None})
 
     def player(
         self, role: str, loss: Callable[[Batch], Tensor], modules: Sequence[nn.Module], **settings: Any
     ) -> Player:
-        """The player of a role, with the settings of that role.
-
-        Args:
-            role: Name of the field that holds its optimizer, and of the player unless ``name`` says otherwise.
-            loss: What it minimizes.
-            modules: What it owns.
-            settings: Further arguments of ``Player``; they win.
-        """
-        own = {"name": role, "optimizer": getattr(self, role)}
-        own |= {name: getattr(self, f"{role}_{name}") for name in ("scheduler", "clip")}
-        return Player(loss=loss, modules=modules, **{**own, **settings})
+        """The player of a role, the field that holds its optimizer; further arguments of ``Player`` win."""
+        own = {name: getattr(self, f"{role}_{name}") for name in ("scheduler", "clip")}
+        own |= {"name": role, "optimizer": getattr(self, role)}
+        return Player(loss=loss, modules=modules, **own | settings)
 
 
 @dataclass(frozen=True)
@@ -95,26 +85,17 @@ class Optimization(BaseOptimization):
 
 
 def optimization_of(spec: Any, defaults: BaseOptimization) -> Any:
-    """A game's settings from an object or plain data, with its defaults where they say nothing.
-
-    Args:
-        spec: An instance of the defaults' class, or a mapping of some of its fields.
-        defaults: Those of the game's class.
+    """A game's settings from an object or a mapping of some of its fields, with its defaults where they say nothing.
 
     Raises:
         ConfigError: A setting that the game does not have.
     """
     kind = type(defaults)
     if isinstance(spec, BaseOptimization) and type(spec) is not kind:  # of another game: what it says must fit
-        spec = {name: value for name, value in shallow(spec).items() if value is not None}
+        spec = {name: value for name, value in vars(spec).items() if value is not None}
     if isinstance(spec, Mapping):
         known = {each.name for each in fields(kind)}
         if unknown := sorted(set(spec) - known):
             raise ConfigError(f"optimization.{unknown[0]}", spec[unknown[0]], f"no such setting; {sorted(known)}")
         spec = kind(**spec)
     return spec.over(defaults)
-
-
-def shallow(settings: BaseOptimization) -> dict[str, Any]:
-    """The fields by name, as they are."""
-    return {each.name: getattr(settings, each.name) for each in fields(settings)}

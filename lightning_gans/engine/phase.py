@@ -26,26 +26,11 @@ class Phase:
 
     def __post_init__(self) -> None:
         if (self.share is None) == (self.steps is None):
-            raise ConfigError(
-                f"phases.{self.name}", (self.share, self.steps), "give its share of the run, or its steps"
-            )
+            hint = "give its share of the run, or its steps"
+            raise ConfigError(f"phases.{self.name}", (self.share, self.steps), hint)
         length = self.steps if self.share is None else self.share
         if length is None or not length > 0:
             raise ConfigError(f"phases.{self.name}", length, "must last longer than nothing")
-
-
-def phases_of(specs: Sequence[Phase | Mapping[str, Any]]) -> list[Phase]:
-    """Phases from objects or from plain data, as a checkpoint has them.
-
-    Raises:
-        ConfigError: Two of them have one name.
-    """
-    phases = [spec if isinstance(spec, Phase) else Phase(**spec) for spec in specs]
-    names = [phase.name for phase in phases]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError("phases", name, "two of them have this name")
-    return phases
 
 
 class Timeline:
@@ -61,9 +46,13 @@ class Timeline:
     """
 
     def __init__(self, specs: Sequence[Phase | Mapping[str, Any]]) -> None:
-        self.phases = phases_of(specs)
+        self.phases = [spec if isinstance(spec, Phase) else Phase(**spec) for spec in specs]
         self.horizon = float("inf")
         self.boundaries: list[int] | None = None
+        names = [phase.name for phase in self.phases]
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigError("phases", name, "two of them have this name")
 
     def settle(self, horizon: float) -> None:
         """Take the length of the run; boundaries that are known already stay."""
@@ -84,14 +73,10 @@ class Timeline:
 
 
 def boundaries(phases: Sequence[Phase], horizon: float) -> list[int]:
-    """The steps at which the phases end but for the last, which lasts as long as the run.
-
-    Args:
-        phases: In their order.
-        horizon: Length of the run in steps; infinite where it is not known.
+    """The steps at which the phases end but for the last, which lasts as long as the run: ``horizon`` steps.
 
     Raises:
-        ConfigError: Shares of a run whose length is not known.
+        ConfigError: Shares of a run whose length is not known, but infinite.
 
     Example:
         >>> boundaries([Phase("pretrain", 0.4), Phase("gan", 0.6)], 100)

@@ -1,6 +1,5 @@
 """A player: what it owns, what it minimizes, how it is updated."""
 
-import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from lightning_gans.batch import Batch
+from lightning_gans.engine.constructors import imported
 from lightning_gans.engine.critic import Critic
 from lightning_gans.errors import ConfigError
 from lightning_gans.schedule import Ramp
@@ -84,8 +84,7 @@ class Player:
 
     def parameters(self) -> list[nn.Parameter]:
         """The trainable parameters that it owns, each once, in a fixed order."""
-        owned = {id(p): p for module in self.modules for p in module.parameters() if p.requires_grad}
-        return list(owned.values())
+        return list({id(p): p for module in self.modules for p in module.parameters() if p.requires_grad}.values())
 
     def is_due(self, step: int) -> bool:
         """Whether it is updated in a step of its phase, counted from 0.
@@ -98,22 +97,15 @@ class Player:
         return (step + 1) % self.interval == 0
 
     def updates_before(self, step: int, begin: int = 0) -> int:
-        """Its updates from step ``begin``, at which its phase begins, up to a step.
-
-        Example:
-            >>> Player("generator", loss=sum, modules=[], optimizer={}, interval=5).updates_before(9)
-            1
-        """
+        """Its updates from step ``begin``, at which its phase begins, up to a step."""
         return self.updates * (step // self.interval - begin // self.interval)
 
 
 def instantiate(spec: Callable[[Any], Any] | Mapping[str, Any], argument: object) -> Any:
-    """Build an optimizer or a scheduler from its specification.
+    """Build an optimizer from its parameters, or a scheduler from its optimizer, by its specification.
 
-    Args:
-        spec: A callable of one argument, or a plain dict with ``class_path`` and ``init_args``: the form that
-            round-trips through YAML and through checkpoints.
-        argument: The parameters of an optimizer, or the optimizer of a scheduler.
+    A callable, or a plain dict with ``class_path`` and ``init_args``: the form that round-trips through YAML and
+    through checkpoints.
 
     Raises:
         ConfigError: ``class_path`` names nothing that can be imported, or an object is given that is built already.
@@ -124,57 +116,49 @@ def instantiate(spec: Callable[[Any], Any] | Mapping[str, Any], argument: object
         'SGD'
     """
     if callable(spec):
-        return _stepped_by_updates(spec(argument))
-    if not isinstance(spec, Mapping):
+        built = spec(argument)
+    elif isinstance(spec, Mapping):
+        try:
+            factory = imported(spec["class_path"])
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ConfigError("class_path", spec["class_path"], f"cannot be imported ({error})") from error
+        built = factory(argument, **spec.get("init_args", {}))
+    else:
         hint = "is built already; give what builds it: a class with its settings, or a function of the parameters"
         raise ConfigError("optimizer", type(spec).__name__, hint)
-    module, _, name = spec["class_path"].rpartition(".")
-    try:
-        factory = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError("class_path", spec["class_path"], f"cannot be imported ({error})") from error
-    return _stepped_by_updates(factory(argument, **spec.get("init_args", {})))
-
-
-def _stepped_by_updates(built: Any) -> Any:
     if isinstance(built, ReduceLROnPlateau):
         hint = "waits for a metric, and a player's schedule goes by its own updates; choose another"
         raise ConfigError("scheduler", "ReduceLROnPlateau", hint)
     return built
 
 
-_FUSING_DEVICES = {"cpu", "cuda", "mps", "xpu"}
-
-
 def enable_fused(optimizer: Optimizer) -> Optimizer:
     """Let an optimizer do its step in one kernel where it can and the user did not say how.
 
-    Set on the parameter groups, not asked of the constructor: an optimizer that is built fused announces that it
-    unscales gradients itself, and then neither clipping nor the logged norms would see them unscaled under 16-mixed.
-
-    Args:
-        optimizer: Any; only Adam, AdamW, SGD and Adagrad know fused steps, and only of real floats.
+    Only Adam, AdamW, SGD and Adagrad know fused steps, and only of real floats. Set on the parameter groups, not asked
+    of the constructor: an optimizer that is built fused announces that it unscales gradients itself, and then neither
+    clipping nor the logged norms would see them unscaled under 16-mixed.
 
     Example:
         >>> enable_fused(torch.optim.Adam([nn.Parameter(torch.zeros(1))])).param_groups[0]["fused"]
         True
     """
     for group in optimizer.param_groups:
-        undecided = group.get("fused", False) is None and not any(
-            group.get(choice) for choice in ("foreach", "capturable", "differentiable")
-        )
-        able = all(p.device.type in _FUSING_DEVICES and p.is_floating_point() for p in group["params"])
-        if undecided and able and group.get("foreach") is None:
+        undecided = group.get("fused", False) is None and group.get("foreach") is None
+        asked = group.get("capturable") or group.get("differentiable")
+        if undecided and not asked and all(_can_fuse(p) for p in group["params"]):
             group["fused"] = True
     return optimizer
+
+
+def _can_fuse(p: Tensor) -> bool:
+    return p.device.type in {"cpu", "cuda", "mps", "xpu"} and p.is_floating_point()
 
 
 def settings_of(optimizer: Optimizer, scheduler: LRScheduler | None) -> dict[str, Any]:
     """The settings that an optimizer and its scheduler were built with, as plain data that compares.
 
-    Args:
-        optimizer: Before its first step.
-        scheduler: Likewise; None for a constant rate.
+    Both before their first step; no scheduler for a constant rate.
 
     Example:
         >>> sgd = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)

@@ -16,7 +16,6 @@ class Distribution(Protocol):
 
     def __call__(self, *size: int, generator: torch.Generator, device: torch.device) -> Tensor:
         """A tensor of that size with independent entries."""
-        ...
 
 
 class Prior(ABC):
@@ -31,17 +30,10 @@ class Prior(ABC):
         """The same distribution, conditioned on every entry lying within ``bound`` of the center."""
 
     def interpolate(self, start: Tensor, end: Tensor, t: Tensor) -> Tensor:
-        """A path between two latents through latents like them: here along the great circle through both.
+        """A path (S, Z) between two latents (Z,) through latents like them, at positions t in [0, 1], (S, 1).
 
-        A straight line would pass through latents shorter than any normal ones (White 2016, arXiv:1609.04468).
-
-        Args:
-            start: (Z,).
-            end: (Z,).
-            t: Positions (S, 1), in [0, 1].
-
-        Returns:
-            (S, Z).
+        Here along the great circle through both: a straight line would pass through latents shorter than any normal
+        ones (White 2016, arXiv:1609.04468).
         """
         return slerp(start, end, t)
 
@@ -185,13 +177,8 @@ class InfoGANPrior(Prior):
         """What shows the codes' meaning: a row for each category of the first, columns along each continuous one.
 
         All with the noise and the other categories of the first latent, and continuous codes at 0 where they are not
-        gone along. Where there are no categorical or no continuous codes, other noise takes their place.
-
-        Args:
-            z: Some latents (K, Z).
-
-        Returns:
-            Latents (rows, K max(1, number of continuous codes), Z).
+        gone along. Where there are no categorical or no continuous codes, other noise takes their place. From latents
+        (K, Z) to latents (rows, K max(1, number of continuous codes), Z).
         """
         steps = len(z)
         noise, *hot, codes = self.split(z)
@@ -210,12 +197,9 @@ class InfoGANPrior(Prior):
 
 
 def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
-    """Spherical interpolation between vectors (Shoemake 1985), with their lengths joined along.
+    """Spherical interpolation between vectors (Z,) (Shoemake 1985), with their lengths joined along: (S, Z).
 
-    Args:
-        start: (Z,).
-        end: (Z,).
-        t: Positions (steps, 1), in [0, 1].
+    ``t`` are positions in [0, 1], (S, 1).
 
     Example:
         >>> slerp(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), torch.tensor([[0.5]]))

@@ -23,7 +23,6 @@ class Samples(Protocol):
         start: int = 0,
     ) -> Tensor:
         """Samples ``start`` to ``start + n`` of those that ``seed`` selects: (n, C, H, W) in [-1, 1], or (n, d)."""
-        ...
 
 
 @runtime_checkable
@@ -32,11 +31,9 @@ class Translates(Protocol):
 
     def translate(self, images: Tensor, *, seed: int = 0, ema: bool = True) -> Tensor:
         """Images (N, C, H, W) in [-1, 1] for sources (N, c, h, w)."""
-        ...
 
     def generate(self, condition: Condition, *, n: int, seed: int = 0, start: int = 0, ema: bool = True) -> Tensor:
         """The same for all that is given."""
-        ...
 
 
 @runtime_checkable
@@ -45,11 +42,9 @@ class Encodes(Protocol):
 
     def encode(self, images: Tensor, condition: Condition = ..., *, ema: bool = True) -> Tensor:
         """Latents (N, Z)."""
-        ...
 
     def reconstruct(self, images: Tensor, condition: Condition = ..., *, ema: bool = True) -> Tensor:
         """Images as they come back."""
-        ...
 
 
 class ClassConditional(Samples, Protocol):
@@ -60,7 +55,6 @@ class ClassConditional(Samples, Protocol):
 
     def sample_condition(self, first: int, last: int, seed: int) -> Condition:
         """The classes of samples ``first`` to ``last`` where none are asked for."""
-        ...
 
 
 def can_sample(model: object) -> TypeGuard[Samples]:

@@ -16,6 +16,38 @@ from lightning_gans.errors import ConfigError
 _KERNELS = ("fused", "foreach")  # how a step is computed, which depends on the device; not what it computes
 
 
+def rewind_to_step_end(checkpoint: dict[str, Any], epoch: int) -> None:
+    """Let a checkpoint say, in place, that its last step, of that epoch, has just ended, whenever it was saved after.
+
+    Lightning counts on when training ends: an epoch that ``max_steps`` cut short is complete then, and resuming plays
+    one batch more of an epoch that is over. From the end of a step it resumes exactly.
+    """
+    loop = checkpoint.get("loops", {}).get("fit_loop")
+    if loop is None or (progress := loop["epoch_loop.batch_progress"])["current"]["processed"] == 0:
+        return  # no training state, or an epoch that has just begun
+    if progress["current"]["ready"] > progress["current"]["processed"]:
+        progress["is_last_batch"] = False  # said of a batch that was loaded, but not used
+    for batches in (progress["total"], progress["current"]):
+        batches["ready"] = batches["started"] = batches["processed"]
+        batches["completed"] = batches["processed"] - 1
+    for epochs in (loop["epoch_progress"]["total"], loop["epoch_progress"]["current"]):
+        epochs["ready"] = epochs["started"] = epoch + 1
+        epochs["processed"] = epochs["completed"] = epoch
+    loop["epoch_loop.state_dict"]["_batches_that_stepped"] = progress["total"]["completed"]
+    checkpoint["epoch"] = epoch
+
+
+def resume_state(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a checkpoint is needed once more when training starts; copied, since some schedulers use up their state.
+
+    Raises:
+        ConfigError: It holds weights only.
+    """
+    if "lr_schedulers" not in checkpoint:
+        raise ConfigError("ckpt_path", "weights only", "cannot be gone on with; load_from_checkpoint takes it")
+    return {KEY: checkpoint[KEY], "lr_schedulers": deepcopy(checkpoint["lr_schedulers"])}
+
+
 def override_optimizer_settings(
     roster: Roster, optimizers: Sequence[Optimizer], checkpoint: Mapping[str, Any], begins: Sequence[int]
 ) -> None:
@@ -53,36 +85,6 @@ def override_optimizer_settings(
             _replay(scheduler, now["scheduler"]["state"], updates)
 
 
-def resume_state(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a checkpoint is needed once more when training starts; copied, since some schedulers use up their state.
-
-    Raises:
-        ConfigError: It holds weights only.
-    """
-    if "lr_schedulers" not in checkpoint:
-        raise ConfigError("ckpt_path", "weights only", "cannot be gone on with; load_from_checkpoint takes it")
-    return {KEY: checkpoint[KEY], "lr_schedulers": deepcopy(checkpoint["lr_schedulers"])}
-
-
-def reconcile_ema(saved: dict[str, Any], present: Mapping[str, torch.Tensor]) -> None:
-    """Let averaging begin or end with a checkpoint: a useless one goes, a new one starts from the weights.
-
-    Args:
-        saved: The state in the checkpoint, changed in place.
-        present: The state of the module that loads it, its own tensors.
-    """
-    prefix = "ema."
-    if not any(name.startswith(prefix) for name in present):
-        for name in [name for name in saved if name.startswith(prefix)]:
-            del saved[name]
-    elif not any(name.startswith(prefix) for name in saved):
-        for name, value in present.items():
-            if name.startswith(f"{prefix}averages."):
-                saved[name] = saved.get(name.removeprefix(f"{prefix}averages."), value)
-            elif name.startswith(prefix):
-                saved[name] = value
-
-
 def _replay(scheduler: LRScheduler, fresh: dict[str, Any], updates: int) -> None:
     """Take a scheduler, whose optimizer is as it was built, to where it is after so many updates."""
     scheduler.load_state_dict(deepcopy(fresh))
@@ -97,3 +99,19 @@ def _comparable(settings: Mapping[str, Any] | None) -> Any:
         return None
     groups = [{key: value for key, value in group.items() if key not in _KERNELS} for group in settings["groups"]]
     return settings["optimizer"], groups, settings["scheduler"], settings.get("ramps", [])
+
+
+def reconcile_ema(saved: dict[str, Any], present: Mapping[str, torch.Tensor]) -> None:
+    """Let averaging begin or end with a checkpoint: a useless one goes, a new one starts from the weights.
+
+    Args:
+        saved: The state in the checkpoint, changed in place.
+        present: The state of the module that loads it, its own tensors.
+    """
+    before = {name for name in saved if name.startswith("ema.")}
+    now = {name: value for name, value in present.items() if name.startswith("ema.")}
+    if before and not now:
+        for name in before:
+            del saved[name]
+    elif now and not before:
+        saved |= {name: saved.get(name.removeprefix("ema.averages."), value) for name, value in now.items()}

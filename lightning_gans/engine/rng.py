@@ -30,11 +30,7 @@ def fold_in(*coordinates: int) -> int:
 class StepRNG:
     """The random numbers of a game: one stream per (seed, step, player, draw), shared by all processes.
 
-    Args:
-        seed: The run's seed.
-        rank: Index of this process.
-        world_size: Number of processes.
-        micro_batches: Number of equal parts in which a batch is processed.
+    ``micro_batches`` is the number of equal parts in which a batch is processed.
     """
 
     seed: int
@@ -54,16 +50,8 @@ class StepRNG:
     def rand(self, distribution: Distribution, n: int, *shape: int, device: torch.device) -> Tensor:
         """This process's rows of the next draw.
 
-        Row j of process r is row ``j * world_size + r`` of the global batch, as a distributed sampler deals samples.
-
-        Args:
-            distribution: The distribution.
-            n: Number of rows for the present micro-batch of this process.
-            shape: Shape of a row.
-            device: Where to draw.
-
-        Returns:
-            A tensor (n, *shape).
+        Of the present micro-batch: (n, *shape). Row j of process r is row ``j * world_size + r`` of the global batch,
+        as a distributed sampler deals samples.
         """
         update = (self._update,) if self._update else ()
         seed = fold_in(self.seed, *self._position, self._draws, *update)
@@ -73,12 +61,9 @@ class StepRNG:
         return rows[self.rank :: self.world_size][self._micro_batch * n : (self._micro_batch + 1) * n]
 
     def seed_all(self, step: int, device: torch.device, *, loading: bool = False) -> None:
-        """Seed torch's own generators for a step, so that dropout and augmentation resume too; ranks differ.
+        """Seed torch's own generators for a step, or for loading its batch, before the step itself begins.
 
-        Args:
-            step: The step.
-            device: Of the model.
-            loading: For loading its batch, before the step itself begins.
+        So dropout and augmentation resume too; ranks differ.
         """
         seed = fold_in(self.seed, step, -1 - self.rank, int(loading))
         torch.default_generator.manual_seed(seed)
@@ -88,56 +73,31 @@ class StepRNG:
             torch.mps.manual_seed(seed)
 
 
+_CPU = torch.device("cpu")
 _BLOCK = 64  # rows drawn from one generator; part of the definition: changing it changes every sample
 
 
 def rows_from_index(distribution: Distribution, seed: int, start: int, stop: int, *shape: int) -> Tensor:
-    """Rows ``start`` to ``stop`` of an endless table of random rows: row i depends on (seed, i) alone.
+    """Rows ``start`` to ``stop`` of ``rows_at``'s table: (stop - start, *shape)."""
+    return rows_at(distribution, seed, torch.arange(start, stop), *shape)
 
-    So any split of the rows over batches or processes gives the same rows. Drawn on the CPU: the same everywhere.
 
-    Args:
-        distribution: The distribution.
-        seed: Selects the table.
-        start: First row.
-        stop: One past the last row.
-        shape: Shape of a row.
+def rows_at(distribution: Distribution, seed: int, index: Tensor, *shape: int) -> Tensor:
+    """Rows (n, *shape) of an endless table of random rows by their numbers (n,), in any order.
 
-    Returns:
-        A tensor (stop - start, *shape) on the CPU.
+    Row i depends on (seed, i) alone, so any split of the rows over batches or processes gives the same rows. Drawn on
+    the CPU: the same everywhere.
 
     Example:
         >>> whole = rows_from_index(torch.randn, 0, 0, 200, 3)
         >>> torch.equal(whole[90:130], rows_from_index(torch.randn, 0, 90, 130, 3))
         True
-    """
-    if stop <= start:
-        return torch.empty(0, *shape)
-    first, cpu = start // _BLOCK, torch.device("cpu")
-    blocks = [
-        distribution(_BLOCK, *shape, generator=torch.Generator().manual_seed(fold_in(seed, block)), device=cpu)
-        for block in range(first, -(-stop // _BLOCK))
-    ]
-    return torch.cat(blocks)[start - first * _BLOCK : stop - first * _BLOCK]
-
-
-def rows_at(distribution: Distribution, seed: int, index: Tensor, *shape: int) -> Tensor:
-    """Some rows of the table of ``rows_from_index``, in any order: what a distributed sampler deals.
-
-    Args:
-        distribution: The distribution.
-        seed: Selects the table.
-        index: Numbers of the rows (n,), int64, 0 or more.
-        shape: Shape of a row.
-
-    Returns:
-        A tensor (n, *shape) on the CPU.
-
-    Example:
-        >>> whole = rows_from_index(torch.randn, 0, 0, 200, 3)
         >>> torch.equal(whole[[150, 3, 4]], rows_at(torch.randn, 0, torch.tensor([150, 3, 4]), 3))
         True
     """
     blocks, places = (index.cpu() // _BLOCK).unique(return_inverse=True)
-    drawn = [rows_from_index(distribution, seed, b * _BLOCK, (b + 1) * _BLOCK, *shape) for b in blocks.tolist()]
+    drawn = [
+        distribution(_BLOCK, *shape, generator=torch.Generator().manual_seed(fold_in(seed, block)), device=_CPU)
+        for block in blocks.tolist()
+    ]
     return torch.stack(drawn)[places, index.cpu() % _BLOCK] if drawn else torch.empty(0, *shape)

@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lightning_gans.engine.critic import Critic
-from lightning_gans.engine.distributed import batch_norm_buffers
 from lightning_gans.engine.player import Player, enable_fused, instantiate, settings_of
+from lightning_gans.engine.processes import batch_norm_buffers
 from lightning_gans.errors import ConfigError
 
 
@@ -30,53 +29,38 @@ class Roster:
     ) -> None:
         self.players = list(players)
         self.names = [player.name for player in players]
-        self.owned: list[list[nn.Parameter]] = [player.parameters() for player in players]
-        self.others: list[list[nn.Parameter]] = []  # of each player: what it does not own
+        self.owned = [player.parameters() for player in players]
+        owners = [player.name for player in players if player.shares is None]
+        self._require_playable(owners, phases)
+        # Of each player: the others' parameters, its averaged modules' names, its optimizer's number, its schedule.
         every_one = {id(p): p for own in self.owned for p in own}
-        for own in self.owned:
-            mine = {id(p) for p in own}
-            self.others.append([p for key, p in every_one.items() if key not in mine])
-        self.averaged: list[list[str]] = [_within(averaged or {}, player) for player in players]
-        self.statistics: list[Tensor] = batch_norm_buffers(module for each in players for module in each.modules)
-        self.critics: list[tuple[Critic, int]] = self._critics()
-        self.slots: list[int] = []  # of each player: the number of its optimizer
-        self.schedulers: list[LRScheduler | None] = [None] * len(players)  # of each player
+        mine = [{id(p) for p in own} for own in self.owned]
+        self.others = [[p for key, p in every_one.items() if key not in keys] for keys in mine]
+        self.averaged = [_within(averaged or {}, player) for player in players]
+        self.slots = [owners.index(player.shares or player.name) for player in players]
+        self.schedulers: list[LRScheduler | None] = [None] * len(players)
+        self.statistics = batch_norm_buffers(module for each in players for module in each.modules)
+        # All critics, each with the number of the player who trains it.
+        trained = {id(critic): (critic, index) for index, each in enumerate(players) for critic in each.critics}
+        self.critics = list(trained.values())
         self.settings: dict[str, dict[str, Any]] = {}  # of the optimizers by player, as built
         self._optimizers: list[Optimizer] = []
-        self._require_playable(phases)
-
-    @property
-    def owners(self) -> list[Player]:
-        """The players that have an optimizer of their own, in the order of the optimizers."""
-        return [player for player in self.players if player.shares is None]
 
     @property
     def needs_horizon(self) -> bool:
         """Whether anything goes by shares of the run."""
-        ramped = any(player.ramps for player in self.players)
         weights = [each.weight for critic, _ in self.critics for each in critic.regularizers]
+        ramped = any(player.ramps for player in self.players)
         return ramped or not all(isinstance(weight, int | float) for weight in weights)
 
-    def require_known(self, horizon: float) -> None:
-        """Check that a run that goes by shares of itself has an end.
-
-        Raises:
-            ConfigError: It has none.
-        """
-        if self.needs_horizon and horizon == float("inf"):
-            hint = "a ramp goes by shares of the run, and this one has no end; set trainer.max_steps"
-            raise ConfigError("trainer.max_steps", -1, hint)
-
     def build_optimizers(self) -> list[dict[str, Any]]:
-        """One optimizer for each owner, as Lightning takes them.
+        """One optimizer for each player that shares no other's, as Lightning takes them.
 
         Raises:
             ConfigError: Nobody plays.
         """
         if not self.players:
             raise ConfigError("players", [], "a game needs at least one")
-        position = {player.name: number for number, player in enumerate(self.owners)}
-        self.slots = [position[player.shares or player.name] for player in self.players]
         configured: list[dict[str, Any]] = []
         for number, player in enumerate(self.players):
             if player.shares is not None:
@@ -97,12 +81,7 @@ class Roster:
         return index if shared is None else self.names.index(shared)
 
     def set_ramps(self, index: int, progress: float) -> None:
-        """Set what an optimizer's owner ramps to where its run is: a function of the step alone.
-
-        Args:
-            index: Of the player who is about to be updated.
-            progress: Of the owner of its optimizer.
-        """
+        """Set what the owner of a player's optimizer ramps to where the owner's run is: a function of the step."""
         owner = self.players[self.owner(index)]
         if not owner.ramps:
             return
@@ -140,12 +119,7 @@ class Roster:
                 group["lr"] *= correction
                 group["betas"] = tuple(beta**correction for beta in group["betas"])
 
-    def _critics(self) -> list[tuple[Critic, int]]:
-        """All critics of the game, each with the number of the player who trains it."""
-        trained = {id(critic): (critic, index) for index, each in enumerate(self.players) for critic in each.critics}
-        return list(trained.values())
-
-    def _require_playable(self, phases: Sequence[str]) -> None:
+    def _require_playable(self, owners: Sequence[str], phases: Sequence[str]) -> None:
         if len(set(self.names)) < len(self.names):
             raise ConfigError("players", self.names, "each needs a name of its own")
         for player, own in zip(self.players, self.owned, strict=True):
@@ -153,7 +127,7 @@ class Roster:
                 raise ConfigError(player.name, "no parameters", "owns nothing that could learn")
             if player.phase is not None and player.phase not in phases:
                 raise ConfigError(f"{player.name}.phase", player.phase, f"is none of the phases {list(phases)}")
-            if player.shares is not None and player.shares not in [each.name for each in self.owners]:
+            if player.shares is not None and player.shares not in owners:
                 raise ConfigError(f"{player.name}.shares", player.shares, "names no player with an optimizer")
 
 

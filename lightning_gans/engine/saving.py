@@ -1,12 +1,14 @@
 """What a checkpoint remembers of a game's constructor, and which class it builds again."""
 
-import importlib
 import inspect
 from collections.abc import Mapping
-from dataclasses import fields
 from types import FrameType
 from typing import Any, TypeVar
 
+from lightning.pytorch import LightningModule
+from lightning.pytorch.core.mixins.hparams_mixin import _given_hyperparameters
+
+from lightning_gans.engine.constructors import imported
 from lightning_gans.engine.optimization import BaseOptimization
 from lightning_gans.engine.phase import Phase
 from lightning_gans.errors import ConfigError
@@ -15,117 +17,87 @@ from lightning_gans.schedule import Ramp
 Class = TypeVar("Class", bound=type)
 
 
-def plain_arguments(frame: FrameType) -> tuple[dict[str, Any], list[str]]:
-    """What a checkpoint keeps of a constructor's arguments, as plain data, and the paths of what it cannot keep.
+def save_arguments(game: LightningModule, frame: FrameType | None) -> list[str]:
+    """Keep the arguments of a game's constructor as hyperparameters; the paths of what cannot be kept.
 
     Modules, callables and other objects would break ``weights_only`` loading, or be dropped in silence; the command
     line replaces them by their plain description (``class_path``, ``init_args``).
 
     Args:
-        frame: The frame of the base's constructor; see ``init_arguments``.
+        game: What is being built.
+        frame: Of the base's constructor.
     """
-    kept, lost = {}, []
-    for name, value in init_arguments(frame).items():
-        plain, paths = described(value, name)
-        lost += paths
-        if plain is not None or not paths:
-            kept[name] = plain
-    return kept, lost
+    if _given_hyperparameters.get() is not None:  # by the command line, as plain data
+        game.save_hyperparameters(frame=frame)
+        return []
+    kept, lost = described(init_arguments(game, frame))
+    game.save_hyperparameters(kept)
+    return lost
 
 
-def init_arguments(frame: FrameType) -> dict[str, Any]:
+def init_arguments(game: object, frame: FrameType | None) -> dict[str, Any]:
     """The arguments that the constructor of an object was given, by name, and its bases' defaults of the others.
 
     What a subclass hands on to its base of its own accord is none of them: it does so again when it is built again.
 
     Args:
-        frame: The frame of the base's constructor, which is running now, called by those of the subclasses.
+        game: What is being built.
+        frame: Of the base's constructor, which is running now, called by those of the subclasses.
     """
-    levels = _constructors(frame)
+    levels: list[FrameType] = []  # the base's first, the most specific one's at the end
+    while frame is not None and frame.f_code.co_name == "__init__" and _first_local(frame) is game:
+        levels.append(frame)
+        frame = frame.f_back
     outermost = inspect.getargvalues(levels[-1])
-    own = {name: outermost.locals[name] for name in _parameters(levels[-1])}
     given = outermost.locals[outermost.varargs] if outermost.varargs else ()
+    constructors = [inspect.unwrap(vars(kind)["__init__"]) for kind in type(game).__mro__ if "__init__" in vars(kind)]
     arguments: dict[str, Any] = {}
     for level in levels:
-        for name, parameter in _parameters(level).items():
-            value = level.f_locals[name]
-            if value is parameter.default or any(value is each for each in given):
-                arguments[name] = value
-    return arguments | own | (outermost.locals[outermost.keywords] if outermost.keywords else {})
+        constructor = next(each for each in constructors if getattr(each, "__code__", None) is level.f_code)
+        _, *parameters = inspect.signature(constructor).parameters.values()
+        for each in parameters:
+            if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD):
+                value = level.f_locals[each.name]
+                if level is levels[-1] or value is each.default or any(value is one for one in given):
+                    arguments[each.name] = value
+    return arguments | (outermost.locals[outermost.keywords] if outermost.keywords else {})
 
 
-def _constructors(frame: FrameType) -> list[FrameType]:
-    """The frame of a constructor and those of the subclasses' that called it, the most specific one's at the end."""
-    frames = [frame]
-    while (caller := frames[-1].f_back) is not None and _constructed(caller) is _constructed(frame):
-        frames.append(caller)
-    return frames
+def _first_local(frame: FrameType) -> object:
+    return frame.f_locals.get(frame.f_code.co_varnames[0])
 
 
-def _constructed(frame: FrameType) -> object:
-    """The object whose constructor a frame is; None for another frame."""
-    names = frame.f_code.co_varnames
-    return frame.f_locals.get(names[0]) if frame.f_code.co_name == "__init__" and names else None
+def described(value: Any, path: str = "") -> tuple[Any, list[str]]:
+    """An argument as plain data, and the paths of what in it cannot be written as such.
 
-
-def _parameters(frame: FrameType) -> dict[str, inspect.Parameter]:
-    """The named parameters of the constructor that a frame is, without ``self``."""
-    constructors = (
-        inspect.unwrap(vars(kind)["__init__"])
-        for kind in type(_constructed(frame)).__mro__[:-1]
-        if "__init__" in vars(kind)
-    )
-    own = next(each for each in constructors if getattr(each, "__code__", None) is frame.f_code)
-    _, *parameters = inspect.signature(own).parameters.values()
-    return {each.name: each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)}
-
-
-def described(value: Any, path: str) -> tuple[Any, list[str]]:
-    """A constructor's argument as plain data, and the paths of what in it cannot be written as such.
-
-    Args:
-        value: The argument; ``Optimization``, ``Ramp`` and ``Phase``, which games take as dicts too, become such.
-        path: Its name.
+    ``Optimization``, ``Ramp`` and ``Phase``, which games take as dicts too, become such.
 
     Example:
-        >>> from lightning_gans.schedule import Ramp
-        >>> described(Ramp(1.0, 0.0), "gamma")
-        ({'start': 1.0, 'end': 0.0, 'begin': 0.0, 'until': 1.0, 'cosine': False}, [])
-        >>> described({"lr": 1.0, "schedule": print}, "settings")
-        ({'lr': 1.0}, ['settings.schedule'])
+        >>> described({"gamma": Ramp(1.0, 0.0), "rate": 1.0, "schedule": print})
+        ({'gamma': {'start': 1.0, 'end': 0.0, 'begin': 0.0, 'until': 1.0, 'cosine': False}, 'rate': 1.0}, ['schedule'])
     """
     if isinstance(value, BaseOptimization | Ramp | Phase):
-        value = {each.name: getattr(value, each.name) for each in fields(value)}
+        value = vars(value)
     if isinstance(value, Mapping):
-        parts = {key: described(part, f"{path}.{key}") for key, part in value.items()}
+        parts = {key: described(part, f"{path}.{key}" if path else key) for key, part in value.items()}
         kept = {key: part for key, (part, lost) in parts.items() if part is not None or not lost}
         return kept, [each for _, lost in parts.values() for each in lost]
-    if isinstance(value, list | tuple) and not is_serializable(value):
-        parts_ = [described(part, f"{path}.{number}") for number, part in enumerate(value)]
-        lost = [each for _, lost in parts_ for each in lost]
-        return (None, lost) if lost else ([part for part, _ in parts_], [])
-    return (value, []) if is_serializable(value) else (None, [path])
-
-
-def is_serializable(value: object) -> bool:
-    """Whether a value consists of primitives, lists and dicts, so that a checkpoint may hold it."""
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and is_serializable(item) for key, item in value.items())
     if isinstance(value, list | tuple):
-        return all(map(is_serializable, value))
-    return value is None or type(value) in (bool, int, float, str)
+        found = [described(part, f"{path}.{number}") for number, part in enumerate(value)]
+        lost = [each for _, paths in found for each in paths]
+        plain = [part for part, _ in found]
+        return (None, lost) if lost else (value if plain == list(value) else plain, [])
+    return (value, []) if value is None or type(value) in (bool, int, float, str) else (None, [path])
 
 
 def resolve_class(path: str | None, base: Class) -> Class:
     """The class that a checkpoint names, if it is the base or a subclass; Lightning would build the base itself."""
     if path is None:
         return base
-    module, _, name = path.rpartition(".")
     try:
-        kind = getattr(importlib.import_module(module), name)
+        kind: Class = imported(path)
     except (ImportError, AttributeError) as error:
         raise ConfigError("checkpoint", path, f"its class cannot be imported here ({error})") from error
     if not issubclass(kind, base):
         raise ConfigError("checkpoint", path, f"holds another model than {base.__name__}; load it by its own class")
-    named: Class = kind
-    return named
+    return kind

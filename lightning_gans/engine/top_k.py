@@ -43,14 +43,6 @@ class TopK:
         return max(1, math.ceil(n * fraction))
 
     def __call__(self, logits: Tensor, step: int) -> Tensor:
-        """The logits of the k samples with the largest ones; several logits of a sample are averaged to rank it.
-
-        Args:
-            logits: (N, ...).
-            step: Counted from 0.
-
-        Returns:
-            (k, ...).
-        """
+        """The logits (k, ...) of the samples with the largest ones of (N, ...); several of a sample are averaged."""
         k = self.k(len(logits), step)
         return logits[logits.reshape(len(logits), -1).mean(1).topk(k).indices]

@@ -38,17 +38,10 @@ class Translator(Game):
 
     @torch.no_grad()
     def generate(self, condition: Condition, *, n: int, seed: int = 0, start: int = 0, ema: bool = True) -> Tensor:
-        """Generate from what is given, in eval mode: a function of the condition, and of (seed, i) where noise is used.
+        """Generate images (n, C, H, W) in [-1, 1], float32, on the model's device, in eval mode.
 
-        Args:
-            condition: With the sources (n, c, h, w) in [-1, 1].
-            n: How many.
-            seed: Selects the noise of a model that uses some.
-            start: Index of the first sample.
-            ema: Averaged weights, where there are any, or the raw ones.
-
-        Returns:
-            Images (n, C, H, W) in [-1, 1], float32, on the model's device.
+        A function of the condition, which has the sources (n, c, h, w) in [-1, 1], and of (seed, i) where noise is
+        used, i counted from ``start``; with averaged weights, where there are any, or the raw ones.
 
         Raises:
             ConfigError: Something that the model is given is missing, or the sources have other channels.
@@ -67,16 +60,7 @@ class Translator(Game):
         return images.float()
 
     def translate(self, images: Tensor, *, seed: int = 0, ema: bool = True) -> Tensor:
-        """Translate images: ``generate`` with these as sources.
-
-        Args:
-            images: (N, c, h, w) in [-1, 1].
-            seed: Selects the noise of a model that uses some.
-            ema: Averaged weights, where there are any, or the raw ones.
-
-        Returns:
-            (N, C, H, W) in [-1, 1], float32, on the model's device.
-        """
+        """Translate images (N, c, h, w) in [-1, 1] to (N, C, H, W): ``generate`` with these as sources."""
         return self.generate(Condition(source=images), n=len(images), seed=seed, ema=ema)
 
     def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
@@ -87,10 +71,5 @@ class Translator(Game):
         return self.generate(found.condition, n=found.size)
 
     def visuals(self, batch: Batch | None, seed: int = 0) -> dict[str, Tensor]:
-        """Further pictures than those of sources, translations and targets; none.
-
-        Args:
-            batch: Pairs, on the CPU.
-            seed: Selects the noise of a model that uses some.
-        """
+        """Further pictures than those of sources, translations and targets, of pairs on the CPU; none."""
         return {}

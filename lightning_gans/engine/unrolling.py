@@ -5,7 +5,7 @@ so that what comes of k steps has an exact gradient, second derivatives included
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -24,11 +24,9 @@ class InnerOptimizer(ABC):
 
     @abstractmethod
     def update_rules(self, own: Optimizer, parameters: Sequence[nn.Parameter]) -> list[UpdateRule]:
-        """The rule of each parameter, at the first of the steps.
+        """The rule of each parameter that is unrolled, at the first of the steps.
 
-        Args:
-            own: The optimizer that really updates the network; read, never changed.
-            parameters: Those of its parameters that are unrolled.
+        ``own`` is the optimizer that really updates the network; read, never changed.
         """
 
 
@@ -128,7 +126,8 @@ def unroll(
 ) -> dict[str, Tensor]:
     """Weights and buffers of a module after k steps on a loss, as differentiable functions of what the loss used.
 
-    The module itself, its buffers and its optimizer stay bit for bit as they are.
+    By their names in the module, for ``functional_call_with``. The module itself, its buffers and its optimizer stay
+    bit for bit as they are.
 
     Args:
         module: The network.
@@ -136,9 +135,6 @@ def unroll(
         steps: k; 0 for the weights as they are.
         own: The optimizer that really updates the module; what it does not hold stays fixed.
         inner: How the module would be updated.
-
-    Returns:
-        Tensors by their names in the module, for ``functional_call_with``.
     """
     moved = {id(p) for group in own.param_groups for p in group["params"]}
     parameters = {name: p for name, p in module.named_parameters() if id(p) in moved}
@@ -150,26 +146,21 @@ def unroll(
     for _ in range(steps):
         value = functional_call_with(module, state | dict(zip(parameters, weights, strict=True)), loss)
         grads = torch.autograd.grad(value, weights, create_graph=True, allow_unused=True)
-        weights = _stepped(rules, weights, grads)
+        stepped = zip(rules, weights, grads, strict=True)
+        weights = [w if g is None else rule(w, g) for rule, w, g in stepped]  # an optimizer skips what has no gradient
     return state | dict(zip(parameters, weights, strict=True))
 
 
 def functional_call_with(module: nn.Module, state: Mapping[str, Tensor], function: Callable[[], Tensor]) -> Tensor:
-    """What a function returns while a module has other weights and buffers.
-
-    Args:
-        module: The module, which the function calls wherever it likes.
-        state: Its weights and buffers, by name.
-        function: The function.
+    """What a function, which calls a module wherever it likes, returns while the module has other weights and buffers.
 
     Example:
         >>> layer = nn.Linear(1, 1, bias=False)
         >>> functional_call_with(layer, {"weight": torch.tensor([[3.0]])}, lambda: layer(torch.ones(1, 1))).item()
         3.0
     """
-    value: Tensor = functional_call(
-        _FunctionOf(module, function), {f"module.{name}": t for name, t in state.items()}, ()
-    )
+    renamed = {f"module.{name}": tensor for name, tensor in state.items()}
+    value: Tensor = functional_call(_FunctionOf(module, function), renamed, ())
     return value
 
 
@@ -182,8 +173,3 @@ class _FunctionOf(nn.Module):
 
     def forward(self) -> Tensor:
         return self.function()
-
-
-def _stepped(rules: Iterable[UpdateRule], weights: Sequence[Tensor], grads: Sequence[Tensor | None]) -> list[Tensor]:
-    """One step; an optimizer skips what has no gradient."""
-    return [w if g is None else rule(w, g) for rule, w, g in zip(rules, weights, grads, strict=True)]

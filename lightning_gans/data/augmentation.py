@@ -54,19 +54,10 @@ class RandomCrop(Transform):
 
 
 def augmentation_noise(seed: int, stream: int, rows: Sequence[int], num_uniforms: int) -> Tensor:
-    """Uniform random numbers in [0, 1) for rows of an endless table: those of a row depend on (seed, stream, row).
+    """Float64 (N, num_uniforms) in [0, 1), N rows of an endless table: those of a row depend on (seed, stream, row).
 
     SplitMix64 (Steele et al. 2014, doi:10.1145/2660193.2660195, figure 19) of the place in the table: a generator
     for each row would cost as much as decoding a small image.
-
-    Args:
-        seed: Selects the table.
-        stream: Likewise.
-        rows: Numbers of the rows (N,).
-        num_uniforms: Width of the table.
-
-    Returns:
-        float64 (N, num_uniforms).
 
     Example:
         >>> table = augmentation_noise(0, 0, range(1000), 3)

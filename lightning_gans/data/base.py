@@ -9,8 +9,9 @@ from torch.utils.data import DataLoader
 from torchmetrics import Metric
 
 from lightning_gans.augment.transform import Transform
+from lightning_gans.data.augmentation import RandomFlip
 from lightning_gans.data.datasets import AugmentedDataset, BatchedDataset
-from lightning_gans.data.loading import SeededDistributedSampler, SequentialLoader, StatefulDataLoader
+from lightning_gans.data.loading import BatchLoader, SeededDistributedSampler, StatefulDataLoader
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import FeatureExtractor
 
@@ -27,7 +28,7 @@ class ImageDataModule(LightningDataModule):
     Args:
         batch_size: Images per batch and process.
         num_workers: Worker processes that load batches; 0 loads in the training process.
-        seed: Seed of the shuffled order and of augmentation.
+        seed: Seed of the shuffled order, of augmentation, and of what is drawn at random.
 
     Raises:
         ConfigError: A size is not positive, or the batch is larger than the data set.
@@ -39,18 +40,17 @@ class ImageDataModule(LightningDataModule):
     """Number of classes; None where batches have no labels."""
     source_shape: tuple[int, ...] | None = None
     """(c, h, w) of what an image is made from; None where nothing is given."""
+    flip = False
+    """Whether every other training image is mirrored."""
 
     def __init__(self, batch_size: int = 64, num_workers: int = 0, seed: int = 0) -> None:
         super().__init__()
-        if batch_size < 1:
-            raise ConfigError("batch_size", batch_size, "must be positive")
+        require_positive(batch_size=batch_size)
         if num_workers < 0:
             raise ConfigError("num_workers", num_workers, "must be 0 or more")
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self._train: BatchedDataset | None = None
         self._test: BatchedDataset | None = None
-
-    # What a data set says.
 
     @abstractmethod
     def load_train(self) -> BatchedDataset:
@@ -62,7 +62,7 @@ class ImageDataModule(LightningDataModule):
 
     def augmentations(self) -> Sequence[Transform]:
         """Random changes of the training images, applied in this order."""
-        return ()
+        return [RandomFlip()] if self.flip else []
 
     def features(self) -> FeatureExtractor | None:
         """The extractor that suits these images and works offline, if there is one."""
@@ -71,8 +71,6 @@ class ImageDataModule(LightningDataModule):
     def metrics(self) -> dict[str, Metric]:
         """Further metrics that suit these data, by name."""
         return {}
-
-    # What others ask for.
 
     def setup(self, stage: str | None = None) -> None:
         """Read the images, once."""
@@ -130,23 +128,24 @@ class ImageDataModule(LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
         """The test images in order; none inside ``fit``, where steps decide when the generator is measured."""
-        if self.trainer is not None and self.trainer.state.fn == "fit":
-            return []
-        return SequentialLoader(AugmentedDataset(self.test_dataset), **self._settings())
+        return [] if self.trainer is not None and self.trainer.state.fn == "fit" else self.test_dataloader()
 
     def test_dataloader(self) -> DataLoader[Any]:
         """The test images in order."""
-        return SequentialLoader(AugmentedDataset(self.test_dataset), **self._settings())
+        return BatchLoader(AugmentedDataset(self.test_dataset), **self._settings())
 
     def _settings(self) -> dict[str, Any]:
-        return {
-            "batch_size": self.batch_size,
-            "num_workers": self.num_workers,
-            "persistent_workers": self.num_workers > 0,
-            "collate_fn": as_batched,
-        }
+        workers = {"num_workers": self.num_workers, "persistent_workers": self.num_workers > 0}
+        return {"batch_size": self.batch_size, "collate_fn": as_batched} | workers
 
 
 def as_batched(batch: Any) -> Any:
     """The collate function for a data set that returns whole batches: nothing left to do."""
     return batch
+
+
+def require_positive(**settings: float) -> None:
+    """Refuse settings, given by name, that are not positive."""
+    for name, value in settings.items():
+        if value <= 0:
+            raise ConfigError(name, value, "must be positive")

@@ -3,17 +3,14 @@
 import gzip
 import zlib
 from abc import abstractmethod
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torchvision
 from torch import Tensor
+from torchvision import datasets
 
-from lightning_gans.augment.transform import Transform
-from lightning_gans.data.augmentation import RandomFlip
 from lightning_gans.data.base import ImageDataModule
 from lightning_gans.data.datasets import BatchedDataset, ImageDataset
 from lightning_gans.errors import ConfigError
@@ -24,26 +21,17 @@ class Downloadable(ImageDataModule):
     """A data set in torchvision's layout below a folder, which is only written to when a download is asked for.
 
     Args:
-        root: The folder.
+        root: Folder with the files in torchvision's layout.
         download: Whether files that are missing there may be downloaded.
     """
 
     num_classes = 10
+    original: Any
+    """The class of torchvision that downloads it."""
 
-    def __init__(
-        self,
-        root: str = "data",
-        download: bool = False,
-        batch_size: int = 64,
-        num_workers: int = 0,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(batch_size, num_workers, seed)
+    def __init__(self, root: str = "data", download: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.root, self.may_download = root, download
-
-    @abstractmethod
-    def download(self) -> None:
-        """Download what is missing, with torchvision."""
 
     @abstractmethod
     def parse(self, train: bool) -> BatchedDataset:
@@ -58,7 +46,7 @@ class Downloadable(ImageDataModule):
         if not self.may_download:
             return
         try:
-            self.download()
+            self.original(self.root, download=True)
         except (OSError, RuntimeError) as error:  # URLError is an OSError; a wrong checksum is a RuntimeError
             hint = f"the download to {self.root} failed ({error}); fetch the files elsewhere and give their folder"
             raise ConfigError("download", True, hint) from error
@@ -73,7 +61,7 @@ class Downloadable(ImageDataModule):
         """The test images."""
         return self.parse(train=False)
 
-    def _missing_error(self, what: str, reason: str = "is not there") -> ConfigError:
+    def _missing_error(self, what: str, reason: str) -> ConfigError:
         """The error that says where files were looked for and how to get them."""
         hint = f"{what} {reason}; give the folder that holds it, or download with --data.init_args.download true"
         return ConfigError("root", self.root, hint)
@@ -90,10 +78,7 @@ class MNIST(Downloadable):
 
     image_shape = (1, 28, 28)
     folder = "MNIST"
-
-    def download(self) -> None:
-        """Download with torchvision."""
-        torchvision.datasets.MNIST(self.root, download=True)
+    original = datasets.MNIST
 
     def parse(self, train: bool) -> ImageDataset:
         """Read images and labels of a part."""
@@ -113,7 +98,7 @@ class MNIST(Downloadable):
         path = Path(self.root, self.folder, "raw", name)
         packed = path.with_name(f"{name}.gz")
         if not path.is_file() and not packed.is_file():
-            raise self._missing_error(f"{self.folder}/raw/{name}[.gz]")
+            raise self._missing_error(f"{self.folder}/raw/{name}[.gz]", "is not there")
         try:
             content = path.read_bytes() if path.is_file() else gzip.decompress(packed.read_bytes())
             return read_idx(content, ndim)
@@ -129,10 +114,7 @@ class FashionMNIST(MNIST):
     """
 
     folder = "FashionMNIST"
-
-    def download(self) -> None:
-        """Download with torchvision."""
-        torchvision.datasets.FashionMNIST(self.root, download=True)
+    original = datasets.FashionMNIST
 
     def features(self) -> None:
         """None are shipped."""
@@ -142,11 +124,10 @@ class FashionMNIST(MNIST):
 class CIFAR10(Downloadable):
     """CIFAR-10: 50,000 photographs of 32 x 32 pixels for training and 10,000 for testing (Krizhevsky 2009).
 
-    Reads ``<root>/cifar-10-batches-py``. Its metrics in papers are those of Inception-v3's features, which are not
-    shipped. Not augmented unless ``flip`` is given.
+    Reads ``<root>/cifar-10-batches-py``; the download takes 170 MB. Its metrics in papers are those of Inception-v3's
+    features, which are not shipped. Not augmented unless ``flip`` is given.
 
     Args:
-        download: Whether missing files may be downloaded (170 MB).
         flip: Whether every other training image is mirrored.
 
     Raises:
@@ -154,50 +135,27 @@ class CIFAR10(Downloadable):
     """
 
     image_shape = (3, 32, 32)
+    original = datasets.CIFAR10
 
-    def __init__(
-        self,
-        root: str = "data",
-        download: bool = False,
-        flip: bool = False,
-        batch_size: int = 64,
-        num_workers: int = 0,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(root, download, batch_size, num_workers, seed)
+    def __init__(self, *args: Any, flip: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.flip = flip
-
-    def download(self) -> None:
-        """Download with torchvision."""
-        torchvision.datasets.CIFAR10(self.root, download=True)
 
     def parse(self, train: bool) -> ImageDataset:
         """Read images and labels of a part."""
         try:
-            part: Any = torchvision.datasets.CIFAR10(self.root, train=train)
+            part = self.original(self.root, train=train)
         except RuntimeError as error:  # torchvision compares checksums
-            folder = torchvision.datasets.CIFAR10.base_folder
-            raise self._missing_error(folder, "is missing, incomplete or damaged") from error
+            raise self._missing_error(self.original.base_folder, "is missing, incomplete or damaged") from error
         images = torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous()
         return ImageDataset(images, torch.tensor(part.targets))
 
-    def augmentations(self) -> Sequence[Transform]:
-        """The flip, if asked for."""
-        return [RandomFlip()] if self.flip else []
-
 
 def read_idx(content: bytes, ndim: int) -> Tensor:
-    """The tensor in a file of MNIST's format: two zeros, type 8, number of axes, their lengths, then the bytes.
-
-    Args:
-        content: Of the file.
-        ndim: Number of axes that it should have.
-
-    Returns:
-        A uint8 tensor.
+    """The uint8 tensor in a file of MNIST's format: two zeros, type 8, number of axes, their lengths, then the bytes.
 
     Raises:
-        ValueError: It is of another kind, or has another length than it says.
+        ValueError: It is of another kind, has other than ``ndim`` axes, or another length than it says.
 
     Example:
         >>> read_idx(bytes([0, 0, 8, 1, 0, 0, 0, 3, 5, 6, 7]), 1)

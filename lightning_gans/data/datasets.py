@@ -1,9 +1,8 @@
-"""Data sets that hand out whole batches: images, pairs and points in memory, images in files."""
+"""Data sets that hand out whole batches: images, pairs and points in memory."""
 
 import hashlib
 from abc import abstractmethod
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -11,14 +10,11 @@ from torch.utils.data import Dataset
 
 from lightning_gans.augment.transform import Transform
 from lightning_gans.data.augmentation import augmentation_noise
-from lightning_gans.data.files import read_image
 from lightning_gans.errors import ConfigError
 from lightning_gans.images import from_uint8
 
 Items = tuple[Tensor, ...] | dict[str, Tensor]
 """A batch or an item: (images,), (images, labels), or a dict with ``"image"``, ``"source"`` and perhaps ``"label"``."""
-
-_PICTURES = ("image", "source")  # the parts of a dict that are augmented
 
 
 class BatchedDataset(Dataset[Items]):
@@ -43,12 +39,7 @@ class BatchedDataset(Dataset[Items]):
 
 
 class ImageDataset(BatchedDataset):
-    """uint8 images and their labels in memory; items are float images in [-1, 1] and int64 labels.
-
-    Args:
-        images: uint8 images (N, C, H, W).
-        labels: Class labels (N,), int64; None where there are no classes.
-    """
+    """uint8 images (N, C, H, W) and int64 labels (N,), or None, in memory; items are images in [-1, 1] and labels."""
 
     def __init__(self, images: Tensor, labels: Tensor | None) -> None:
         self.images, self.labels = images, labels
@@ -57,7 +48,6 @@ class ImageDataset(BatchedDataset):
         return len(self.images)
 
     def __getitems__(self, indices: Sequence[int]) -> tuple[Tensor, ...]:
-        """Images (B, C, H, W) in [-1, 1] and labels (B,)."""
         chosen = torch.as_tensor(indices)
         images = from_uint8(self.images[chosen])
         return (images,) if self.labels is None else (images, self.labels[chosen])
@@ -73,12 +63,9 @@ class ImageDataset(BatchedDataset):
 
 
 class PairDataset(BatchedDataset):
-    """uint8 images, what each is to be made from, and their labels in memory; items are dicts.
+    """uint8 images (N, C, H, W), the sources (N, c, h, w) that each is to be made from, and labels (N,), or None.
 
-    Args:
-        images: uint8 images (N, C, H, W): what should come out.
-        sources: uint8 images (N, c, h, w): what is given.
-        labels: Class labels (N,), int64; None where there are no classes.
+    Items are dicts of images in [-1, 1] and int64 labels.
 
     Example:
         >>> ones = torch.ones(2, 1, 4, 4, dtype=torch.uint8)
@@ -93,7 +80,6 @@ class PairDataset(BatchedDataset):
         return len(self.images)
 
     def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
-        """``"image"`` (B, C, H, W) and ``"source"`` (B, c, h, w) in [-1, 1], and ``"label"`` (B,)."""
         chosen = torch.as_tensor(indices)
         batch = {"image": from_uint8(self.images[chosen]), "source": from_uint8(self.sources[chosen])}
         return batch if self.labels is None else batch | {"label": self.labels[chosen]}
@@ -105,12 +91,7 @@ class PairDataset(BatchedDataset):
 
 
 class PointDataset(BatchedDataset):
-    """Float points and their labels in memory.
-
-    Args:
-        points: float32 points (N, d).
-        labels: Class labels (N,), int64.
-    """
+    """float32 points (N, d) and int64 labels (N,) in memory."""
 
     def __init__(self, points: Tensor, labels: Tensor) -> None:
         self.points, self.labels = points, labels
@@ -119,7 +100,6 @@ class PointDataset(BatchedDataset):
         return len(self.points)
 
     def __getitems__(self, indices: Sequence[int]) -> tuple[Tensor, ...]:
-        """Points (B, d) and labels (B,)."""
         chosen = torch.as_tensor(indices)
         return self.points[chosen], self.labels[chosen]
 
@@ -128,61 +108,12 @@ class PointDataset(BatchedDataset):
         return _hash_of(self.points, self.labels)
 
 
-class FileDataset(BatchedDataset):
-    """Images in files, decoded whenever they are asked for; items are float images in [-1, 1] and int64 labels.
-
-    Args:
-        files: The files.
-        labels: Class labels (N,), int64; None where there are no classes.
-        channels: 1 for gray, 3 for RGB.
-        side: Height and width to which images are resized and cropped.
-        crop: Side of the middle that is kept of that; None for all of it.
-    """
-
-    def __init__(
-        self, files: Sequence[Path], labels: Tensor | None, channels: int, side: int, crop: int | None = None
-    ) -> None:
-        self.files, self.labels = files, labels
-        self.channels, self.side, self.crop = channels, side, crop
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitems__(self, indices: Sequence[int]) -> tuple[Tensor, ...]:
-        """Images (B, C, H, W) in [-1, 1] and labels (B,).
-
-        Raises:
-            ConfigError: A file cannot be read.
-        """
-        pixels = torch.stack([read_image(self.files[index], self.channels, self.side) for index in indices])
-        part = ImageDataset(pixels, None if self.labels is None else self.labels[torch.as_tensor(indices)])
-        return (part if self.crop is None else part.center_crop(self.crop)).__getitems__(range(len(indices)))
-
-    def center_crop(self, side: int) -> "FileDataset":
-        """The middle of every image."""
-        return FileDataset(self.files, self.labels, self.channels, self.side, side)
-
-    def fingerprint(self) -> str:
-        """A hash of what the files contain, of labels and sizes; nothing is decoded."""
-        digest = hashlib.sha256(repr((self.channels, self.side, self.crop)).encode())
-        for file in self.files:
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
-        if self.labels is not None:
-            digest.update(self.labels.numpy().tobytes())
-        return digest.hexdigest()
-
-
 class AugmentedDataset(Dataset[Items | ConfigError]):
     """What a loader hands out: row ``epoch * N + i`` is item i as it looks in that epoch.
 
     So augmentation is a function of (seed, epoch, index), on any number of workers and processes; the image and the
     source of a pair are changed alike. What is the user's to mend travels as a value, since torch turns exceptions of
     workers into text.
-
-    Args:
-        dataset: The items.
-        transforms: Applied in this order.
-        seed: Selects their random numbers.
     """
 
     def __init__(self, dataset: BatchedDataset, transforms: Sequence[Transform] = (), seed: int = 0) -> None:
@@ -192,14 +123,14 @@ class AugmentedDataset(Dataset[Items | ConfigError]):
         return len(self.dataset)
 
     def __getitems__(self, rows: Sequence[int]) -> Items | ConfigError:
-        """A whole batch, augmented."""
         try:
             count = len(self.dataset)
             batch = self.dataset.__getitems__([row % count for row in rows])
         except ConfigError as error:
             return error
         if isinstance(batch, dict):
-            return {name: self._augment(part, rows) if name in _PICTURES else part for name, part in batch.items()}
+            pictures = {name: self._augment(batch[name], rows) for name in ("image", "source") if name in batch}
+            return batch | pictures
         images, *labels = batch
         return self._augment(images, rows), *labels
 

@@ -1,23 +1,26 @@
 """The embedded emoji: images to generate, and pairs of two styles to translate."""
 
-from collections.abc import Sequence
-from typing import Literal
+from typing import Any
 
 import torch
-from torch import Tensor
 from torchmetrics import Metric
 
-from lightning_gans.augment.transform import Transform
-from lightning_gans.data import emoji_images
-from lightning_gans.data.augmentation import RandomFlip
 from lightning_gans.data.base import ImageDataModule
-from lightning_gans.data.datasets import ImageDataset, PairDataset
-from lightning_gans.data.emoji_images import STYLES, Split, emoji_records, load_emoji, rows_of, shared_rows, shrink
+from lightning_gans.data.datasets import BatchedDataset, ImageDataset, PairDataset
+from lightning_gans.data.emoji_images import (
+    Split,
+    Style,
+    check_style,
+    emoji_records,
+    load_emoji,
+    rows_of,
+    shared_rows,
+    shrink,
+)
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import EmojiFeatures
 from lightning_gans.evaluation.metrics import hue_metrics, paired_metrics
 
-Style = Literal["openmoji", "outline", "noto", "twemoji"]
 SIZES = (16, 32, 64)  # divisors of the tiles' side, so that shrinking is exact averaging
 
 
@@ -46,44 +49,44 @@ class Emoji(ImageDataModule):
         (torch.Size([64, 3, 32, 32]), torch.Size([64]), 1943, 'food-drink')
     """
 
-    def __init__(
-        self,
-        style: Style = "openmoji",
-        image_size: int = 64,
-        flip: bool = False,
-        batch_size: int = 64,
-        num_workers: int = 0,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(batch_size, num_workers, seed)
-        self.style, self.image_size, self.flip = _checked_style("style", style), _checked_size(image_size), flip
+    def __init__(self, style: Style = "openmoji", image_size: int = 64, flip: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        check_style("style", style)
+        if image_size not in SIZES:
+            raise ConfigError("image_size", image_size, f"choose one of {', '.join(map(str, SIZES))}")
+        self.style, self.image_size, self.flip = style, image_size, flip
         self.image_shape = (3, image_size, image_size)
-        self.classes = _groups(style)
+        self._set_classes(style)
+
+    def _set_classes(self, *styles: Style) -> None:
+        """The groups of the emoji that all of these styles have, in the order of Unicode's charts."""
+        shared = [one.group for one in emoji_records() if one.tiles.keys() >= set(styles)]
+        self.classes = list(dict.fromkeys(shared))
         self.num_classes = len(self.classes)
 
-    def load_train(self) -> ImageDataset:
+    def load_train(self) -> BatchedDataset:
         """The emoji that are not held out."""
         return self._part("train")
 
-    def load_test(self) -> ImageDataset:
+    def load_test(self) -> BatchedDataset:
         """The emoji that are held out."""
         return self._part("test")
-
-    def augmentations(self) -> Sequence[Transform]:
-        """The flip, if asked for."""
-        return [RandomFlip()] if self.flip else []
 
     def features(self) -> EmojiFeatures:
         """The classifier of emoji that comes with the package; its classes are the groups."""
         return EmojiFeatures(self.style)
 
-    def _part(self, split: Split) -> ImageDataset:
+    def _part(self, split: Split) -> BatchedDataset:
+        _, records = load_emoji(self.style)
+        return ImageDataset(*self._labeled(rows_of(records, split)))
+
+    def _labeled(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         images, records = load_emoji(self.style)
-        rows = rows_of(records, split)
-        return ImageDataset(shrink(images[rows], self.image_size), _labels(records, rows, self.classes))
+        labels = [self.classes.index(records[row].group) for row in rows.tolist()]
+        return shrink(images[rows], self.image_size), torch.tensor(labels)
 
 
-class EmojiPairs(ImageDataModule):
+class EmojiPairs(Emoji):
     """The same emoji in two styles, to translate one into the other: by default outlines to color, edges to image.
 
     Batches are dicts: ``"source"``, ``"image"``, both (B, 3, H, W), and ``"label"``, the group. Metrics compare
@@ -94,11 +97,7 @@ class EmojiPairs(ImageDataModule):
     Args:
         source_style: Style of what is given; see ``Emoji``.
         style: Style of what should come out.
-        image_size: Height and width of both: 64, or 32 or 16 by averaging.
         flip: Whether every other training pair is mirrored, as in pix2pix's code; both of a pair alike.
-
-    Attributes:
-        classes: Names of the groups, in the order of their labels.
 
     Raises:
         ConfigError: There is no such style or size, or the two styles are one.
@@ -111,46 +110,19 @@ class EmojiPairs(ImageDataModule):
     """
 
     def __init__(
-        self,
-        source_style: Style = "outline",
-        style: Style = "openmoji",
-        image_size: int = 64,
-        flip: bool = True,
-        batch_size: int = 64,
-        num_workers: int = 0,
-        seed: int = 0,
+        self, source_style: Style = "outline", style: Style = "openmoji", *, flip: bool = True, **kwargs: Any
     ) -> None:
-        super().__init__(batch_size, num_workers, seed)
-        self.source_style, self.style = _checked_style("source_style", source_style), _checked_style("style", style)
+        super().__init__(style, flip=flip, **kwargs)
+        check_style("source_style", source_style)
         if source_style == style:
             raise ConfigError("source_style", source_style, "is what should come out already; choose another style")
-        self.image_size, self.flip = _checked_size(image_size), flip
-        self.image_shape = self.source_shape = (3, image_size, image_size)
-        self.classes = _groups(style, source_style)
-        self.num_classes = len(self.classes)
-
-    def load_train(self) -> PairDataset:
-        """The pairs that are not held out."""
-        return self._part("train")
-
-    def load_test(self) -> PairDataset:
-        """The pairs that are held out."""
-        return self._part("test")
+        self.source_style, self.source_shape = source_style, self.image_shape
+        self._set_classes(style, source_style)
 
     @property
-    def reference_dataset(self) -> PairDataset:
+    def reference_dataset(self) -> BatchedDataset:
         """The pairs that are held out, not flipped: a translator that has seen the answer proves nothing."""
-        test = self.test_dataset
-        assert isinstance(test, PairDataset)
-        return test
-
-    def augmentations(self) -> Sequence[Transform]:
-        """The flip, if asked for."""
-        return [RandomFlip()] if self.flip else []
-
-    def features(self) -> EmojiFeatures:
-        """The classifier of emoji that comes with the package."""
-        return EmojiFeatures(self.style)
+        return self.test_dataset
 
     def metrics(self) -> dict[str, Metric]:
         """L1, PSNR and SSIM; of outlines in color, hues too, which know where the drawing left something to fill in."""
@@ -158,33 +130,7 @@ class EmojiPairs(ImageDataModule):
         return paired_metrics() | (hue_metrics() if one_drawing else {})
 
     def _part(self, split: Split) -> PairDataset:
-        images, records = load_emoji(self.style)
-        sources, _ = load_emoji(self.source_style)
         rows, source_rows = shared_rows(self.style, self.source_style, split)
-        return PairDataset(
-            shrink(images[rows], self.image_size),
-            shrink(sources[source_rows], self.image_size),
-            _labels(records, rows, self.classes),
-        )
-
-
-def _groups(*styles: Style) -> list[str]:
-    """The groups of the emoji that all of these styles have, in the order of Unicode's charts."""
-    return list(dict.fromkeys(one.group for one in emoji_records() if all(style in one.tiles for style in styles)))
-
-
-def _labels(records: Sequence[emoji_images.Emoji], rows: Tensor, classes: Sequence[str]) -> Tensor:
-    numbers = {name: number for number, name in enumerate(classes)}
-    return torch.tensor([numbers[records[row].group] for row in rows.tolist()])
-
-
-def _checked_style(name: str, style: Style) -> Style:
-    if style not in STYLES:
-        raise ConfigError(name, style, f"choose one of {', '.join(STYLES)}")
-    return style
-
-
-def _checked_size(image_size: int) -> int:
-    if image_size not in SIZES:
-        raise ConfigError("image_size", image_size, f"choose one of {', '.join(map(str, SIZES))}")
-    return image_size
+        images, labels = self._labeled(rows)
+        sources, _ = load_emoji(self.source_style)
+        return PairDataset(images, shrink(sources[source_rows], self.image_size), labels)

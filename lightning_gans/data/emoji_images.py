@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -19,17 +19,19 @@ from torch import Tensor
 from lightning_gans.errors import ConfigError
 
 Split = Literal["train", "test"]
+Style = Literal["openmoji", "outline", "noto", "twemoji"]
 
 SIDE = 64  # height and width of a tile, in pixels
-STYLES = ("openmoji", "outline", "noto", "twemoji")
+STYLES: tuple[Style, ...] = get_args(Style)
 TEST_SHARE = 0.11  # of the bases; of the emoji it is 11% too
 
 _NEUTRAL = "1F9D1"  # person
-_PERSONS = frozenset([_NEUTRAL, "1F468", "1F469", "1F9D2", "1F466", "1F467", "1F9D3", "1F474", "1F475"])
-_GENDERS = frozenset(["2640", "2642"])
-_SKIN_TONES = frozenset(["1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF"])
-_GLUE = frozenset(["200D", "FE0F"])  # joiner and picture selector, which only hold the others together
-_REMOVED = _PERSONS | _GENDERS | _SKIN_TONES | _GLUE
+_REMOVED = {
+    *(_NEUTRAL, "1F468", "1F469", "1F9D2", "1F466", "1F467", "1F9D3", "1F474", "1F475"),  # persons
+    *("2640", "2642"),  # genders
+    *("1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF"),  # skin tones
+    *("200D", "FE0F"),  # joiner and picture selector, which only hold the others together
+}
 _FACING_RIGHT = "27A1"
 _SAME_DRAWING = {
     # One code point for what others write as a person with something: the two drawings differ in the person alone.
@@ -73,17 +75,13 @@ class Emoji(NamedTuple):
     @property
     def split(self) -> Split:
         """The part of the data that it belongs to, in every style."""
-        return _split_of_base(self.base)
+        return split_of(self.codepoints)
 
 
 def base_of(codepoints: str) -> str:
     """The code points of an emoji without person, gender, skin tone and direction: equal for variants of a drawing.
 
-    Args:
-        codepoints: Hexadecimal, joined by ``-``.
-
-    Returns:
-        The same form; that of a neutral person where nothing else is left.
+    Hexadecimal, joined by ``-``; that of a neutral person where nothing else is left.
 
     Example:
         >>> base_of("1F469-200D-1F680"), base_of("1F468-1F3FD-200D-1F680")  # woman and man astronaut
@@ -103,53 +101,36 @@ def base_of(codepoints: str) -> str:
 def split_of(codepoints: str) -> Split:
     """The part of the data that an emoji belongs to: a hash of its base, so variants never lie on both sides.
 
-    Args:
-        codepoints: Hexadecimal, joined by ``-``.
-
-    Returns:
-        ``"test"`` for 11% of the bases, ``"train"`` for the others; the same on every machine and in every release.
+    ``"test"`` for 11% of the bases, ``"train"`` for the others; the same on every machine and in every release.
 
     Example:
         >>> split_of("1F680"), split_of("1F469-200D-1F680"), split_of("1F44D")  # rocket, woman astronaut, thumbs up
         ('train', 'train', 'test')
     """
-    return _split_of_base(base_of(codepoints))
-
-
-def _split_of_base(base: str) -> Split:
-    number = int.from_bytes(hashlib.sha256(base.encode()).digest()[:8], "big")  # uniform below 2^64
+    number = int.from_bytes(hashlib.sha256(base_of(codepoints).encode()).digest()[:8], "big")  # uniform below 2^64
     return "test" if number < TEST_SHARE * 2**64 else "train"
 
 
 @cache
 def emoji_records() -> tuple[Emoji, ...]:
-    """All emoji, in the order of Unicode's charts, OpenMoji's own after them.
-
-    Returns:
-        One record each, about 2,200.
-    """
+    """All emoji, about 2,200, in the order of Unicode's charts, OpenMoji's own after them."""
     listed = json.loads((files(__package__) / "assets" / "emoji" / "emoji.json").read_text(encoding="utf-8"))
     return tuple(Emoji(**{**entry, "tags": tuple(entry["tags"])}) for entry in listed)
 
 
 @cache
 def load_emoji(style: str) -> tuple[Tensor, tuple[Emoji, ...]]:
-    """Every emoji that a style has, train and test, decoded once a process.
+    """Every emoji that a style has, train and test, decoded once a process: images and their records.
 
     ``"openmoji"`` and ``"outline"`` hold the same emoji in the same rows, one drawing in color and as black lines.
     ``"noto"`` and ``"twemoji"`` hold fewer, likewise in the same rows, drawn independently.
 
-    Args:
-        style: ``"openmoji"``, ``"outline"``, ``"noto"`` or ``"twemoji"``.
-
-    Returns:
-        uint8 images (N, 3, 64, 64) in [0, 255] on white, not to be changed in place, and the N records.
+    Images are uint8 (N, 3, 64, 64) in [0, 255] on white, not to be changed in place.
 
     Raises:
         ConfigError: No such style.
     """
-    if style not in STYLES:
-        raise ConfigError("style", style, f"choose one of {', '.join(STYLES)}")
+    check_style("style", style)
     records = tuple(sorted((one for one in emoji_records() if style in one.tiles), key=lambda one: one.tiles[style]))
     with (files(__package__) / "assets" / "emoji" / f"{style}.webp").open("rb") as file, Image.open(file) as atlas:
         pixels = np.asarray(atlas.convert("RGB"))
@@ -159,49 +140,32 @@ def load_emoji(style: str) -> tuple[Tensor, tuple[Emoji, ...]]:
     return images.clone(), records
 
 
+def check_style(name: str, style: str) -> None:
+    """Refuse a setting that is no style."""
+    if style not in STYLES:
+        raise ConfigError(name, style, f"choose one of {', '.join(STYLES)}")
+
+
 def rows_of(records: Sequence[Emoji], split: Split) -> Tensor:
-    """The rows of the records that belong to a part of the data.
-
-    Args:
-        records: Of ``load_emoji``.
-        split: ``"train"`` or ``"test"``.
-
-    Returns:
-        int64 row numbers (M,), increasing.
-    """
+    """The rows of the records of ``load_emoji`` that belong to a part of the data: int64 (M,), increasing."""
     return torch.tensor([row for row, one in enumerate(records) if one.split == split], dtype=torch.int64)
 
 
 def shared_rows(first: str, second: str, split: Split) -> tuple[Tensor, Tensor]:
-    """Rows of the emoji that two styles both have, pair by pair.
-
-    Args:
-        first: A style.
-        second: Another style.
-        split: ``"train"`` or ``"test"``.
-
-    Returns:
-        int64 rows (M,) of ``load_emoji(first)`` and of ``load_emoji(second)``.
+    """Rows of the emoji that two styles both have, pair by pair: int64 (M,) of ``load_emoji`` of the first and second.
 
     Raises:
         ConfigError: No such style.
     """
+    check_style("style", second)
     _, records = load_emoji(first)
-    load_emoji(second)  # refuses an unknown style
     both = [one for one in records if second in one.tiles and one.split == split]
     rows = torch.tensor([(one.tiles[first], one.tiles[second]) for one in both], dtype=torch.int64)  # (M, 2)
     return rows[:, 0], rows[:, 1]
 
 
 def shrink(images: Tensor, side: int) -> Tensor:
-    """Reduce images to a smaller square by area averaging: every pixel is the mean of those that it covers.
-
-    Args:
-        images: uint8 images (N, C, H, H) in [0, 255].
-        side: Height and width of the result; a divisor of H.
-
-    Returns:
-        uint8 images (N, C, side, side), rounded to the nearest level.
+    """Reduce uint8 images (N, C, H, H) to (N, C, side, side) by area averaging, rounded to the nearest level.
 
     Raises:
         ConfigError: The side does not divide the images' side.

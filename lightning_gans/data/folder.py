@@ -1,22 +1,31 @@
-"""A user's own images."""
+"""A user's own images: found in folders, decoded at once into memory, or whenever they are asked for."""
 
-from collections.abc import Sequence
+import hashlib
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
+from PIL import Image, ImageOps
 from torch import Tensor
+from torchvision.transforms.functional import pil_to_tensor
 
 from lightning_gans.augment.transform import Transform
-from lightning_gans.data.augmentation import RandomCrop, RandomFlip
-from lightning_gans.data.base import ImageDataModule
-from lightning_gans.data.datasets import FileDataset, ImageDataset
-from lightning_gans.data.files import MODES, read_images
+from lightning_gans.data.augmentation import RandomCrop
+from lightning_gans.data.base import ImageDataModule, require_positive
+from lightning_gans.data.datasets import BatchedDataset, ImageDataset
 from lightning_gans.errors import ConfigError, LightningGANsWarning
 from lightning_gans.evaluation.files import image_files
 
 _KEPT = 512 * 2**20  # bytes of decoded images that may stay in memory
 _NAMED = 3  # files that a message names
+_AT_ONCE = 256  # files waiting for a thread
+_REDUCED_TO = 2.0  # a JPEG may be decoded at a fraction of its size, if that is twice as large as needed
+_MODES = {1: "L", 3: "RGB"}  # what Pillow calls images of so many channels
 
 
 class ImageFolder(ImageDataModule):
@@ -54,14 +63,11 @@ class ImageFolder(ImageDataModule):
         flip: bool = False,
         crop_margin: int = 0,
         skip_unreadable: bool = False,
-        batch_size: int = 64,
-        num_workers: int = 0,
-        seed: int = 0,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(batch_size, num_workers, seed)
-        if image_size < 1:
-            raise ConfigError("image_size", image_size, "must be positive")
-        if channels not in MODES:
+        super().__init__(**kwargs)
+        require_positive(image_size=image_size)
+        if channels not in _MODES:
             raise ConfigError("channels", channels, "give 1 for gray or 3 for RGB")
         if crop_margin < 0:
             raise ConfigError("crop_margin", crop_margin, "must be 0 or more")
@@ -72,7 +78,7 @@ class ImageFolder(ImageDataModule):
         self.classes = classes_of(self.files, self.root)
         self.num_classes = len(self.classes) or None
 
-    def load_train(self) -> ImageDataset | FileDataset:
+    def load_train(self) -> "ImageDataset | FileDataset":
         """Decode the images, or find out where they are.
 
         Raises:
@@ -85,7 +91,7 @@ class ImageFolder(ImageDataModule):
         images = torch.empty(len(self.files) if keep else 0, self.channels, side, side, dtype=torch.uint8)
         good: list[Path] = []
         bad: list[Path] = []
-        for file, read in zip(self.files, read_images(self.files, self.channels, side), strict=True):
+        for file, read in zip(self.files, _read_images(self.files, self.channels, side), strict=True):
             if isinstance(read, ConfigError):
                 if not self.skip_unreadable:
                     raise read
@@ -99,7 +105,7 @@ class ImageFolder(ImageDataModule):
         return ImageDataset(images[: len(good)], labels) if keep else FileDataset(good, labels, self.channels, side)
 
     @property
-    def reference_dataset(self) -> ImageDataset | FileDataset:
+    def reference_dataset(self) -> "ImageDataset | FileDataset":
         """The middle of every training image, not augmented."""
         train = self.train_dataset
         assert isinstance(train, ImageDataset | FileDataset)
@@ -108,14 +114,13 @@ class ImageFolder(ImageDataModule):
     def augmentations(self) -> Sequence[Transform]:
         """Window and flip, as far as they are asked for."""
         windows = [RandomCrop(self.image_size)] if self.crop_margin else []
-        return [*windows, *([RandomFlip()] if self.flip else [])]
+        return [*windows, *super().augmentations()]
 
     def _labels(self, files: Sequence[Path]) -> Tensor | None:
         if not self.classes:
             return None
         numbers = {name: number for number, name in enumerate(self.classes)}
-        depth = len(self.root.parts)
-        return torch.tensor([numbers[file.parts[depth]] for file in files])
+        return torch.tensor([numbers[file.parts[len(self.root.parts)]] for file in files])
 
     def _report(self, bad: Sequence[Path]) -> None:
         if not bad:
@@ -139,3 +144,74 @@ def classes_of(files: Sequence[Path], root: Path) -> list[str]:
     depth = len(root.parts)
     loose = any(len(file.parts) == depth + 1 for file in files)
     return [] if loose else sorted({file.parts[depth] for file in files})
+
+
+class FileDataset(BatchedDataset):
+    """Images in files, decoded whenever they are asked for; items are images in [-1, 1] and int64 labels, if any.
+
+    Images are resized and cropped to ``side``, and of that the middle ``crop`` is kept, if given.
+    """
+
+    def __init__(
+        self, files: Sequence[Path], labels: Tensor | None, channels: int, side: int, crop: int | None = None
+    ) -> None:
+        self.files, self.labels = files, labels
+        self.channels, self.side, self.crop = channels, side, crop
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitems__(self, indices: Sequence[int]) -> tuple[Tensor, ...]:
+        pixels = torch.stack([read_image(self.files[index], self.channels, self.side) for index in indices])
+        part = ImageDataset(pixels, None if self.labels is None else self.labels[torch.as_tensor(indices)])
+        return (part if self.crop is None else part.center_crop(self.crop)).__getitems__(range(len(indices)))
+
+    def center_crop(self, side: int) -> "FileDataset":
+        """The middle of every image."""
+        return FileDataset(self.files, self.labels, self.channels, self.side, side)
+
+    def fingerprint(self) -> str:
+        """A hash of what the files contain, of labels and sizes; nothing is decoded."""
+        digest = hashlib.sha256(repr((self.channels, self.side, self.crop)).encode())
+        for file in self.files:
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+        if self.labels is not None:
+            digest.update(self.labels.numpy().tobytes())
+        return digest.hexdigest()
+
+
+def read_image(file: Path, channels: int, side: int) -> Tensor:
+    """Decode an image, resize its shorter side and crop the middle: uint8 (channels, side, side), 1 or 3 channels.
+
+    It is turned upright as its camera says; transparency is dropped. Resizing is Pillow's bicubic with antialiasing.
+
+    Raises:
+        ConfigError: The file is not an image that can be decoded, or has more than 8 bits a channel.
+    """
+    try:
+        with Image.open(file) as image:
+            if image.mode[0] in "IF":
+                raise ConfigError("image", str(file), f"has levels of mode {image.mode}; convert it to 8 bits")
+            image.draft(_MODES[channels], (round(side * _REDUCED_TO), round(side * _REDUCED_TO)))
+            upright = ImageOps.exif_transpose(image).convert(_MODES[channels])
+    except ConfigError:
+        raise
+    except (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError) as error:
+        hint = f"cannot be read ({error}); remove it, or leave such files out with skip_unreadable"
+        raise ConfigError("image", str(file), hint) from error
+    pixels: Tensor = pil_to_tensor(ImageOps.fit(upright, (side, side), Image.Resampling.BICUBIC))
+    return pixels
+
+
+def _read_images(files: Sequence[Path], channels: int, side: int) -> Iterator[Tensor | ConfigError]:
+    """Decode many files on all cores, in order; what cannot be read comes as its error."""
+
+    def read(file: Path) -> Tensor | ConfigError:
+        try:
+            return read_image(file, channels, side)
+        except ConfigError as error:
+            return error
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for first in range(0, len(files), _AT_ONCE):
+            yield from pool.map(read, files[first : first + _AT_ONCE])

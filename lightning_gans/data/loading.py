@@ -14,13 +14,6 @@ class SeededDistributedSampler(DistributedSampler[Any]):
     The processes deal an epoch's order out row by row, so that together they see the batches that one process would
     see. What does not fill a batch on every process is left out.
 
-    Args:
-        dataset: Its items, N.
-        batch_size: Rows per batch and process.
-        world_size: Number of processes.
-        rank: Index of this process.
-        seed: Selects the orders.
-
     Attributes:
         first: Number of the batch in the sequence with which the next pass begins; None for the first of ``epoch``.
     """
@@ -36,7 +29,6 @@ class SeededDistributedSampler(DistributedSampler[Any]):
         return self.batches * self.batch_size
 
     def __iter__(self) -> Iterator[int]:
-        """The rows of as many batches as an epoch has, from ``first`` on."""
         epoch, skipped = (self.epoch, 0) if self.first is None else divmod(self.first, self.batches)
         start = skipped * self.batch_size
         yield from self._rows(epoch)[start:]
@@ -51,7 +43,14 @@ class SeededDistributedSampler(DistributedSampler[Any]):
         return [epoch * count + row for row in order]
 
 
-class StatefulDataLoader(DataLoader[Any]):
+class BatchLoader(DataLoader[Any]):
+    """Batches; or, raised, the mistake that a worker found instead of one."""
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override] # torch's class, which has the same one method
+        return map(_or_raise, super().__iter__())
+
+
+class StatefulDataLoader(BatchLoader):
     """Batches in the order of a ``SeededDistributedSampler`` that follow what was trained on, not what was loaded.
 
     Each pass begins behind the batches that the trainer has processed in all, whatever workers have loaded ahead and
@@ -78,11 +77,11 @@ class StatefulDataLoader(DataLoader[Any]):
         batch = -(-state_dict["rows"] // (sampler.batch_size * sampler.num_replicas))
         self._ahead += state_dict["epoch"] * sampler.batches + min(batch, sampler.batches) - self._position()
 
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override] # torch's class, which has the same one method
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override] # as above
         sampler = self._seeded_sampler()
         if sampler is not None and self.processed is not None:
             sampler.first = self._position()
-        return map(_or_raise, super().__iter__())
+        return super().__iter__()
 
     def _position(self) -> int:
         return self._ahead + (self.processed() if self.processed is not None else 0)
@@ -92,15 +91,7 @@ class StatefulDataLoader(DataLoader[Any]):
         return self.sampler if isinstance(self.sampler, SeededDistributedSampler) else None
 
 
-class SequentialLoader(DataLoader[Any]):
-    """Batches of items in their own order."""
-
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override] # as above
-        return map(_or_raise, super().__iter__())
-
-
 def _or_raise(batch: Any) -> Any:
-    """A batch; or, raised, the mistake that a worker found instead."""
     if isinstance(batch, ConfigError):
         raise batch
     return batch

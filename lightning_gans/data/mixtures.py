@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from lightning_gans.data.base import ImageDataModule
+from lightning_gans.data.base import ImageDataModule, require_positive
 from lightning_gans.data.datasets import PointDataset
 from lightning_gans.engine.rng import fold_in
 from lightning_gans.errors import ConfigError
@@ -25,14 +26,9 @@ class GaussianMixture2D(ImageDataModule):
     ``metrics/spread`` (see ``ModeCoverage``), which know the true modes.
 
     Args:
-        means: Centers of the modes (K, 2).
+        means: Centers of the modes (K, 2); kept as float64.
         std: Standard deviation of every mode, along each axis.
         num_samples: Number of points.
-        seed: Seed of the points and of their order.
-
-    Attributes:
-        means: Centers of the modes, float64 (K, 2).
-        std: Standard deviation of every mode.
 
     Raises:
         ConfigError: There are no modes, two are the same, or a size is not positive.
@@ -46,20 +42,9 @@ class GaussianMixture2D(ImageDataModule):
 
     image_shape = (2,)
 
-    def __init__(
-        self,
-        means: Sequence[Sequence[float]],
-        std: float,
-        num_samples: int = 100_000,
-        batch_size: int = 64,
-        num_workers: int = 0,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(batch_size, num_workers, seed)
-        if std <= 0:
-            raise ConfigError("std", std, "must be positive")
-        if num_samples < 1:
-            raise ConfigError("num_samples", num_samples, "must be positive")
+    def __init__(self, means: Sequence[Sequence[float]], std: float, num_samples: int = 100_000, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        require_positive(std=std, num_samples=num_samples)
         self.means = torch.as_tensor(means, dtype=torch.float64)
         if self.means.ndim != 2 or self.means.shape[1] != 2 or len(self.means) == 0:
             raise ConfigError("means", tuple(self.means.shape), "give one pair of coordinates for each mode: (K, 2)")
@@ -112,23 +97,11 @@ class Ring2D(GaussianMixture2D):
         [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]
     """
 
-    def __init__(
-        self,
-        modes: int = 8,
-        radius: float = 1.0,
-        std: float = 0.01,
-        num_samples: int = 100_000,
-        batch_size: int = 64,
-        num_workers: int = 0,
-        seed: int = 0,
-    ) -> None:
-        if modes < 1:
-            raise ConfigError("modes", modes, "must be positive")
-        if radius <= 0:
-            raise ConfigError("radius", radius, "must be positive")
+    def __init__(self, modes: int = 8, radius: float = 1.0, std: float = 0.01, **kwargs: Any) -> None:
+        require_positive(modes=modes, radius=radius)
         angles = [2 * math.pi * k / modes for k in range(modes)]  # the whole circle would repeat the first
         means = [(radius * math.cos(angle), radius * math.sin(angle)) for angle in angles]
-        super().__init__(means, std, num_samples, batch_size, num_workers, seed)
+        super().__init__(means, std, **kwargs)
 
 
 class Grid2D(GaussianMixture2D):
@@ -146,19 +119,7 @@ class Grid2D(GaussianMixture2D):
         [-2.0, 0.0, 2.0]
     """
 
-    def __init__(
-        self,
-        side: int = 5,
-        spacing: float = 2.0,
-        std: float = 0.05,
-        num_samples: int = 100_000,
-        batch_size: int = 64,
-        num_workers: int = 0,
-        seed: int = 0,
-    ) -> None:
-        if side < 1:
-            raise ConfigError("side", side, "must be positive")
-        if spacing <= 0:
-            raise ConfigError("spacing", spacing, "must be positive")
+    def __init__(self, side: int = 5, spacing: float = 2.0, std: float = 0.05, **kwargs: Any) -> None:
+        require_positive(side=side, spacing=spacing)
         steps = [spacing * (k - (side - 1) / 2) for k in range(side)]
-        super().__init__([(x, y) for x in steps for y in steps], std, num_samples, batch_size, num_workers, seed)
+        super().__init__([(x, y) for x in steps for y in steps], std, **kwargs)

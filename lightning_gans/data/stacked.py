@@ -1,15 +1,16 @@
 """Stacked MNIST, on which a thousand modes can be counted."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from lightning_gans.data.base import require_positive
 from lightning_gans.data.classics import MNIST, Downloadable
 from lightning_gans.data.datasets import BatchedDataset, ImageDataset
 from lightning_gans.engine.rng import fold_in
-from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import MNISTFeatures, StackedFeatures
 from lightning_gans.evaluation.metrics import ClassCoverage
 
@@ -19,10 +20,8 @@ _REFERENCE = 10_000  # images that samples are compared with: neighbors take qua
 class StackedDataset(BatchedDataset):
     """Triples of gray images as the channels of one, put together when they are asked for.
 
-    Args:
-        images: uint8 images (N, 1, H, W).
-        classes: Their classes (N,), 0 to 9.
-        triples: Numbers of the images in each channel, (M, 3).
+    Of uint8 images (N, 1, H, W) with classes (N,), 0 to 9; ``triples`` (M, 3) number the image in each channel. Labels
+    are 0 to 999: the three digits read as a number.
     """
 
     def __init__(self, images: Tensor, classes: Tensor, triples: Tensor) -> None:
@@ -32,10 +31,8 @@ class StackedDataset(BatchedDataset):
         return len(self.triples)
 
     def __getitems__(self, indices: Sequence[int]) -> tuple[Tensor, ...]:
-        """Images (B, 3, H, W) in [-1, 1] and labels (B,), 0 to 999: the three digits read as a number."""
         chosen = self.triples[torch.as_tensor(indices)]  # (B, 3)
-        digits = self.classes[chosen]
-        labels = digits[:, 0] * 100 + digits[:, 1] * 10 + digits[:, 2]
+        labels = self.classes[chosen] @ torch.tensor([100, 10, 1])  # (B,)
         return ImageDataset(self.images[chosen].squeeze(2), labels).__getitems__(range(len(chosen)))
 
     def fingerprint(self) -> str:
@@ -51,10 +48,10 @@ class StackedMNIST(Downloadable):
     26,000 samples are classified channel by channel (``--metrics.num_samples 26000``): ``metrics/modes`` counts the
     classes that were found at least once, ``metrics/reverse_kl`` is the divergence of their histogram from uniform.
 
+    Reads the files of ``MNIST``.
+
     Args:
-        root: Folder with MNIST's files in torchvision's layout.
         num_samples: Number of triples.
-        seed: Seed of the triples and of their order.
 
     Raises:
         ConfigError: The files are missing or damaged, or a size is not positive.
@@ -62,24 +59,12 @@ class StackedMNIST(Downloadable):
 
     image_shape = (3, 28, 28)
     num_classes = 1000
+    original = MNIST.original
 
-    def __init__(
-        self,
-        root: str = "data",
-        download: bool = False,
-        num_samples: int = 128_000,
-        batch_size: int = 64,
-        num_workers: int = 0,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(root, download, batch_size, num_workers, seed)
-        if num_samples < 1:
-            raise ConfigError("num_samples", num_samples, "must be positive")
+    def __init__(self, *args: Any, num_samples: int = 128_000, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        require_positive(num_samples=num_samples)
         self.num_samples = num_samples
-
-    def download(self) -> None:
-        """Download MNIST with torchvision."""
-        MNIST(self.root, download=True).download()
 
     def parse(self, train: bool) -> StackedDataset:
         """Read the digits and draw the triples; of the test part a sixth as many."""

@@ -8,7 +8,8 @@ from PIL import Image
 import lightning_gans.data.folder
 from lightning_gans.batch import Batch
 from lightning_gans.data import ImageFolder
-from lightning_gans.data.datasets import FileDataset, ImageDataset
+from lightning_gans.data.datasets import ImageDataset
+from lightning_gans.data.folder import FileDataset
 from lightning_gans.errors import ConfigError, LightningGANsWarning
 from lightning_gans.images import to_uint8
 from tests.data.files import save

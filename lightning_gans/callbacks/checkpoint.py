@@ -1,6 +1,5 @@
 """Keeps the best and the last state of a run."""
 
-import math
 import sys
 import time
 from datetime import timedelta
@@ -20,7 +19,7 @@ from torch import Tensor
 from lightning_gans.callbacks.interrupts import InterruptHandler
 from lightning_gans.callbacks.metrics import MetricsCallback
 from lightning_gans.callbacks.run_dir import is_fast_dev_run, relative_path, run_dir
-from lightning_gans.callbacks.writing import AtomicCheckpointIO, remove_unfinished
+from lightning_gans.callbacks.writing import UNFINISHED, AtomicCheckpointIO
 from lightning_gans.engine import DivergedError, Game
 from lightning_gans.engine.processes import on_rank_zero
 from lightning_gans.errors import ConfigError
@@ -85,10 +84,9 @@ class StepCheckpoint(ModelCheckpoint):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Settle the folder, that of the run whatever the logger, and the full name of the monitored metric."""
-        self.monitor = logged_name(trainer, self._given_monitor)
+        self.monitor, higher = self._find_monitor(trainer)
         if self._given_mode is None:
-            higher = self._higher(trainer)
-            self.mode, self.kth_value = "max" if higher else "min", torch.tensor(-math.inf if higher else math.inf)
+            self.mode, self.kth_value = "max" if higher else "min", torch.tensor(-torch.inf if higher else torch.inf)
         if self.dirpath is None:
             folder = Path(run_dir(trainer)).resolve() / "checkpoints"  # asks all processes
             self.dirpath = str(trainer.strategy.broadcast(str(folder)))
@@ -96,7 +94,8 @@ class StepCheckpoint(ModelCheckpoint):
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = AtomicCheckpointIO()
         if stage == "fit" and trainer.is_global_zero:
-            remove_unfinished(str(self.dirpath))
+            for file in Path(str(self.dirpath)).glob(f".*{UNFINISHED}"):  # what a kill left
+                file.unlink(missing_ok=True)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remember what was measured before the first step; catch Ctrl-C from here on."""
@@ -105,8 +104,7 @@ class StepCheckpoint(ModelCheckpoint):
         self._seen = self._monitored(trainer)
         if isinstance(pl_module, Game) and self.max_rollbacks:
             pl_module.on_divergence = partial(self._rollback, trainer)
-        ids = [logger.version for logger in trainer.loggers if isinstance(logger, WandbLogger)]
-        self.wandb_id = ids[0] if ids else None
+        self.wandb_id = next((logger.version for logger in trainer.loggers if isinstance(logger, WandbLogger)), None)
         self._interrupts.install(trainer)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
@@ -116,8 +114,7 @@ class StepCheckpoint(ModelCheckpoint):
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         """Save what is due: the best if its metric was measured in this step, the last by steps or by time."""
         self._save_best(trainer)
-        by_steps = trainer.global_step % self._every_n_train_steps == 0
-        if by_steps or self._time_is_up(trainer):
+        if trainer.global_step % self._every_n_train_steps == 0 or self._time_is_up(trainer):
             self._save_last(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -175,22 +172,19 @@ class StepCheckpoint(ModelCheckpoint):
             model.on_divergence = None
 
     def _save_best(self, trainer: Trainer) -> None:
-        measured = self._monitored(trainer)
+        measured, before = self._monitored(trainer), self.rollbacks
         if measured is None or measured is self._seen or is_fast_dev_run(trainer):
             return
         self._seen = measured
-        before = self.rollbacks
         self._check_finite_state(trainer)
-        if self.rollbacks > before:
-            return  # what was measured is not what is there now
-        self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
+        if self.rollbacks == before:  # or else what was measured is not what is there now
+            self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def _save_last(self, trainer: Trainer) -> None:
-        if is_fast_dev_run(trainer):
-            return
-        self._last_time_checked = time.monotonic()
-        self._check_finite_state(trainer)
-        self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+        if not is_fast_dev_run(trainer):
+            self._last_time_checked = time.monotonic()
+            self._check_finite_state(trainer)
+            self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def _check_finite_state(self, trainer: Trainer) -> None:
         """Nothing broken is saved over what is good."""
@@ -214,10 +208,9 @@ class StepCheckpoint(ModelCheckpoint):
         if self.rollbacks >= self.max_rollbacks or not path:
             raise error
         self.rollbacks += 1
-        strategy = trainer.strategy
-        content = strategy.load_checkpoint(path, weights_only=True)
-        strategy.load_model_state_dict(content)
-        strategy.load_optimizer_state_dict(content)
+        content = trainer.strategy.load_checkpoint(path, weights_only=True)
+        trainer.strategy.load_model_state_dict(content)
+        trainer.strategy.load_optimizer_state_dict(content)
         assert isinstance(trainer.lightning_module, Game)  # which called this
         trainer.lightning_module.override_optimizer_settings(content)  # schedulers too
         if state := content.get(type(trainer.precision_plugin).__qualname__):
@@ -227,19 +220,26 @@ class StepCheckpoint(ModelCheckpoint):
             back = f"went back to the weights of step {content['lightning_gans']['step']}"
             print(f"\n{lost}: {back} (rollback {self.rollbacks} of {self.max_rollbacks})", file=sys.stderr)
 
+    def _find_monitor(self, trainer: Trainer) -> tuple[str | None, bool]:
+        """The monitored metric's full name (``metrics/fid`` may stand for ``metrics/fid_digits``); if higher is better.
+
+        As far as the run's metrics say, of the first callback that measures it.
+        """
+        given = self._given_monitor
+        for callback in trainer.callbacks:  # type: ignore[attr-defined] # Lightning sets it unseen
+            if given is not None and isinstance(callback, MetricsCallback) and callback.evaluator is not None:
+                names = callback.metric_names()
+                for name in (given, given + callback.evaluator.features.metric_suffix):
+                    if name in names:
+                        return name, bool(names[name])
+        return given, False
+
     def _require_known_monitor(self, trainer: Trainer) -> None:
         """Refuse a mistyped metric before training: those of the first evaluation are known by now."""
         family = f"{str(self.monitor).partition('/')[0]}/"
         known = sorted(name for name in trainer.callback_metrics if name.startswith(family))
         if self.monitor is not None and known and self.monitor not in known:
             raise ConfigError("checkpoint.monitor", self.monitor, f"is not measured; choose one of {', '.join(known)}")
-
-    def _higher(self, trainer: Trainer) -> bool:
-        """Whether higher values of the monitored metric are better, as far as the run's metrics say."""
-        for callback in trainer.callbacks:  # type: ignore[attr-defined] # Lightning sets it unseen
-            if isinstance(callback, MetricsCallback) and self.monitor is not None:
-                return bool(callback.metric_names().get(self.monitor))
-        return False
 
     def _monitored(self, trainer: Trainer) -> Tensor | None:
         return None if self.monitor is None else trainer.callback_metrics.get(self.monitor)
@@ -249,21 +249,3 @@ class StepCheckpoint(ModelCheckpoint):
             return False
         up = time.monotonic() - self._last_time_checked >= self.train_time_interval.total_seconds()
         return bool(trainer.strategy.broadcast(up))  # clocks differ between processes; saving is collective
-
-
-def logged_name(trainer: Trainer, metric: str | None) -> str | None:
-    """The name under which a run logs a metric: ``metrics/fid`` may stand for ``metrics/fid_digits``.
-
-    Args:
-        trainer: The trainer of the run, whose callbacks are set up.
-        metric: Name with or without the suffix of the features.
-
-    Returns:
-        The full name, of the first callback that measures it; the name as given where none does.
-    """
-    for callback in trainer.callbacks:  # type: ignore[attr-defined] # Lightning sets it unseen
-        if isinstance(callback, MetricsCallback) and callback.evaluator is not None:
-            names = {metric, f"{metric}{callback.evaluator.features.metric_suffix}"}
-            if found := names & callback.metric_names().keys():
-                return found.pop()
-    return metric

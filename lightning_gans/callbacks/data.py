@@ -13,73 +13,54 @@ from lightning_gans.evaluation.features import FeatureExtractor
 from lightning_gans.evaluation.sources import DatasetSource
 from lightning_gans.images import from_uint8
 
+NO_IMAGES = "needs a model with sample(n, seed=..., start=...), as GAN has, or with translate(images, seed=...)"
+"""What is wrong with a model that makes none."""
+
 
 def real_images(trainer: Trainer) -> Dataset[Any] | None:
-    """The images that samples are compared with: ``datamodule.reference_dataset``, or else the running loop's data set.
-
-    Args:
-        trainer: The trainer of the run.
-
-    Returns:
-        A data set with a length and items, or None where there is none.
-    """
-    return _indexed(_hook(trainer, "reference_dataset"), _running_loader(trainer))
+    """What samples are compared with: ``datamodule.reference_dataset``, or else the data set of the running loop."""
+    return _indexed(_told(trainer, "reference_dataset"), _running_loader(trainer))
 
 
 def held_out_pairs(trainer: Trainer) -> Dataset[Any] | None:
-    """What a translator is measured on: ``datamodule.test_dataset``, or else a validation, test or training data set.
-
-    Args:
-        trainer: The trainer of the run.
-
-    Returns:
-        A data set of images with their sources, with a length and items, or None where there is none.
-    """
+    """Pairs to measure a translator on: ``datamodule.test_dataset``, or a validation, test or training data set."""
     held_out = trainer.val_dataloaders if trainer.training else None
-    return _indexed(_hook(trainer, "test_dataset"), held_out or _running_loader(trainer))
+    return _indexed(_told(trainer, "test_dataset"), held_out or _running_loader(trainer))
 
 
 def are_paired(trainer: Trainer) -> bool:
     """Whether the images of held-out pairs are the targets of their sources: ``datamodule.paired``, or True."""
-    return _hook(trainer, "paired") is not False
+    return _told(trainer, "paired") is not False
 
 
 def data_features(trainer: Trainer) -> FeatureExtractor | None:
     """The extractor that suits the data: ``datamodule.features()``, or None."""
-    found: FeatureExtractor | None = _called(trainer, "features")
+    asked = _told(trainer, "features")
+    found: FeatureExtractor | None = None if asked is None else asked()
     return found
 
 
 def data_metrics(trainer: Trainer) -> dict[str, Metric]:
     """Further metrics that suit the data, by name: ``datamodule.metrics()``, or none."""
-    return _called(trainer, "metrics") or {}
+    asked = _told(trainer, "metrics")
+    return {} if asked is None else asked() or {}
 
 
 def mode_centers(trainer: Trainer) -> Tensor | None:
     """Centers of the data's modes (K, d): ``datamodule.means``, or None."""
-    found: Tensor | None = _hook(trainer, "means")
+    found: Tensor | None = _told(trainer, "means")
     return found
 
 
 def spread_batch(dataset: Dataset[Any], num: int) -> Batch:
-    """Some items as a batch on the CPU, images in [-1, 1]; see ``spread``.
-
-    Args:
-        dataset: With a length and items.
-        num: How many; all where there are fewer.
-    """
+    """Some items as a batch on the CPU, images in [-1, 1]; see ``spread``."""
     source = DatasetSource(spread(dataset, num))
-    batch = source.batch(0, len(source))
-    image, condition = batch.image, source.condition(0, len(source))
+    image, condition = source.batch(0, len(source)).image, source.condition(0, len(source))
     return Batch(from_uint8(image) if image is not None and image.dtype == torch.uint8 else image, condition)
 
 
 def spread(dataset: Dataset[Any], num: int) -> Dataset[Any]:
     """``num`` items at equal distances, since folders are ordered by class; all of them where there are fewer.
-
-    Args:
-        dataset: With a length and items.
-        num: How many.
 
     Example:
         >>> list(spread(range(10), 4)), list(spread(range(2), 4))
@@ -89,13 +70,8 @@ def spread(dataset: Dataset[Any], num: int) -> Dataset[Any]:
     return Subset(dataset, torch.linspace(0, total - 1, num).long().tolist()) if num < total else dataset
 
 
-def _hook(trainer: Trainer, name: str) -> Any:
+def _told(trainer: Trainer, name: str) -> Any:
     return getattr(getattr(trainer, "datamodule", None), name, None)
-
-
-def _called(trainer: Trainer, name: str) -> Any:
-    hook = _hook(trainer, name)
-    return None if hook is None else hook()
 
 
 def _running_loader(trainer: Trainer) -> Any:

@@ -24,11 +24,7 @@ class InterruptHandler:
         self._undo = ExitStack()
 
     def install(self, trainer: Trainer) -> None:
-        """Catch signals from here on: on the main thread only, as Python has it, and one handler of a run.
-
-        Args:
-            trainer: The trainer of the run.
-        """
+        """Catch signals from here on: on the main thread only, as Python has it, and one handler of a run."""
         self.received = 0
         present = getattr(signal.getsignal(signal.SIGINT), "__self__", None)
         if threading.current_thread() is not threading.main_thread() or isinstance(present, InterruptHandler):
@@ -36,7 +32,8 @@ class InterruptHandler:
         for number in (signal.SIGINT, signal.SIGTERM):
             self._undo.callback(signal.signal, number, signal.signal(number, self._note) or signal.SIG_DFL)
         loop = trainer.fit_loop.epoch_loop
-        loop._broadcast_sigterm_tensor = _nothing  # type: ignore[method-assign] # there is no public way
+        # Lightning's question to all processes in every step; `raise_if_received` asks them. There is no public way.
+        loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
         self._undo.callback(vars(loop).pop, "_broadcast_sigterm_tensor", None)
 
     def remove(self) -> None:
@@ -45,9 +42,6 @@ class InterruptHandler:
 
     def raise_if_received(self, trainer: Trainer) -> None:
         """Leave when a signal came; several processes agree on the step, now and then.
-
-        Args:
-            trainer: The trainer of the run.
 
         Raises:
             KeyboardInterrupt: Ctrl-C.
@@ -64,7 +58,3 @@ class InterruptHandler:
         if self.received:
             raise KeyboardInterrupt
         self.received = number
-
-
-def _nothing() -> None:
-    """In place of Lightning's question to all processes in every step; ``raise_if_received`` asks them."""

@@ -88,9 +88,8 @@ class MetricsCallback(Callback):
         self.report: Report | None = None
         self._references: DatasetSource | None = None
         self._pairs: Dataset[Any] | None = None  # those that a translator is measured on
-        self._evaluated_at = -1
+        self._evaluated_at, self._resumed = -1, False
         self._last: dict[str, float] = {}
-        self._resumed = False
         self._unable: set[str] = set()  # metrics of what the model cannot do
 
     @property
@@ -119,9 +118,8 @@ class MetricsCallback(Callback):
         elif stage != "fit":
             raise ConfigError("metrics.features", None, f"there is nothing to measure with; {_HINT}")
         elif trainer.is_global_zero and self.every_n_steps > 0:
-            warnings.warn(
-                f"no metrics: no features are known for these data; {_HINT}", LightningGANsWarning, stacklevel=1
-            )
+            line = f"no metrics: no features are known for these data; {_HINT}"
+            warnings.warn(line, LightningGANsWarning, stacklevel=1)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measure the untrained generator; a resumed run already knows its last values."""
@@ -149,11 +147,11 @@ class MetricsCallback(Callback):
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """In ``validate``: measure, as the loop's result. Inside ``fit`` the steps decide."""
         if trainer.state.fn == "validate":
-            self._report_as_result(trainer, pl_module)
+            self.on_test_epoch_end(trainer, pl_module)
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measure, as the loop's result."""
-        self._report_as_result(trainer, pl_module)
+        pl_module.log_dict(self._evaluate(trainer, pl_module).logged())
 
     def state_dict(self) -> dict[str, Any]:
         """The last values and their step, so that a resumed run can go on monitoring them."""
@@ -181,17 +179,13 @@ class MetricsCallback(Callback):
                 module.to(pl_module.device)  # they are no part of the model, so Lightning does not
         if is_fast_dev_run(trainer):
             self.evaluator.cache = None
-        fake = self._generated(trainer, pl_module)
-        self.report = self.evaluator.evaluate(fake, self._real(trainer, pl_module))
+        self.report = self.evaluator.evaluate(self._generated(trainer, pl_module), self._real(trainer, pl_module))
         return self.report
 
     def _evaluate_and_log(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._last = self._evaluate(trainer, pl_module).logged()
         self._evaluated_at = trainer.global_step
         log_metrics(trainer, self._last, prog_bar=[name for name in self._last if name.startswith("metrics/fid")])
-
-    def _report_as_result(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        pl_module.log_dict(self._evaluate(trainer, pl_module).logged())
 
     def _generated(self, trainer: Trainer, model: LightningModule) -> ImageSource:
         """What the model generates: samples, or translations of held-out sources."""
@@ -202,11 +196,8 @@ class MetricsCallback(Callback):
             hint = "needs a model with sample(n, seed=..., start=...), as GAN has, or with translate(images, seed=...)"
             raise ConfigError("metrics", type(model).__name__, hint)
         if self._pairs is None:
-            found = held_out_pairs(trainer)
-            if found is None:
-                hint = (
-                    "a translator is measured on held-out pairs: give the trainer a datamodule, or a validation loader"
-                )
+            if (found := held_out_pairs(trainer)) is None:
+                hint = "a translator is measured on held-out pairs: give the trainer a datamodule or validation loader"
                 raise ConfigError("metrics", type(model).__name__, hint)
             self._pairs = spread(found, count)
         return TranslatedSource(model, self._pairs, self.seed, self.ema, paired=are_paired(trainer))

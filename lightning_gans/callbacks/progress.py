@@ -43,9 +43,7 @@ class StepProgressBar(TQDMProgressBar):
             bar.n = trainer.global_step
             bar.refresh()
 
-    def get_metrics(
-        self, trainer: Trainer, pl_module: LightningModule
-    ) -> dict[str, int | str | float | dict[str, float]]:
+    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """What is logged with ``prog_bar`` under short names, without the version number that Lightning adds."""
         found = super().get_metrics(trainer, pl_module)
         found.pop("v_num", None)

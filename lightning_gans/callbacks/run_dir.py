@@ -9,13 +9,9 @@ def run_dir(trainer: Trainer) -> str:
     """The run's folder: ``default_root_dir`` where that was chosen, or else the logger's folder. Collective.
 
     So pictures, checkpoints and configuration lie together whatever the logger.
-
-    Args:
-        trainer: The trainer of the run.
     """
-    if Path(trainer.default_root_dir) != Path.cwd():
-        return str(trainer.default_root_dir)
-    return str(trainer.log_dir or trainer.default_root_dir)
+    chosen = Path(trainer.default_root_dir) != Path.cwd()
+    return str(trainer.default_root_dir if chosen else trainer.log_dir or trainer.default_root_dir)
 
 
 def relative_path(path: str | Path) -> str:

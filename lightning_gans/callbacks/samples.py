@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from lightning_gans.batch import Batch, Sample
 from lightning_gans.callbacks.data import (
+    NO_IMAGES,
     are_paired,
     held_out_pairs,
     mode_centers,
@@ -76,19 +77,15 @@ class SampleGrid(Callback):
             raise ConfigError("samples.num_samples", num_samples, "must be 1 or more")
         self.every_n_steps, self.num_samples, self.seed, self.reference = every_n_steps, num_samples, seed, reference
         self.path: Path | None = None
-        self._forget()
 
-    def _forget(self) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin anew: what an earlier fit saw may have been other data."""
         self._drawn_at = -1
         self._window: PlotWindow | None = None  # of the points, fixed in the first picture
         self._has_field: bool | None = None  # whether D scores points of the plane: asked with the first batch
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin anew: what an earlier fit saw may have been other data."""
-        self._forget()
-
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *_: Any
     ) -> None:
         """Draw when a multiple of ``every_n_steps`` is reached."""
         if self._has_field is None and isinstance(pl_module, GAN):
@@ -110,8 +107,7 @@ class SampleGrid(Callback):
         elif can_translate(model):
             pictures = self._translations(trainer, model)
         else:
-            hint = "needs a model with sample(n, seed=...), as GAN has, or with translate(images, seed=...)"
-            raise ConfigError("samples", type(model).__name__, hint)
+            raise ConfigError("samples", type(model).__name__, NO_IMAGES)
         folder = Path(run_dir(trainer)) / "samples"  # asks all processes
         if not trainer.is_global_zero or is_fast_dev_run(trainer):
             return
@@ -152,7 +148,6 @@ class SampleGrid(Callback):
         return {"grid": grid} | beside
 
     def _points(self, trainer: Trainer, model: Samples, fake: Tensor, real: Tensor | None) -> Image.Image:
-        """The picture of points (N, d)."""
         title = f"step {trainer.global_step:,}"
         seen = fake if real is None else real
         if self._window is None:
@@ -165,8 +160,6 @@ class SampleGrid(Callback):
 
 
 def _field(model: GAN, real: Tensor, fake: Tensor, window: PlotWindow) -> LogitField | None:
-    """What the discriminator says of the plane; the model stays as it is."""
-
     def logits(points: Tensor) -> Tensor:
         return model.critic.logits(Sample(points.to(model.device).type(model.dtype)))
 

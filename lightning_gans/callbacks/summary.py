@@ -36,30 +36,26 @@ class RunSummary(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """After all hooks of training, when every file is written."""
-        if not trainer.is_global_zero or is_fast_dev_run(trainer):
-            return
-        console = self._print_tables(trainer, pl_module)
-        for name, path in paths(trainer).items():
-            console.print(f"{name:<16} {path}", soft_wrap=True)
+        if trainer.is_global_zero and not is_fast_dev_run(trainer):
+            self.on_test_end(trainer, pl_module)
+            for name, path in paths(trainer).items():
+                print(f"{name:<16} {path}", flush=True)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """In ``validate``: the metrics."""
-        if trainer.state.fn == "validate" and trainer.is_global_zero:
-            self._print_tables(trainer, pl_module)
+        if trainer.state.fn == "validate":
+            self.on_test_end(trainer, pl_module)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Likewise."""
-        if trainer.is_global_zero:
-            self._print_tables(trainer, pl_module)
-
-    def _print_tables(self, trainer: Trainer, pl_module: LightningModule) -> Console:
+        if not trainer.is_global_zero:
+            return
         steps = pl_module.step if isinstance(pl_module, Game) else trainer.global_step
         console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
         console.print()
         for callback in trainer.callbacks:  # type: ignore[attr-defined] # Lightning sets it unseen
             if isinstance(callback, MetricsCallback) and callback.report is not None:
                 console.print(table(callback.report, steps))
-        return console
 
 
 def table(report: Report, steps: int) -> Table:
@@ -70,9 +66,9 @@ def table(report: Report, steps: int) -> Table:
         f"{fake['count']} samples ({fake['weights']} weights, seed {fake['seed']}) against {made['real']['count']} "
         f"real images; features {made['features']} {made['features_sha256'][:8]}; floor: {made['real_vs_real']}"
     )
-    result = Table(title=f"Metrics after {steps} steps", caption=caption)
-    for heading in ("metric", "value", "floor"):
-        result.add_column(heading, justify="left" if heading == "metric" else "right")
+    result = Table("metric", title=f"Metrics after {steps} steps", caption=caption)
+    for heading in ("value", "floor"):
+        result.add_column(heading, justify="right")
     for name, value in report.values.items():
         result.add_row(name, f"{value:.4g}", f"{report.real_vs_real[name]:.4g}" if name in report.real_vs_real else "")
     return result
@@ -104,7 +100,6 @@ def parameter_counts(model: LightningModule) -> dict[str, str]:
         >>> parameter_counts(model)
         {'generator': '6.1 K'}
     """
-    counts = {
-        name: sum(p.numel() for p in module.parameters() if p.requires_grad) for name, module in model.named_children()
-    }
+    parts = model.named_children()
+    counts = {name: sum(p.numel() for p in part.parameters() if p.requires_grad) for name, part in parts}
     return {name: get_human_readable_count(count) for name, count in counts.items() if count}

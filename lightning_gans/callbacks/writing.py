@@ -9,7 +9,8 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from lightning_gans.errors import ConfigError
 
-_UNFINISHED = ".unfinished"
+UNFINISHED = ".unfinished"
+"""How the name of a file ends while it is written."""
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -20,12 +21,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Save a checkpoint.
-
-        Args:
-            checkpoint: Its content.
-            path: The file; what lies on no local disk is left to Lightning.
-            storage_options: Of other storages.
+        """Save a checkpoint; what lies on no local disk is left to Lightning.
 
         Raises:
             ConfigError: The disk is full, or the folder cannot be written to.
@@ -34,7 +30,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             super().save_checkpoint(checkpoint, path, storage_options)
             return
         target = Path(path)
-        partial = target.with_name(f".{target.name}{_UNFINISHED}")
+        partial = target.with_name(f".{target.name}{UNFINISHED}")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with partial.open("wb") as file:
@@ -52,12 +48,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         finally:
             if partial.exists():
                 partial.unlink()
-
-
-def remove_unfinished(folder: str | Path) -> None:
-    """Remove what a kill left of files that it interrupted."""
-    for file in Path(folder).glob(f".*{_UNFINISHED}"):
-        file.unlink(missing_ok=True)
 
 
 def _settle(folder: Path) -> None:

@@ -1,7 +1,5 @@
 """Figures of images: samples beside real ones, an interpolation, translations beside their sources and targets."""
 
-from typing import NamedTuple
-
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
@@ -15,28 +13,14 @@ from lightning_gans.images import to_uint8
 _MIN_SIDE = 32  # smaller images are enlarged by a whole factor, so that a grid of them can be seen
 _GAP, _CAPTION = 16, 20  # pixels
 
-
-class _Panel(NamedTuple):
-    """A picture with its caption and the place of its upper left corner."""
-
-    caption: str
-    picture: Image.Image
-    x: int
-    y: int
+_Panel = tuple[str, Image.Image, int, int]  # caption, picture, and where its upper left corner is: x, y
 
 
 def interpolation(model: LatentModel, steps: int, seed: int = 0) -> Tensor:
-    """Images along a path between two latents: a generator that has learned turns one into the other smoothly.
+    """Images (steps, C, H, W) along a path between two latents, which ``seed`` selects, both ends included.
 
-    Where the path runs is for the latents' distribution to say: see ``Prior.interpolate``.
-
-    Args:
-        model: The model.
-        steps: Number of images, both ends included.
-        seed: Selects the two ends.
-
-    Returns:
-        Images (steps, C, H, W).
+    A generator that has learned turns one into the other smoothly. Where the path runs is for the latents'
+    distribution to say: see ``Prior.interpolate``.
     """
     seed = fold_in(seed, 2)
     condition = model.sample_condition(0, 2, seed).map(lambda part: part.to(model.device))
@@ -49,48 +33,37 @@ def interpolation(model: LatentModel, steps: int, seed: int = 0) -> Tensor:
 
 
 def sample_figure(fake: Tensor, row: Tensor | None, real: Tensor | None) -> Image.Image:
-    """Arrange samples, their interpolation below and real images to the right.
-
-    Args:
-        fake: Samples (N, C, H, W) in [-1, 1].
-        row: Interpolated samples (M, C, H, W), or None.
-        real: Real images (K, C, H, W), or None.
-    """
+    """Samples (N, C, H, W) in [-1, 1], interpolated ones (M, C, H, W) below, and real images (K, C, H, W) beside."""
     width = grid_columns(len(fake))
     above = grid_picture(fake, width)
-    panels = [_Panel("generated", above, 0, 0)]
+    panels: list[_Panel] = [("generated", above, 0, 0)]
     if row is not None:
-        panels.append(_Panel("between two latents", grid_picture(row, width), 0, above.height + _CAPTION))
+        panels.append(("between two latents", grid_picture(row, width), 0, above.height + _CAPTION))
     if real is not None:
-        panels.append(_Panel("real", grid_picture(real, width), above.width + _GAP, 0))
+        panels.append(("real", grid_picture(real, width), above.width + _GAP, 0))
     return _arranged(panels)
 
 
 def translation_figure(source: Tensor, generated: Tensor, target: Tensor | None) -> Image.Image:
-    """Arrange each source, what was made of it and what should have come out in a row.
+    """Each source, what was made of it and what should have come out, in a row.
 
-    Args:
-        source: Images (N, C, h, w) in [-1, 1]; those of another size are drawn as large as the others.
-        generated: Translated images (N, C, H, W).
-        target: The true ones (N, C, H, W), or None where there are no pairs.
+    Images (N, C, H, W) in [-1, 1]; sources (N, C, h, w) of another size are drawn as large as the others. ``target``
+    is None where there are no pairs.
     """
     columns = {"input": _resized(source, generated.shape[-2:]), "generated": generated}
     panels: list[_Panel] = []
+    x = 0
     for caption, images in (columns if target is None else columns | {"target": target}).items():
         picture = grid_picture(images, 1)
-        panels.append(_Panel(caption, picture, sum(panel.picture.width + _GAP for panel in panels), 0))
+        panels.append((caption, picture, x, 0))
+        x += picture.width + _GAP
     return _arranged(panels)
 
 
 def image_grid(images: Tensor, width: int) -> Tensor:
-    """Images as one RGB picture, small ones enlarged; of channels other than 1 or 3 the first.
+    """Images (N, C, H, W) in [-1, 1], ``width`` in a row, as one RGB picture: uint8 (3, height, width).
 
-    Args:
-        images: (N, C, H, W) in [-1, 1].
-        width: How many stand in a row.
-
-    Returns:
-        (3, height, width), uint8.
+    Small ones are enlarged; of channels other than 1 or 3 the first is shown.
     """
     drawn = images if images.shape[1] in (1, 3) else images[:, :1]
     factor = max(1, -(-_MIN_SIDE // drawn.shape[-1]))
@@ -100,12 +73,7 @@ def image_grid(images: Tensor, width: int) -> Tensor:
 
 
 def grid_picture(images: Tensor, width: int) -> Image.Image:
-    """``image_grid`` as a picture.
-
-    Args:
-        images: (N, C, H, W) in [-1, 1].
-        width: How many stand in a row.
-    """
+    """``image_grid`` as a picture."""
     return Image.fromarray(image_grid(images, width).permute(1, 2, 0).cpu().numpy())
 
 
@@ -121,8 +89,8 @@ def grid_columns(num: int) -> int:
 
 def _arranged(panels: list[_Panel]) -> Image.Image:
     """Pictures on white, each under its caption."""
-    right = max(panel.x + panel.picture.width for panel in panels)
-    bottom = max(panel.y + panel.picture.height for panel in panels)
+    right = max(x + picture.width for _, picture, x, _ in panels)
+    bottom = max(y + picture.height for _, picture, _, y in panels)
     canvas = Image.new("RGB", (right, bottom + _CAPTION), "white")
     for caption, picture, x, y in panels:
         canvas.paste(picture, (x, y + _CAPTION))

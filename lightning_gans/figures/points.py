@@ -27,12 +27,7 @@ _REAL, _FAKE, _MODE, _ARROW, _QUIET = "#17375e", "#c8321e", "#111111", "#3a3a3a"
 
 @dataclass(frozen=True)
 class PlotWindow:
-    """The square of the plane that all pictures of a run show.
-
-    Args:
-        center: Its middle (x, y).
-        half: Half of its side.
-    """
+    """The square of the plane that all pictures of a run show: its middle (x, y), and half of its side."""
 
     center: tuple[float, float]
     half: float
@@ -65,46 +60,38 @@ class PlotWindow:
 
 @dataclass(frozen=True)
 class LogitField:
-    """What the discriminator says of the plane.
-
-    Args:
-        logits: On a lattice (R, R), the lowest row first.
-        level: Halfway between its means on real and on generated points: the boundary of the original game (0) and of
-            least squares (1/2), and of critics, whose zero means nothing.
-        generator_direction: Direction of growing logits at the first generated points (M, 2).
-    """
+    """What the discriminator says of the plane."""
 
     logits: Tensor
+    """On a lattice (R, R), the lowest row first."""
     level: float
+    """Halfway between its means on real and on generated points: the boundary of the original game (0) and of least
+    squares (1/2), and of critics, whose zero means nothing."""
     generator_direction: Tensor
+    """Direction of growing logits at the first generated points (M, 2)."""
 
 
 def discriminates_2d_points(scored: Sample, batch: Batch) -> bool:
     """Whether a discriminator scores points (N, 2) of the data and nothing else: no labels, latents or packs.
 
-    Args:
-        scored: What the model makes of the real part of a batch.
-        batch: The batch.
+    ``scored`` is what the model makes of the real part of the batch.
     """
     image, inputs = scored.image, scored.tensors()
     return image is not None and len(inputs) == 1 and image.shape[1:] == (2,) and torch.equal(image, batch.images)
 
 
 def logit_field(score: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, window: PlotWindow) -> LogitField | None:
-    """Ask a discriminator about the plane; ``undisturbed`` keeps weights, modes and random numbers as they are.
+    """Ask a discriminator about a part of the plane: the field, or None where logits are not finite.
 
     A step on the generator's loss moves a point against that loss's gradient. This is the gradient of the logit up to
     a positive factor for all losses that fall as the logit grows: minimax, non-saturating, hinge, Wasserstein, and
     least squares up to its target.
 
     Args:
-        score: From points (N, 2), float64 or as ``fake``, to logits (N, ...).
+        score: From points (N, 2), float64 or as ``fake``, to logits (N, ...); see ``undisturbed``.
         real: Real points (N, 2).
         fake: Generated points (M, 2).
-        window: What part of the plane to ask about.
-
-    Returns:
-        The field, or None where logits are not finite.
+        window: The part.
     """
     real, fake = real.detach(), fake.detach()
     with torch.no_grad():
@@ -121,12 +108,7 @@ def logit_field(score: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, w
 
 @contextmanager
 def undisturbed(model: nn.Module, device: torch.device) -> Iterator[None]:
-    """Eval mode, uncompiled, and torch's own generators as if nothing had been drawn.
-
-    Args:
-        model: What is going to be asked.
-        device: Where it is.
-    """
+    """A model in eval mode, uncompiled, and torch's own generators as if nothing had been drawn."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices), eval_mode(model), torch.compiler.set_stance("force_eager"):
         yield
@@ -145,15 +127,9 @@ def plot_points(
     modes: Tensor | None = None,
     field: LogitField | None = None,
 ) -> Image.Image:
-    """Draw points of the plane; of points in more dimensions, their first two coordinates.
+    """Draw generated points (M, d), d >= 2, and real ones (N, d): their first two coordinates, in a part of the plane.
 
-    Args:
-        fake: Generated points (M, d), d >= 2.
-        real: Real points (N, d), or None.
-        window: What part of the plane to show.
-        title: What stands above.
-        modes: Centers of the data's modes (K, 2), or None.
-        field: What the discriminator says, or None.
+    Modes (K, 2) are the centers of the data's, the field is what the discriminator says.
     """
     figure, axes = _figure()
     if field is not None:
@@ -174,27 +150,19 @@ def plot_points(
 
 
 def plot_histogram(fake: Tensor, real: Tensor | None, ends: tuple[float, float], title: str) -> Image.Image:
-    """Draw numbers: histograms of the generated and of the real ones.
-
-    Args:
-        fake: Generated numbers (M, 1).
-        real: Real numbers (N, 1), or None.
-        ends: Of the axis.
-        title: What stands above.
-    """
+    """Draw histograms of generated numbers (M, 1) and of real ones (N, 1), between the ends of the axis."""
     figure, axes = _figure()
     settings: dict[str, Any] = {"bins": 60, "range": ends, "density": True, "histtype": "stepfilled", "alpha": 0.5}
+    outside = 0
     for values, color, label in ((real, _REAL, "real"), (fake, _FAKE, "generated")):
-        if values is not None and len(inside := _inside(values[:, 0], ends)):
-            axes.hist(inside.numpy(), color=color, label=label, **settings)
+        if values is not None:
+            inside = values[(values >= ends[0]) & (values <= ends[1])].double().cpu()
+            outside = len(values) - len(inside)  # at last, of the generated ones
+            if len(inside):
+                axes.hist(inside.numpy(), color=color, label=label, **settings)
     axes.set(xlim=ends)
-    outside = len(fake) - len(_inside(fake[:, 0], ends))
     note = f"{outside:,} of {len(fake):,} generated numbers lie outside" if outside else ""
     return _finished(figure, axes, title, note)
-
-
-def _inside(values: Tensor, ends: tuple[float, float]) -> Tensor:
-    return values[(values >= ends[0]) & (values <= ends[1])].double().cpu()
 
 
 def _plane(points: Tensor) -> tuple[Any, Any]:
@@ -217,9 +185,8 @@ def _draw_field(figure: Figure, axes: Axes, field: LogitField, fake: Tensor, win
     logits = field.logits.double()
     half = max(float((logits - field.level).abs().quantile(0.98)), 1e-12)
     norm = Normalize(field.level - half, field.level + half)
-    drawn = axes.imshow(
-        logits.numpy(), extent=window.extent, origin="lower", interpolation="bilinear", cmap=_FIELD, norm=norm
-    )
+    shown: dict[str, Any] = {"origin": "lower", "interpolation": "bilinear", "cmap": _FIELD, "norm": norm}
+    drawn = axes.imshow(logits.numpy(), extent=window.extent, **shown)
     if logits.min() < field.level < logits.max():
         line: dict[str, Any] = {"colors": _ARROW, "linewidths": 0.9, "linestyles": "dashed"}
         axes.contour(logits.numpy(), levels=[field.level], extent=window.extent, zorder=2, **line)

@@ -11,31 +11,14 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from lightning_gans.batch import Batch, Sample
-from lightning_gans.callbacks.data import (
-    NO_IMAGES,
-    are_paired,
-    held_out_pairs,
-    mode_centers,
-    real_images,
-    spread,
-    spread_batch,
-)
+from lightning_gans.callbacks import data
 from lightning_gans.callbacks.run_dir import is_fast_dev_run, run_dir
 from lightning_gans.engine.latent import LatentModel
 from lightning_gans.engine.protocols import Samples, Translates, can_sample, can_translate
 from lightning_gans.engine.translator import Translator
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.sources import TranslatedSource
-from lightning_gans.figures.grids import grid_columns, grid_picture, interpolation, sample_figure, translation_figure
-from lightning_gans.figures.points import (
-    LogitField,
-    PlotWindow,
-    discriminates_2d_points,
-    logit_field,
-    plot_histogram,
-    plot_points,
-    undisturbed,
-)
+from lightning_gans.figures import grids, points
 from lightning_gans.images import from_uint8
 from lightning_gans.models.gan import GAN
 
@@ -81,7 +64,7 @@ class SampleGrid(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin anew: what an earlier fit saw may have been other data."""
         self._drawn_at = -1
-        self._window: PlotWindow | None = None  # of the points, fixed in the first picture
+        self._window: points.PlotWindow | None = None  # of the points, fixed in the first picture
         self._has_field: bool | None = None  # whether D scores points of the plane: asked with the first batch
 
     def on_train_batch_end(
@@ -90,8 +73,8 @@ class SampleGrid(Callback):
         """Draw when a multiple of ``every_n_steps`` is reached."""
         if self._has_field is None and isinstance(pl_module, GAN):
             prepared = pl_module.prepare(batch)
-            with undisturbed(pl_module, pl_module.device), torch.no_grad():
-                self._has_field = discriminates_2d_points(pl_module.real(prepared), prepared)
+            with points.undisturbed(pl_module, pl_module.device), torch.no_grad():
+                self._has_field = points.discriminates_2d_points(pl_module.real(prepared), prepared)
         if self.every_n_steps and trainer.global_step % self.every_n_steps == 0:
             self._draw(trainer, pl_module)
 
@@ -107,7 +90,7 @@ class SampleGrid(Callback):
         elif can_translate(model):
             pictures = self._translations(trainer, model)
         else:
-            raise ConfigError("samples", type(model).__name__, NO_IMAGES)
+            raise ConfigError("samples", type(model).__name__, data.NO_IMAGES)
         folder = Path(run_dir(trainer)) / "samples"  # asks all processes
         if not trainer.is_global_zero or is_fast_dev_run(trainer):
             return
@@ -123,27 +106,29 @@ class SampleGrid(Callback):
         are_points = model.sample(1, seed=self.seed).ndim == 2
         num = self.num_samples or (_POINTS if are_points else _IMAGES)
         fake = model.sample(num, seed=self.seed)
-        dataset = self.reference if self.reference is not None else real_images(trainer)
-        batch = None if dataset is None else spread_batch(dataset, num)  # an iterable data set shows no images twice
+        dataset = self.reference if self.reference is not None else data.real_images(trainer)
+        batch = (
+            None if dataset is None else data.spread_batch(dataset, num)
+        )  # an iterable data set shows no images twice
         real = None if batch is None else batch.images
         if are_points:
             return {"grid": self._points(trainer, model, fake, real)}
         if not isinstance(model, LatentModel):  # somebody's own: what is between two samples, only it knows
-            return {"grid": sample_figure(fake, None, real)}
-        row = interpolation(model, grid_columns(num), seed=self.seed)
-        return {"grid": sample_figure(fake, row, real)} | _visuals(model, batch, self.seed)
+            return {"grid": grids.sample_figure(fake, None, real)}
+        row = grids.interpolation(model, grids.grid_columns(num), seed=self.seed)
+        return {"grid": grids.sample_figure(fake, row, real)} | _visuals(model, batch, self.seed)
 
     def _translations(self, trainer: Trainer, model: Translates) -> dict[str, Image.Image]:
         """What the model makes of held-out sources, beside these and their targets, and what else it shows."""
-        dataset = self.reference if self.reference is not None else held_out_pairs(trainer)
+        dataset = self.reference if self.reference is not None else data.held_out_pairs(trainer)
         if dataset is None:
             raise ConfigError("samples.reference", None, "pass pairs to translate: SampleGrid(reference=...)")
         num = self.num_samples or _PAIRS
-        pairs = TranslatedSource(model, spread(dataset, num), self.seed, paired=are_paired(trainer))
+        pairs = TranslatedSource(model, data.spread(dataset, num), self.seed, paired=data.are_paired(trainer))
         (source,) = pairs.condition(0, len(pairs)).only(["source"]).tensors()
         generated, target = pairs.images(0, len(pairs)), pairs.targets(0, len(pairs))
-        grid = translation_figure(source, from_uint8(generated), None if target is None else from_uint8(target))
-        beside = _visuals(model, spread_batch(dataset, num), self.seed) if isinstance(model, Translator) else {}
+        grid = grids.translation_figure(source, from_uint8(generated), None if target is None else from_uint8(target))
+        beside = _visuals(model, data.spread_batch(dataset, num), self.seed) if isinstance(model, Translator) else {}
         beside.pop("translations", None)  # the same as the grid, without captions
         return {"grid": grid} | beside
 
@@ -152,24 +137,24 @@ class SampleGrid(Callback):
         seen = fake if real is None else real
         if self._window is None:
             finite = seen[seen.isfinite().all(1)].cpu()
-            self._window = PlotWindow.of(finite[:, :2].expand(-1, 2) if len(finite) else torch.ones(1, 2))
+            self._window = points.PlotWindow.of(finite[:, :2].expand(-1, 2) if len(finite) else torch.ones(1, 2))
         if fake.shape[1] == 1:
-            return plot_histogram(fake, real, self._window.extent[:2], title)
+            return points.plot_histogram(fake, real, self._window.extent[:2], title)
         field = _field(model, seen, fake, self._window) if isinstance(model, GAN) and self._has_field else None
-        return plot_points(fake, real, self._window, title, mode_centers(trainer), field)
+        return points.plot_points(fake, real, self._window, title, data.mode_centers(trainer), field)
 
 
-def _field(model: GAN, real: Tensor, fake: Tensor, window: PlotWindow) -> LogitField | None:
-    def logits(points: Tensor) -> Tensor:
-        return model.critic.logits(Sample(points.to(model.device).type(model.dtype)))
+def _field(model: GAN, real: Tensor, fake: Tensor, window: points.PlotWindow) -> points.LogitField | None:
+    def logits(x: Tensor) -> Tensor:
+        return model.critic.logits(Sample(x.to(model.device).type(model.dtype)))
 
-    with undisturbed(model, model.device):
-        return logit_field(logits, real, fake, window)
+    with points.undisturbed(model, model.device):
+        return points.logit_field(logits, real, fake, window)
 
 
 def _visuals(model: LatentModel | Translator, batch: Batch | None, seed: int) -> dict[str, Image.Image]:
     rows = model.visuals(batch, seed)  # (R, K, C, H, W)
-    return {name: grid_picture(images.flatten(0, 1), images.shape[1]) for name, images in rows.items()}
+    return {name: grids.grid_picture(images.flatten(0, 1), images.shape[1]) for name, images in rows.items()}
 
 
 def log_image(trainer: Trainer, name: str, picture: Image.Image) -> None:

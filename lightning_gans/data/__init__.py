@@ -1,13 +1,12 @@
 """Datamodules."""
 
 from lightning_gans.data.base import ImageDataModule
-from lightning_gans.data.classics import CIFAR10, MNIST, FashionMNIST
+from lightning_gans.data.classics import CIFAR10, MNIST, FashionMNIST, StackedMNIST
 from lightning_gans.data.datasets import BatchedDataset, ImageDataset, PairDataset, PointDataset
 from lightning_gans.data.digits import DigitEdges, DigitNegatives, Digits
 from lightning_gans.data.emoji import Emoji, EmojiPairs
 from lightning_gans.data.folder import ImageFolder
 from lightning_gans.data.mixtures import GaussianMixture2D, Grid2D, Ring2D
-from lightning_gans.data.stacked import StackedMNIST
 
 __all__ = [
     "CIFAR10",

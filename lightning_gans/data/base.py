@@ -11,7 +11,7 @@ from torchmetrics import Metric
 from lightning_gans.augment.transform import Transform
 from lightning_gans.data.augmentation import RandomFlip
 from lightning_gans.data.datasets import AugmentedDataset, BatchedDataset
-from lightning_gans.data.loading import BatchLoader, SeededDistributedSampler, StatefulDataLoader
+from lightning_gans.data.loading import SeededDistributedSampler, StatefulDataLoader
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import FeatureExtractor
 
@@ -132,7 +132,7 @@ class ImageDataModule(LightningDataModule):
 
     def test_dataloader(self) -> DataLoader[Any]:
         """The test images in order."""
-        return BatchLoader(AugmentedDataset(self.test_dataset), **self._settings())
+        return StatefulDataLoader(AugmentedDataset(self.test_dataset), **self._settings())
 
     def _settings(self) -> dict[str, Any]:
         workers = {"num_workers": self.num_workers, "persistent_workers": self.num_workers > 0}

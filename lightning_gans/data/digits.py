@@ -90,12 +90,7 @@ class DigitNegatives(CoupledDigits):
 
 
 class DigitEdges(CoupledDigits):
-    """Digits and outlines of others. As in Liu and Tuzel 2016, arXiv:1606.07536, section 4.1, task A.
-
-    Example:
-        >>> len(DigitEdges().reference_dataset)
-        1797
-    """
+    """Digits and outlines of others. As in Liu and Tuzel 2016, arXiv:1606.07536, section 4.1, task A."""
 
     @staticmethod
     def translate(images: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from torch import Tensor
 from torchmetrics import Metric
 
 from lightning_gans.data.base import ImageDataModule
@@ -13,7 +14,6 @@ from lightning_gans.data.emoji_images import (
     check_style,
     emoji_records,
     load_emoji,
-    rows_of,
     shared_rows,
     shrink,
 )
@@ -77,10 +77,10 @@ class Emoji(ImageDataModule):
         return EmojiFeatures(self.style)
 
     def _part(self, split: Split) -> BatchedDataset:
-        _, records = load_emoji(self.style)
-        return ImageDataset(*self._labeled(rows_of(records, split)))
+        rows, _ = shared_rows(self.style, self.style, split)
+        return ImageDataset(*self._labeled(rows))
 
-    def _labeled(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _labeled(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         images, records = load_emoji(self.style)
         labels = [self.classes.index(records[row].group) for row in rows.tolist()]
         return shrink(images[rows], self.image_size), torch.tensor(labels)

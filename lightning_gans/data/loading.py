@@ -43,19 +43,13 @@ class SeededDistributedSampler(DistributedSampler[Any]):
         return [epoch * count + row for row in order]
 
 
-class BatchLoader(DataLoader[Any]):
-    """Batches; or, raised, the mistake that a worker found instead of one."""
-
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override] # torch's class, which has the same one method
-        return map(_or_raise, super().__iter__())
-
-
-class StatefulDataLoader(BatchLoader):
-    """Batches in the order of a ``SeededDistributedSampler`` that follow what was trained on, not what was loaded.
+class StatefulDataLoader(DataLoader[Any]):
+    """Batches that follow what was trained on, not what was loaded, where a ``SeededDistributedSampler`` orders them.
 
     Each pass begins behind the batches that the trainer has processed in all, whatever workers have loaded ahead and
     whatever Lightning takes for an epoch: it counts one too many where a run was stopped at its end, and a run that
-    goes on must not skip or repeat anything for that. Nothing that is skipped is loaded.
+    goes on must not skip or repeat anything for that. Nothing that is skipped is loaded. The mistake that a worker
+    found instead of a batch is raised.
     """
 
     processed: Callable[[], int] | None = None
@@ -77,11 +71,11 @@ class StatefulDataLoader(BatchLoader):
         batch = -(-state_dict["rows"] // (sampler.batch_size * sampler.num_replicas))
         self._ahead += state_dict["epoch"] * sampler.batches + min(batch, sampler.batches) - self._position()
 
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override] # as above
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override] # torch's class, which has the same one method
         sampler = self._seeded_sampler()
         if sampler is not None and self.processed is not None:
             sampler.first = self._position()
-        return super().__iter__()
+        return map(_or_raise, super().__iter__())
 
     def _position(self) -> int:
         return self._ahead + (self.processed() if self.processed is not None else 0)

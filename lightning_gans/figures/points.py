@@ -3,8 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from matplotlib.axes import Axes
@@ -25,8 +24,7 @@ _FIELD = LinearSegmentedColormap.from_list("field", ["#df7a63", "#f3cdbf", "#fbf
 _REAL, _FAKE, _MODE, _ARROW, _QUIET = "#17375e", "#c8321e", "#111111", "#3a3a3a", "#6b6b6b"
 
 
-@dataclass(frozen=True)
-class PlotWindow:
+class PlotWindow(NamedTuple):
     """The square of the plane that all pictures of a run show: its middle (x, y), and half of its side."""
 
     center: tuple[float, float]
@@ -49,8 +47,7 @@ class PlotWindow:
         """Points (side^2, 2), float64: row by row, the lowest first."""
         left, right, bottom, top = self.extent
         ys, xs = torch.linspace(bottom, top, side).double(), torch.linspace(left, right, side).double()
-        y, x = torch.meshgrid(ys, xs, indexing="ij")
-        return torch.stack([x, y], -1).reshape(-1, 2)
+        return torch.cartesian_prod(ys, xs).flip(1)
 
     def outside(self, points: Tensor) -> int:
         """How many points lie outside, or are no numbers."""
@@ -58,8 +55,7 @@ class PlotWindow:
         return int((~(offset <= self.half)).any(1).sum())
 
 
-@dataclass(frozen=True)
-class LogitField:
+class LogitField(NamedTuple):
     """What the discriminator says of the plane."""
 
     logits: Tensor
@@ -72,10 +68,7 @@ class LogitField:
 
 
 def discriminates_2d_points(scored: Sample, batch: Batch) -> bool:
-    """Whether a discriminator scores points (N, 2) of the data and nothing else: no labels, latents or packs.
-
-    ``scored`` is what the model makes of the real part of the batch.
-    """
+    """Whether what a model scores of a batch's real part are the points (N, 2) alone: no labels, latents or packs."""
     image, inputs = scored.image, scored.tensors()
     return image is not None and len(inputs) == 1 and image.shape[1:] == (2,) and torch.equal(image, batch.images)
 
@@ -114,8 +107,7 @@ def undisturbed(model: nn.Module, device: torch.device) -> Iterator[None]:
         yield
 
 
-def _scalars(logits: Tensor) -> Tensor:
-    """One value for each sample, (N,)."""
+def _scalars(logits: Tensor) -> Tensor:  # (N,)
     return logits.reshape(len(logits), -1).mean(1)
 
 
@@ -198,9 +190,9 @@ def _draw_field(figure: Figure, axes: Axes, field: LogitField, fake: Tensor, win
     axes.plot([], [], color=_ARROW, linewidth=0.9, linestyle="--", label="D's boundary")
     axes.plot([], [], color=_ARROW, linewidth=0, marker=r"$\rightarrow$", markersize=12, label="direction for G")
     side = figure.add_axes((0.915, 0.105, 0.014, 0.825))
-    bar = figure.colorbar(drawn, cax=side, ticks=[field.level - half, field.level, field.level + half])
-    bar.outline.set_visible(False)
-    side.set_yticklabels([f"{field.level + offset:.2g}" for offset in (-half, 0.0, half)])
+    ticks = [field.level + offset for offset in (-half, 0.0, half)]
+    figure.colorbar(drawn, cax=side, ticks=ticks).outline.set_visible(False)
+    side.set_yticklabels([f"{tick:.2g}" for tick in ticks])
     side.tick_params(length=0, labelsize=8, labelcolor=_QUIET, pad=3)
     side.set_title("D", fontsize=9, color=_QUIET)
 
@@ -210,11 +202,10 @@ def _finished(figure: Figure, axes: Axes, title: str, note: str) -> Image.Image:
     axes.set_title(title, loc="left", fontsize=13, fontweight="bold", pad=9)
     axes.set_title(note, loc="right", fontsize=9, color=_QUIET, pad=9)
     axes.tick_params(length=0, labelsize=8, labelcolor=_QUIET)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.spines[:].set_visible(False)
     found = zip(*axes.get_legend_handles_labels(), strict=True)
     entries = sorted(found, key=lambda entry: isinstance(entry[0], Line2D))  # points before lines
-    handles, labels = [handle for handle, _ in entries], [label for _, label in entries]
+    handles, labels = zip(*entries, strict=True) if entries else ((), ())
     place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (-0.01, -0.035), "ncols": max(1, len(labels))}
     legend = axes.legend(handles, labels, frameon=False, fontsize=10, handletextpad=0.3, columnspacing=1.6, **place)
     for handle in legend.legend_handles[: len(labels)]:

@@ -11,6 +11,7 @@ from lightning_gans import GAN, ConditionalGAN
 from lightning_gans.callbacks import SampleGrid, samples
 from lightning_gans.data import Ring2D
 from lightning_gans.engine import Game, Player
+from lightning_gans.figures import grids, points
 from lightning_gans.figures.grids import image_grid
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
 from tests.games import SGD, networks, state, train
@@ -63,8 +64,8 @@ class Recorded(SampleGrid):
     def __init__(self, patch, **kwargs):
         super().__init__(**kwargs)
         self.drawn = []
-        patch.setattr(samples, "plot_points", self._record)
-        patch.setattr(samples, "plot_histogram", self._record)
+        patch.setattr(points, "plot_points", self._record)
+        patch.setattr(points, "plot_histogram", self._record)
 
     def _record(self, fake, real, window, title, modes=None, field=None):
         self.drawn.append(
@@ -217,7 +218,7 @@ def test_tensorboards_own_writer_takes_the_picture(tmp_path):
 
 def test_images_are_64_unless_said(monkeypatch, tmp_path):
     shown = []
-    monkeypatch.setattr(samples, "sample_figure", lambda fake, *_: shown.append(len(fake)) or Image.new("RGB", (8, 8)))
+    monkeypatch.setattr(grids, "sample_figure", lambda fake, *_: shown.append(len(fake)) or Image.new("RGB", (8, 8)))
     images = torch.rand(64, 1, 4, 4) * 2 - 1
     for num in (None, 5):
         game = GAN(MLPGenerator(3, (1, 4, 4)), MLPDiscriminator((1, 4, 4)))

@@ -15,6 +15,7 @@ from lightning_gans.data.datasets import PairDataset
 from lightning_gans.engine import Game, Player, Translator
 from lightning_gans.errors import ConfigError, LightningGANsWarning
 from lightning_gans.evaluation.features import DigitsFeatures
+from lightning_gans.figures import grids
 from lightning_gans.figures.grids import translation_figure
 from lightning_gans.images import from_uint8
 from tests.games import SGD, train
@@ -124,7 +125,7 @@ def test_the_picture_is_input_generated_and_target_of_held_out_pairs(tmp_path, m
 
 def test_without_pairs_there_is_no_target_to_draw(monkeypatch):
     shown = []
-    monkeypatch.setattr(samples, "translation_figure", lambda *images: shown.append(images) or Image.new("RGB", (8, 8)))
+    monkeypatch.setattr(grids, "translation_figure", lambda *images: shown.append(images) or Image.new("RGB", (8, 8)))
     fit(SampleGrid(), data=Unpaired(batch_size=16))
     (source, generated, target) = shown[0]
     assert len(source) == len(generated) == 8

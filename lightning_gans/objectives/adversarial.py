@@ -1,12 +1,14 @@
-r"""Adversarial objectives: what each player minimizes, as pure functions of logits, and as objects.
+"""Adversarial objectives: what each player minimizes, as pure functions of logits, and as objects.
 
-Logits may have any shape (N, ...): several logits of one sample (patches) count alike. With a logit l and
-D = sigmoid(l), -log D = softplus(-l) and -log(1 - D) = softplus(l), which do not overflow.
+Logits may have any shape, (N, ...) of real samples and (M, ...) of generated ones: several logits of one sample
+(patches) count alike. With a logit l and D = sigmoid(l), -log D = softplus(-l) and -log(1 - D) = softplus(l), which do
+not overflow. Losses are scalars.
 """
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -19,12 +21,7 @@ def minimax_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tens
 
     Its minimum over D is -V = 2 log 2 - 2 JSD, reached at D = p / (p + q) (section 4.1).
 
-    Args:
-        real_logits: Logits of real samples, (N, ...).
-        fake_logits: Logits of generated samples, (M, ...).
-
     Example:
-        >>> import torch
         >>> minimax_discriminator_loss(torch.zeros(2), torch.zeros(3))  # 2 log 2: a discriminator that guesses
         tensor(1.3863)
     """
@@ -34,11 +31,7 @@ def minimax_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tens
 def minimax_generator_loss(fake_logits: Tensor) -> Tensor:
     """E[log(1 - D(G(z)))]: the generator's side of eq. 1 of arXiv:1406.2661; flat where D is sure of what is fake.
 
-    Args:
-        fake_logits: (N, ...).
-
     Example:
-        >>> import torch
         >>> minimax_generator_loss(torch.zeros(3))  # -log 2
         tensor(-0.6931)
     """
@@ -48,11 +41,7 @@ def minimax_generator_loss(fake_logits: Tensor) -> Tensor:
 def non_saturating_generator_loss(fake_logits: Tensor) -> Tensor:
     """-E[log D(G(z))]: the same fixed point, a steep gradient early on (arXiv:1406.2661, section 3).
 
-    Args:
-        fake_logits: (N, ...).
-
     Example:
-        >>> import torch
         >>> non_saturating_generator_loss(torch.zeros(3))  # log 2
         tensor(0.6931)
     """
@@ -64,14 +53,9 @@ def least_squares_discriminator_loss(
 ) -> Tensor:
     """1/2 E[(D(x) - b)^2] + 1/2 E[(D(G(z)) - a)^2]: Mao et al. 2017, arXiv:1611.04076, eq. 2.
 
-    Args:
-        real_logits: (N, ...).
-        fake_logits: (M, ...).
-        fake_target: a.
-        real_target: b.
+    b is the target of real samples, a that of generated ones.
 
     Example:
-        >>> import torch
         >>> least_squares_discriminator_loss(torch.ones(2), torch.zeros(3))
         tensor(0.)
     """
@@ -79,14 +63,9 @@ def least_squares_discriminator_loss(
 
 
 def least_squares_generator_loss(fake_logits: Tensor, generator_target: float = 1.0) -> Tensor:
-    """1/2 E[(D(G(z)) - c)^2]: arXiv:1611.04076, eq. 2.
-
-    Args:
-        fake_logits: (N, ...).
-        generator_target: c, what the generator wants D to say.
+    """1/2 E[(D(G(z)) - c)^2]: arXiv:1611.04076, eq. 2; c is what the generator wants D to say.
 
     Example:
-        >>> import torch
         >>> least_squares_generator_loss(torch.zeros(3))
         tensor(0.5000)
     """
@@ -98,27 +77,17 @@ def hinge_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor
 
     Samples outside the margin pull no more: the critic stays bounded without a penalty.
 
-    Args:
-        real_logits: (N, ...).
-        fake_logits: (M, ...).
-
     Example:
-        >>> import torch
         >>> hinge_discriminator_loss(torch.tensor([2.0, 0.0]), torch.tensor([-3.0, 0.0]))
         tensor(1.)
     """
-    return F.relu(1 - real_logits).mean() + F.relu(1 + fake_logits).mean()
+    return torch.relu(1 - real_logits).mean() + torch.relu(1 + fake_logits).mean()
 
 
 def wasserstein_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     """E[f(G(z))] - E[f(x)]: minus the critic's estimated distance; Arjovsky et al. 2017, arXiv:1701.07875, eq. 2.
 
-    Args:
-        real_logits: f(x), (N, ...).
-        fake_logits: f(G(z)), (M, ...).
-
     Example:
-        >>> import torch
         >>> wasserstein_discriminator_loss(torch.ones(2), torch.zeros(3))
         tensor(-1.)
     """
@@ -128,11 +97,7 @@ def wasserstein_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> 
 def wasserstein_generator_loss(fake_logits: Tensor) -> Tensor:
     """-E[f(G(z))]: the generator's side, and of the hinge objective too (arXiv:1802.05957, eq. 17).
 
-    Args:
-        fake_logits: f(G(z)), (N, ...).
-
     Example:
-        >>> import torch
         >>> wasserstein_generator_loss(torch.tensor([1.0, 2.0]))
         tensor(-1.5000)
     """
@@ -143,14 +108,9 @@ def relativistic_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) ->
     """-E[log sigmoid(D(x) - D(G(z)))]: each real sample is to look more real than the fake one that it is paired with.
 
     Jolicoeur-Martineau 2019, arXiv:1807.00734, section 4.1; the objective of R3GAN (Huang et al. 2024,
-    arXiv:2501.05441, section 2.1). It depends on differences alone.
-
-    Args:
-        real_logits: (N, ...).
-        fake_logits: (N, ...), paired with the real ones in their order.
+    arXiv:2501.05441, section 2.1). It depends on differences alone, of as many real as generated samples.
 
     Example:
-        >>> import torch
         >>> relativistic_discriminator_loss(torch.full((2,), 7.0), torch.full((2,), 7.0))  # log 2
         tensor(0.6931)
     """
@@ -160,12 +120,7 @@ def relativistic_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) ->
 def relativistic_generator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     """-E[log sigmoid(D(G(z)) - D(x))]: the same with the roles exchanged, as the non-saturating loss has it.
 
-    Args:
-        real_logits: (N, ...).
-        fake_logits: (N, ...), paired with the real ones in their order.
-
     Example:
-        >>> import torch
         >>> relativistic_generator_loss(torch.zeros(2), torch.ones(2))
         tensor(0.3133)
     """
@@ -187,28 +142,15 @@ class Objective(ABC):
 
     @abstractmethod
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """What the discriminator minimizes, a scalar.
-
-        Args:
-            real: Logits of real samples, (N, ...).
-            fake: Logits of generated samples, (M, ...).
-        """
+        """What the discriminator minimizes, a scalar, from logits of real and of generated samples."""
 
     @abstractmethod
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """What the generator minimizes, a scalar.
-
-        Args:
-            fake: Logits of generated samples, (M, ...).
-            real: Logits of real samples where the objective ``needs_real``.
-        """
+        """What the generator minimizes, a scalar; ``real`` where the objective ``needs_real``."""
 
 
 class NonSaturating(Objective):
-    """L_D = -E[log D(x)] - E[log(1 - D(G(z)))],  L_G = -E[log D(G(z))].
-
-    Goodfellow et al. 2014, arXiv:1406.2661, eq. 1 and section 3.
-    """
+    """The game of Goodfellow et al. 2014, arXiv:1406.2661, eq. 1, with the generator's loss of section 3."""
 
     cross_entropy, mean_over_samples = True, True
 
@@ -222,7 +164,7 @@ class NonSaturating(Objective):
 
 
 class Minimax(NonSaturating):
-    """L_D = -V,  L_G = E[log(1 - D(G(z)))]: the zero-sum game of arXiv:1406.2661, eq. 1."""
+    """The zero-sum game of arXiv:1406.2661, eq. 1: the generator descends what the discriminator ascends."""
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """E[log(1 - D(G(z)))]."""
@@ -230,9 +172,7 @@ class Minimax(NonSaturating):
 
 
 class LeastSquares(Objective):
-    """L_D = 1/2 E[(D(x) - b)^2] + 1/2 E[(D(G(z)) - a)^2],  L_G = 1/2 E[(D(G(z)) - c)^2].
-
-    Mao et al. 2017, arXiv:1611.04076, eq. 2.
+    """Regression of targets: Mao et al. 2017, arXiv:1611.04076, eq. 2.
 
     Args:
         fake_target: a.
@@ -260,10 +200,7 @@ class LeastSquares(Objective):
 
 
 class Wasserstein(Objective):
-    """L_D = E[f(G(z))] - E[f(x)],  L_G = -E[f(G(z))].
-
-    Arjovsky et al. 2017, arXiv:1701.07875, eq. 2; f has to be kept Lipschitz by other means.
-    """
+    """That of Arjovsky et al. 2017, arXiv:1701.07875, eq. 2; f has to be kept Lipschitz by other means."""
 
     mean_over_samples = True
 
@@ -277,10 +214,7 @@ class Wasserstein(Objective):
 
 
 class Hinge(Wasserstein):
-    """L_D = E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))],  L_G = -E[D(G(z))].
-
-    Lim and Ye 2017, arXiv:1705.02894; Miyato et al. 2018, arXiv:1802.05957, eq. 16 and 17.
-    """
+    """A margin: Lim and Ye 2017, arXiv:1705.02894; Miyato et al. 2018, arXiv:1802.05957, eq. 16 and 17."""
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))]."""
@@ -288,10 +222,7 @@ class Hinge(Wasserstein):
 
 
 class Relativistic(Objective):
-    """L_D = -E[log sigmoid(D(x) - D(G(z)))],  L_G = -E[log sigmoid(D(G(z)) - D(x))].
-
-    Jolicoeur-Martineau 2019, arXiv:1807.00734, section 4.1.
-    """
+    """Differences of paired samples: Jolicoeur-Martineau 2019, arXiv:1807.00734, section 4.1."""
 
     needs_real = True
 
@@ -306,9 +237,9 @@ class Relativistic(Objective):
 
 
 class Bidirectional(NonSaturating):
-    """L_D = -E[log D(x, E(x))] - E[log(1 - D(G(z), z))],  L_GE the same with the targets swapped.
+    """D's loss on pairs (x, E(x)) and (G(z), z), and the same with the targets swapped for the player G and E.
 
-    Donahue et al. 2017, arXiv:1605.09782, section 3.4: generator and encoder are one player, and each side is its own.
+    Donahue et al. 2017, arXiv:1605.09782, section 3.4.
     """
 
     needs_real = True
@@ -320,9 +251,7 @@ class Bidirectional(NonSaturating):
 
 
 class FDivergence(Objective):
-    """L_D = -F,  F = E[g_f(V(x))] - E[f*(g_f(V(G(z))))],  L_G = -E[g_f(V(G(z)))].
-
-    Nowozin et al. 2016, arXiv:1606.00709, eq. 4 to 6; the generator's alternative is that of section 3.2.
+    """L_D = -F, the bound of an f-divergence: Nowozin et al. 2016, arXiv:1606.00709, eq. 4 to 6; L_G of section 3.2.
 
     Args:
         divergence: f; Jensen and Shannon's when None.
@@ -336,7 +265,7 @@ class FDivergence(Objective):
         self.saddle_point = saddle_point
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """-E[g_f(V(x))] + E[f*(g_f(V(G(z))))]."""
+        """-F = -E[g_f(V(x))] + E[f*(g_f(V(G(z))))]."""
         f = self.divergence
         return -(f.activation(real).mean() - f.conjugate_of_activation(fake).mean())
 

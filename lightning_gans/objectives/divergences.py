@@ -48,21 +48,19 @@ class Divergence(ABC):
     def activation(self, v: Tensor) -> Tensor:
         """g_f(v): from any real number to the domain of f*, increasing."""
 
-    @abstractmethod
     def optimal_critic(self, u: Tensor) -> Tensor:
         """T* = f'(u): the critic for which the bound is tight, from density ratios u = p / q."""
+        with torch.enable_grad():
+            u = u.detach().requires_grad_()
+            (slope,) = torch.autograd.grad(self.f(u).sum(), u)
+        return slope
 
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
         """f*(g_f(v)), in a form that neither overflows nor loses digits where there is one."""
         return self.conjugate(self.activation(v))
 
     def analytic(self, p: Gaussian, q: Gaussian) -> float:
-        """D_f(P || Q) of two Gaussians: in closed form where there is one, here by numeric integration.
-
-        Args:
-            p: P, the data's.
-            q: Q, the generator's.
-        """
+        """D_f(P || Q) of two Gaussians: in closed form where there is one, here by numeric integration."""
         return integrated(self, p, q)
 
 
@@ -70,11 +68,6 @@ def integrated(divergence: Divergence, p: Gaussian, q: Gaussian) -> float:
     """D_f(P || Q) of two Gaussians by the trapezoid rule, in float64; for divergences that are finite.
 
     Where p > q, q f(u) is computed as p f(u) / u, so that no ratio has to be represented beside a vanishing density.
-
-    Args:
-        divergence: f.
-        p: P.
-        q: Q.
 
     Example:
         >>> round(integrated(KL(), Gaussian(1.0, 1.0), Gaussian(0.0, 1.0)), 6)
@@ -89,12 +82,7 @@ def integrated(divergence: Divergence, p: Gaussian, q: Gaussian) -> float:
 
 
 def _power_integral(alpha: float, p: Gaussian, q: Gaussian) -> float:
-    """The integral of p^alpha q^(1 - alpha) for two Gaussians; infinite where the integral does not exist.
-
-    Example:
-        >>> round(_power_integral(0.5, Gaussian(0.0, 1.0), Gaussian(2.0, 1.0)), 6)  # exp(-2^2 / 8)
-        0.606531
-    """
+    """The integral of p^alpha q^(1 - alpha) for two Gaussians; infinite where the integral does not exist."""
     variance = alpha * q.std**2 + (1 - alpha) * p.std**2
     if variance <= 0:
         return math.inf
@@ -105,21 +93,9 @@ def _power_integral(alpha: float, p: Gaussian, q: Gaussian) -> float:
 class KL(Divergence):
     """Kullback-Leibler, int p log(p / q): f(u) = u log u. Covers every mode, at the price of samples between them."""
 
-    def f(self, u: Tensor) -> Tensor:
-        """f: u log u."""
-        return torch.xlogy(u, u)
-
-    def conjugate(self, t: Tensor) -> Tensor:
-        """f*(t) = exp(t - 1)."""
-        return (t - 1).exp()
-
-    def activation(self, v: Tensor) -> Tensor:
-        """g(v) = v."""
-        return v
-
-    def optimal_critic(self, u: Tensor) -> Tensor:
-        """T* = 1 + log u."""
-        return 1 + u.log()
+    f = staticmethod(lambda u: torch.xlogy(u, u))
+    conjugate = staticmethod(lambda t: (t - 1).exp())
+    activation = staticmethod(lambda v: v)
 
     def analytic(self, p: Gaussian, q: Gaussian) -> float:
         """log(s_q / s_p) + (s_p^2 + (m_p - m_q)^2) / (2 s_q^2) - 1/2."""
@@ -129,25 +105,10 @@ class KL(Divergence):
 class ReverseKL(Divergence):
     """Reverse Kullback-Leibler, int q log(q / p): f(u) = -log u. Keeps to the modes that it has found."""
 
-    def f(self, u: Tensor) -> Tensor:
-        """f: -log u."""
-        return -u.log()
-
-    def conjugate(self, t: Tensor) -> Tensor:
-        """f*(t) = -1 - log(-t), t < 0."""
-        return -1 - (-t).log()
-
-    def activation(self, v: Tensor) -> Tensor:
-        """g(v) = -exp(-v)."""
-        return -(-v).exp()
-
-    def optimal_critic(self, u: Tensor) -> Tensor:
-        """T* = -1 / u."""
-        return -1 / u
-
-    def conjugate_of_activation(self, v: Tensor) -> Tensor:
-        """f*(g(v)) = v - 1."""
-        return v - 1
+    f = staticmethod(lambda u: -u.log())
+    conjugate = staticmethod(lambda t: -1 - (-t).log())  # t < 0
+    activation = staticmethod(lambda v: -(-v).exp())
+    conjugate_of_activation = staticmethod(lambda v: v - 1)
 
     def analytic(self, p: Gaussian, q: Gaussian) -> float:
         """KL(Q || P)."""
@@ -155,23 +116,14 @@ class ReverseKL(Divergence):
 
 
 class PearsonChi2(Divergence):
-    """Pearson's chi^2, int (p - q)^2 / q: f(u) = (u - 1)^2."""
+    """Pearson's chi^2, int (p - q)^2 / q: f(u) = (u - 1)^2.
 
-    def f(self, u: Tensor) -> Tensor:
-        """f: (u - 1)^2."""
-        return (u - 1).square()
+    f*(t) is t^2 / 4 + t, and -1 for t < -2: there u = 0 is best; the paper's table goes on as a parabola.
+    """
 
-    def conjugate(self, t: Tensor) -> Tensor:
-        """f*(t) = t^2 / 4 + t, and -1 for t < -2: there u = 0 is best; the paper's table goes on as a parabola."""
-        return F.relu(t / 2 + 1).square() - 1
-
-    def activation(self, v: Tensor) -> Tensor:
-        """g(v) = v."""
-        return v
-
-    def optimal_critic(self, u: Tensor) -> Tensor:
-        """T* = 2 (u - 1)."""
-        return 2 * (u - 1)
+    f = staticmethod(lambda u: (u - 1).square())
+    conjugate = staticmethod(lambda t: F.relu(t / 2 + 1).square() - 1)
+    activation = staticmethod(lambda v: v)
 
     def analytic(self, p: Gaussian, q: Gaussian) -> float:
         """The integral of p^2 / q, minus 1: infinite unless s_p^2 < 2 s_q^2."""
@@ -181,25 +133,10 @@ class PearsonChi2(Divergence):
 class NeymanChi2(Divergence):
     """Neyman's chi^2, int (p - q)^2 / p: f(u) = (1 - u)^2 / u."""
 
-    def f(self, u: Tensor) -> Tensor:
-        """f: (1 - u)^2 / u."""
-        return (1 - u).square() / u
-
-    def conjugate(self, t: Tensor) -> Tensor:
-        """f*(t) = 2 - 2 sqrt(1 - t), t < 1."""
-        return 2 - 2 * (1 - t).sqrt()
-
-    def activation(self, v: Tensor) -> Tensor:
-        """g(v) = 1 - exp(-v)."""
-        return -torch.expm1(-v)
-
-    def optimal_critic(self, u: Tensor) -> Tensor:
-        """T* = 1 - 1 / u^2."""
-        return 1 - u**-2
-
-    def conjugate_of_activation(self, v: Tensor) -> Tensor:
-        """f*(g(v)) = 2 - 2 exp(-v / 2)."""
-        return -2 * torch.expm1(-v / 2)
+    f = staticmethod(lambda u: (1 - u).square() / u)
+    conjugate = staticmethod(lambda t: 2 - 2 * (1 - t).sqrt())  # t < 1
+    activation = staticmethod(lambda v: -torch.expm1(-v))  # 1 - exp(-v)
+    conjugate_of_activation = staticmethod(lambda v: -2 * torch.expm1(-v / 2))  # 2 - 2 exp(-v / 2)
 
     def analytic(self, p: Gaussian, q: Gaussian) -> float:
         """The integral of q^2 / p, minus 1: infinite unless s_q^2 < 2 s_p^2."""
@@ -209,25 +146,10 @@ class NeymanChi2(Divergence):
 class SquaredHellinger(Divergence):
     """Squared Hellinger distance, int (sqrt(p) - sqrt(q))^2, at most 2: f(u) = (sqrt(u) - 1)^2."""
 
-    def f(self, u: Tensor) -> Tensor:
-        """f: (sqrt(u) - 1)^2."""
-        return (u.sqrt() - 1).square()
-
-    def conjugate(self, t: Tensor) -> Tensor:
-        """f*(t) = t / (1 - t), t < 1."""
-        return t / (1 - t)
-
-    def activation(self, v: Tensor) -> Tensor:
-        """g(v) = 1 - exp(-v)."""
-        return -torch.expm1(-v)
-
-    def optimal_critic(self, u: Tensor) -> Tensor:
-        """T* = 1 - 1 / sqrt(u)."""
-        return 1 - u.rsqrt()
-
-    def conjugate_of_activation(self, v: Tensor) -> Tensor:
-        """f*(g(v)) = exp(v) - 1."""
-        return torch.expm1(v)
+    f = staticmethod(lambda u: (u.sqrt() - 1).square())
+    conjugate = staticmethod(lambda t: t / (1 - t))  # t < 1
+    activation = staticmethod(lambda v: -torch.expm1(-v))  # 1 - exp(-v)
+    conjugate_of_activation = staticmethod(lambda v: torch.expm1(v))
 
     def analytic(self, p: Gaussian, q: Gaussian) -> float:
         """2 - 2 int sqrt(p q)."""
@@ -237,28 +159,13 @@ class SquaredHellinger(Divergence):
 class JensenShannon(Divergence):
     """Twice the Jensen-Shannon divergence, int p log(2 p / (p + q)) + q log(2 q / (p + q)), at most 2 log 2.
 
-    f(u) = u log u - (u + 1) log((u + 1) / 2). Gaussians have no closed form.
+    f(u) = u log u - (u + 1) log((u + 1) / 2). The best v is log(p / q). Gaussians have no closed form.
     """
 
-    def f(self, u: Tensor) -> Tensor:
-        """f: u log u - (u + 1) log((u + 1) / 2)."""
-        return torch.xlogy(u, u) - (u + 1) * ((u + 1) / 2).log()
-
-    def conjugate(self, t: Tensor) -> Tensor:
-        """f*(t) = -log(2 - exp(t)), t < log 2."""
-        return -(2 - t.exp()).log()
-
-    def activation(self, v: Tensor) -> Tensor:
-        """g(v) = log 2 - log(1 + exp(-v))."""
-        return math.log(2) - F.softplus(-v)
-
-    def optimal_critic(self, u: Tensor) -> Tensor:
-        """T* = log(2 u / (u + 1)): v is the logarithm of p / q."""
-        return (2 * u / (u + 1)).log()
-
-    def conjugate_of_activation(self, v: Tensor) -> Tensor:
-        """f*(g(v)) = log(1 + exp(v)) - log 2."""
-        return F.softplus(v) - math.log(2)
+    f = staticmethod(lambda u: torch.xlogy(u, u) - (u + 1) * ((u + 1) / 2).log())
+    conjugate = staticmethod(lambda t: -(2 - t.exp()).log())  # t < log 2
+    activation = staticmethod(lambda v: math.log(2) - F.softplus(-v))
+    conjugate_of_activation = staticmethod(lambda v: F.softplus(v) - math.log(2))
 
 
 class GANDivergence(Divergence):
@@ -267,45 +174,21 @@ class GANDivergence(Divergence):
     Its bound is minus the loss of ``GAN``'s discriminator, to the letter. Gaussians have no closed form.
     """
 
-    def f(self, u: Tensor) -> Tensor:
-        """f: u log u - (u + 1) log(u + 1)."""
-        return torch.xlogy(u, u) - (u + 1) * torch.log1p(u)
-
-    def conjugate(self, t: Tensor) -> Tensor:
-        """f*(t) = -log(1 - exp(t)), t < 0."""
-        return -(-torch.expm1(t)).log()
-
-    def activation(self, v: Tensor) -> Tensor:
-        """g(v) = -log(1 + exp(-v))."""
-        return -F.softplus(-v)
-
-    def optimal_critic(self, u: Tensor) -> Tensor:
-        """T* = log(u / (u + 1)): v is the logarithm of p / q."""
-        return (u / (u + 1)).log()
-
-    def conjugate_of_activation(self, v: Tensor) -> Tensor:
-        """f*(g(v)) = log(1 + exp(v))."""
-        return F.softplus(v)
+    f = staticmethod(lambda u: torch.xlogy(u, u) - (u + 1) * torch.log1p(u))
+    conjugate = staticmethod(lambda t: -(-torch.expm1(t)).log())  # -log(1 - exp(t)), t < 0
+    activation = staticmethod(lambda v: -F.softplus(-v))
+    conjugate_of_activation = staticmethod(lambda v: F.softplus(v))
 
 
 class TotalVariation(Divergence):
-    """Total variation distance, 1/2 int |p - q|, at most 1: f(u) = |u - 1| / 2."""
+    """Total variation distance, 1/2 int |p - q|, at most 1: f(u) = |u - 1| / 2.
 
-    def f(self, u: Tensor) -> Tensor:
-        """f: |u - 1| / 2."""
-        return (u - 1).abs() / 2
+    T* = sign(u - 1) / 2 is reached by the activation in the limit alone.
+    """
 
-    def conjugate(self, t: Tensor) -> Tensor:
-        """f*(t) = t for |t| <= 1/2, and -1/2 below."""
-        return t.clamp(min=-0.5)
-
-    def activation(self, v: Tensor) -> Tensor:
-        """g(v) = tanh(v) / 2."""
-        return v.tanh() / 2
-
-    def optimal_critic(self, u: Tensor) -> Tensor:
-        """T* = sign(u - 1) / 2, which the activation reaches in the limit alone."""
-        return (u - 1).sign() / 2
+    f = staticmethod(lambda u: (u - 1).abs() / 2)
+    conjugate = staticmethod(lambda t: t.clamp(min=-0.5))  # t <= 1/2
+    activation = staticmethod(lambda v: v.tanh() / 2)
 
     def analytic(self, p: Gaussian, q: Gaussian) -> float:
         """erf(|m_p - m_q| / (2 sqrt(2) s)) for equal deviations s; for others by numeric integration."""
@@ -340,10 +223,6 @@ class Alpha(Divergence):
     def activation(self, v: Tensor) -> Tensor:
         """g(v) = 1 / (1 - a) - log(1 + exp(-v)) for a < 1, v for a > 1."""
         return v if self.alpha > 1 else 1 / (1 - self.alpha) - F.softplus(-v)
-
-    def optimal_critic(self, u: Tensor) -> Tensor:
-        """T* = (u^(a - 1) - 1) / (a - 1)."""
-        return (u ** (self.alpha - 1) - 1) / (self.alpha - 1)
 
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
         """The same with its base 1 + (a - 1) g(v): for a < 1 it is (1 - a) log(1 + exp(-v)), no small difference."""

@@ -6,39 +6,27 @@ Chen et al. 2016, arXiv:1606.03657, eq. 4.
 
 import math
 
+import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 
 def categorical_information(code: Tensor, logits: Tensor) -> Tensor:
-    """E[log Q(c | x)] + log K for a code with K equally likely categories: a scalar, at most log K.
-
-    Args:
-        code: One-hot c, (N, K).
-        logits: Of Q, (N, K).
+    """E[log Q(c | x)] + log K for one-hot codes (N, K) with K equally likely categories: a scalar, at most log K.
 
     Example:
-        >>> import torch
         >>> categorical_information(torch.eye(2), torch.zeros(2, 2))  # a Q that knows nothing
         tensor(0.)
     """
-    count = code.shape[1]
-    return (code * F.log_softmax(logits, dim=1)).sum(1).mean() + math.log(count)
+    return (code * torch.log_softmax(logits, dim=1)).sum(1).mean() + math.log(code.shape[1])
 
 
 def continuous_information(codes: Tensor, mean: Tensor, log_std: Tensor, width: float = 2.0) -> Tensor:
     """E[log Q(c | x)] + J log(width) for J codes uniform on an interval, Q normal with a diagonal covariance: a scalar.
 
-    Q gives the logarithm of its standard deviation, so that it is positive (arXiv:1606.03657, appendix C).
-
-    Args:
-        codes: c, (N, J).
-        mean: Of Q, (N, J).
-        log_std: Of Q, (N, J).
-        width: Of the interval that the codes are drawn from.
+    Codes, mean and log_std are (N, J); Q gives the logarithm of its standard deviation, so that it is positive
+    (arXiv:1606.03657, appendix C).
 
     Example:
-        >>> import torch
         >>> c = torch.tensor([[-1.0], [1.0]]) / math.sqrt(3)  # all that Q knows are mean and variance
         >>> continuous_information(c, torch.zeros_like(c), torch.full_like(c, -math.log(3) / 2))
         tensor(-0.1765)

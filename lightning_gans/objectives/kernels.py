@@ -17,16 +17,13 @@ class Kernel(ABC):
     r"""A kernel ``k(x, y)`` that depends on ``x`` and ``y`` through ``x.y``, ``|x|^2`` and ``|y|^2`` alone.
 
     A subclass writes ``from_inner``; calling the kernel on two sets of vectors is then differentiable in both.
-
-    Attributes:
-        translation_invariant: Whether ``k(x + c, y + c) = k(x, y)``. Such a kernel is computed on centered vectors,
-            because ``|x|^2 + |y|^2 - 2 x.y`` loses all its digits far from the origin.
-        translation_invariant_mmd: Whether moving all samples by one vector leaves the MMD as it is, though not the
-            kernel: then too the samples are centered first.
     """
 
     translation_invariant: ClassVar[bool] = False
+    """Whether ``k(x + c, y + c) = k(x, y)``. Such a kernel is computed on centered vectors, because
+    ``|x|^2 + |y|^2 - 2 x.y`` loses all its digits far from the origin."""
     translation_invariant_mmd: ClassVar[bool] = False
+    """Whether moving all samples by one vector leaves the MMD as it is, though not the kernel; centered too."""
 
     @property
     def key(self) -> str | None:
@@ -35,17 +32,7 @@ class Kernel(ABC):
 
     @abstractmethod
     def from_inner(self, inner: Tensor, x_squared: Tensor, y_squared: Tensor, dim: int) -> Tensor:
-        """The kernel matrix from inner products.
-
-        Args:
-            inner: Inner products, shape (N, M).
-            x_squared: Squared norms of the rows, shape (N,).
-            y_squared: Squared norms of the columns, shape (M,).
-            dim: Dimension D of the vectors.
-
-        Returns:
-            Kernel matrix, shape (N, M).
-        """
+        """The kernel matrix (N, M) from inner products (N, M), squared norms (N,) and (M,), and the dimension D."""
 
     def fit(self, samples: Tensor) -> "Kernel":
         """The kernel to use for such samples (N, D): itself, unless a parameter is chosen by the data."""
@@ -57,6 +44,15 @@ class Kernel(ABC):
             center = y.detach().mean(0)
             x, y = x - center, y - center
         return self.from_inner(x @ y.T, x.square().sum(1), y.square().sum(1), x.shape[1])
+
+
+def _above_zero(**parameter: float | Sequence[float]) -> tuple[float, ...]:
+    """A parameter of a kernel, one number or several, checked."""
+    ((name, given),) = parameter.items()
+    values = tuple(map(float, given)) if isinstance(given, Sequence) else (float(given),)
+    if not values or not all(value > 0 for value in values):
+        raise ConfigError(name, given, "every one must be above 0, and there must be one at least")
+    return values
 
 
 @dataclass(frozen=True)
@@ -71,7 +67,7 @@ class LinearKernel(Kernel):
     translation_invariant_mmd: ClassVar[bool] = True
 
     def from_inner(self, inner: Tensor, x_squared: Tensor, y_squared: Tensor, dim: int) -> Tensor:
-        """See ``Kernel.from_inner``."""
+        """The inner products."""
         return inner
 
 
@@ -88,7 +84,7 @@ class PolynomialKernel(Kernel):
         offset: Added constant, at least 0.
 
     Raises:
-        ConfigError: If the kernel would not be positive definite.
+        ConfigError: The kernel would not be positive definite.
 
     Example:
         >>> PolynomialKernel()(torch.tensor([[1.0, 1.0]]), torch.tensor([[2.0, 0.0]]))
@@ -103,12 +99,11 @@ class PolynomialKernel(Kernel):
         if self.degree < 1:
             raise ConfigError("degree", self.degree, "a polynomial kernel needs a degree of at least 1")
         if self.offset < 0:
-            raise ConfigError(
-                "offset", self.offset, "a negative offset gives no positive definite kernel; use 0 or more"
-            )
+            hint = "a negative offset gives no positive definite kernel; use 0 or more"
+            raise ConfigError("offset", self.offset, hint)
 
     def from_inner(self, inner: Tensor, x_squared: Tensor, y_squared: Tensor, dim: int) -> Tensor:
-        """See ``Kernel.from_inner``."""
+        """(gamma x.y + offset)^degree."""
         gamma = 1.0 / dim if self.gamma is None else self.gamma
         base = inner * gamma + self.offset
         power = base
@@ -127,7 +122,7 @@ class GaussianKernel(Kernel):
         bandwidth: One bandwidth or a sequence, each above 0, in the units of the vectors.
 
     Raises:
-        ConfigError: If there is no bandwidth or one is not above 0.
+        ConfigError: There is no bandwidth, or one is not above 0.
 
     Example:
         >>> GaussianKernel(1.0)(torch.zeros(1, 2), torch.ones(1, 2))
@@ -140,13 +135,10 @@ class GaussianKernel(Kernel):
     bandwidths: tuple[float, ...]
 
     def __init__(self, bandwidth: float | Sequence[float]) -> None:
-        values = tuple(map(float, bandwidth)) if isinstance(bandwidth, Sequence) else (float(bandwidth),)
-        if not values or not all(value > 0 for value in values):
-            raise ConfigError("bandwidth", bandwidth, "every bandwidth must be above 0, and there must be one at least")
-        object.__setattr__(self, "bandwidths", values)
+        object.__setattr__(self, "bandwidths", _above_zero(bandwidth=bandwidth))
 
     def from_inner(self, inner: Tensor, x_squared: Tensor, y_squared: Tensor, dim: int) -> Tensor:
-        """See ``Kernel.from_inner``."""
+        """sum_s exp(-|x - y|^2 / (2 s^2))."""
         squared = (x_squared[:, None] + y_squared - 2 * inner).clamp_min(0)
         first, *others = (torch.exp(squared * (-0.5 / value**2)) for value in self.bandwidths)
         return sum(others, start=first)
@@ -163,7 +155,7 @@ class RationalQuadraticKernel(Kernel):
         exponent: One exponent or a sequence, each above 0.
 
     Raises:
-        ConfigError: If there is no exponent or one is not above 0.
+        ConfigError: There is no exponent, or one is not above 0.
 
     Example:
         >>> RationalQuadraticKernel(1.0)(torch.zeros(1, 2), torch.ones(1, 2))
@@ -174,13 +166,10 @@ class RationalQuadraticKernel(Kernel):
     exponents: tuple[float, ...]
 
     def __init__(self, exponent: float | Sequence[float] = (0.2, 0.5, 1.0, 2.0, 5.0)) -> None:
-        values = tuple(map(float, exponent)) if isinstance(exponent, Sequence) else (float(exponent),)
-        if not values or not all(value > 0 for value in values):
-            raise ConfigError("exponent", exponent, "every exponent must be above 0, and there must be one at least")
-        object.__setattr__(self, "exponents", values)
+        object.__setattr__(self, "exponents", _above_zero(exponent=exponent))
 
     def from_inner(self, inner: Tensor, x_squared: Tensor, y_squared: Tensor, dim: int) -> Tensor:
-        """See ``Kernel.from_inner``."""
+        """sum_a (1 + |x - y|^2 / (2 a))^(-a)."""
         squared = (x_squared[:, None] + y_squared - 2 * inner).clamp_min(0)
         first, *others = ((1 + squared / (2 * value)) ** -value for value in self.exponents)
         return sum(others, start=first)
@@ -206,17 +195,14 @@ class MedianGaussianKernel(Kernel):
     scales: tuple[float, ...]
 
     def __init__(self, scales: Sequence[float] = (1.0,)) -> None:
-        if not scales or not all(scale > 0 for scale in scales):
-            raise ConfigError("scales", scales, "every scale must be above 0, and there must be one at least")
-        object.__setattr__(self, "scales", tuple(map(float, scales)))
+        object.__setattr__(self, "scales", _above_zero(scales=scales))
 
     def fit(self, samples: Tensor) -> GaussianKernel:
         """The Gaussian kernel with the median distance of ``samples`` (N, D) as bandwidth."""
         median = median_distance(samples)
         if not median > 0:
-            raise ConfigError(
-                "samples", median, "the median distance is 0, as half the samples coincide; give a bandwidth"
-            )
+            hint = "the median distance is 0, as half the samples coincide; give a bandwidth"
+            raise ConfigError("samples", median, hint)
         return GaussianKernel([scale * median for scale in self.scales])
 
     def from_inner(self, inner: Tensor, x_squared: Tensor, y_squared: Tensor, dim: int) -> Tensor:
@@ -230,19 +216,13 @@ class MedianGaussianKernel(Kernel):
 
 @torch.no_grad()
 def median_distance(samples: Tensor) -> float:
-    """Median Euclidean distance between two different samples.
+    """Median Euclidean distance between two different samples (N, D), in their units.
 
     Beyond 2,048 samples it is that of 2,048 of them, evenly spaced in the order of their distance to the mean: a
     choice that depends neither on the order of the samples nor on any random generator.
 
-    Args:
-        samples: Vectors, shape (N, D) with N at least 2.
-
-    Returns:
-        The median, in the units of the samples.
-
     Raises:
-        ConfigError: If there are fewer than two samples.
+        ConfigError: There are fewer than two samples.
 
     Example:
         >>> median_distance(torch.tensor([[0.0], [1.0], [3.0]]))

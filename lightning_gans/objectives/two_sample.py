@@ -8,33 +8,23 @@ from lightning_gans.objectives.kernels import Kernel
 
 
 def witness(kernel: Kernel, points: Tensor, real: Tensor, fake: Tensor) -> Tensor:
-    """w(t) = E_x[k(t, x)] - E_y[k(t, y)], the function whose means differ most between the two samples: (L,).
+    """w(t) = E_x[k(t, x)] - E_y[k(t, y)], (L,) at points t (L, D), from real samples x (N, D) and fake ones y (M, D).
 
-    Gretton et al. 2012, JMLR 13, section 2.3; large where there are more real samples than fake ones.
-
-    Args:
-        kernel: k.
-        points: t, (L, D).
-        real: x, (N, D).
-        fake: y, (M, D).
+    The function whose means differ most between the two samples: Gretton et al. 2012, JMLR 13, section 2.3; large where
+    there are more real samples than fake ones.
     """
     with torch.autocast(points.device.type, enabled=False):  # inner products in half precision have no distances left
         return kernel(points, real).mean(1) - kernel(points, fake).mean(1)
 
 
 def witness_of_samples(kernel: Kernel, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """The witness at the samples themselves, each left out of its own mean: (N,) and (M,).
+    """The witness at the samples themselves, (N, D) and (M, D), each left out of its own mean: (N,) and (M,).
 
     The difference of their means is the unbiased estimate of the squared maximum mean discrepancy:
 
         1/(N(N-1)) sum_{i != j} k(x_i, x_j) + 1/(M(M-1)) sum_{i != j} k(y_i, y_j) - 2/(NM) sum_{i,j} k(x_i, y_j)
 
     Gretton et al. 2012, JMLR 13, eq. 3; Binkowski et al. 2018, arXiv:1801.01401, eq. 2.
-
-    Args:
-        kernel: k.
-        real: x, (N, D), N at least 2.
-        fake: y, (M, D), M at least 2.
 
     Raises:
         ConfigError: One sample alone has no pairs.

@@ -2,23 +2,16 @@
 
 import math
 
+import torch
 from torch import Tensor
 
 
 def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL(N(mean, diag(variance)) || N(0, I)) = 1/2 sum_j (mean_j^2 + variance_j - log variance_j - 1).
 
-    Kingma and Welling 2014, arXiv:1312.6114, appendix B.
-
-    Args:
-        mean: (N, Z).
-        log_variance: (N, Z).
-
-    Returns:
-        (N,), 0 or more.
+    Kingma and Welling 2014, arXiv:1312.6114, appendix B. (N,), 0 or more, of means and log variances (N, Z).
 
     Example:
-        >>> import torch
         >>> gaussian_kl(torch.tensor([[0.0, 0.0], [3.0, 4.0]]), torch.zeros(2, 2))
         tensor([ 0.0000, 12.5000])
     """
@@ -28,34 +21,21 @@ def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
 def reparametrize(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
     """Mean + standard deviation * noise: a draw through which gradients reach the distribution's parameters.
 
-    Kingma and Welling 2014, arXiv:1312.6114, section 2.4.
-
-    Args:
-        mean: (N, Z).
-        log_variance: (N, Z).
-        noise: Standard normal, (N, Z).
+    Kingma and Welling 2014, arXiv:1312.6114, section 2.4; all (N, Z), the noise standard normal.
 
     Example:
-        >>> import torch
         >>> reparametrize(torch.tensor([[1.0]]), torch.tensor([[4.0]]).log(), torch.tensor([[-0.5]]))
         tensor([[0.]])
     """
-    return mean + (log_variance / 2).exp() * noise
+    return mean + torch.exp(log_variance / 2) * noise
 
 
 def gaussian_nll(x: Tensor, mean: Tensor, variance: float = 1.0) -> Tensor:
     """-log N(x; mean, variance I) = sum_i (x_i - mean_i)^2 / (2 variance) + D/2 log(2 pi variance).
 
-    Args:
-        x: Samples of D numbers each, (N, ...).
-        mean: What they are expected to be, of the same shape.
-        variance: That of every number.
-
-    Returns:
-        (N,).
+    (N,), of samples x and means (N, ...) of D numbers each.
 
     Example:
-        >>> import torch
         >>> gaussian_nll(torch.tensor([[1.0, 1.0]]), torch.zeros(1, 2), variance=1 / (2 * math.pi))
         tensor([6.2832])
     """

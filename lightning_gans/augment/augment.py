@@ -1,10 +1,13 @@
 """What is done to everything that a discriminator sees."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor
 
+from lightning_gans.augment.transform import Color, Cutout, RandomTranslation, Transform
+from lightning_gans.errors import ConfigError
 from lightning_gans.schedule import Clock
 
 
@@ -24,3 +27,78 @@ class Augment(ABC):
     def logged(self, clock: Clock) -> dict[str, float]:
         """What to log of it, by name."""
         return {}
+
+
+class DiffAugment(Augment):
+    """Real and generated images are changed at random before D sees them, in its losses and in the generator's.
+
+        L_D = E[f(D(T(x)))] + E[g(D(T(G(z))))],    L_G = E[h(D(T(G(z))))]
+
+    Zhao et al. 2020, arXiv:2006.10738, eqs. 4 and 5. D cannot learn few images by heart, and G does not learn to make
+    augmented ones, since its gradient comes through T. Fits every objective on images, and no points. A gradient
+    penalty is that of D after T, as a function of the image before.
+
+    Args:
+        transforms: T, in this order; color, translation and cutout when None, as in the paper.
+
+    Raises:
+        ConfigError: In training: the samples are no images.
+    """
+
+    def __init__(self, transforms: Sequence[Transform] | None = None) -> None:
+        self.transforms = (Color(), RandomTranslation(), Cutout()) if transforms is None else tuple(transforms)
+
+    def __call__(self, samples: Tensor, rand: Callable[..., Tensor], clock: Clock) -> Tensor:
+        """Augmented images."""
+        if samples.ndim != 4:
+            hint = f"changes images, and these are {samples.ndim - 1}-D; leave it out"
+            raise ConfigError("augment", type(self).__name__, hint)
+        changed = samples
+        for transform in self.transforms:
+            changed = transform(changed, rand(torch.rand, len(samples), transform.num_uniforms))
+        return changed.to(samples.dtype)
+
+
+class InstanceNoise(Augment):
+    """Gaussian noise on real and on generated samples, fading out: two distributions that do not overlap do then.
+
+        D sees x + sigma e,  e ~ N(0, I),  sigma = std max(0, 1 - step / decay_steps)
+
+    Sonderby et al. 2017, arXiv:1610.04490, section 3; Arjovsky and Bottou 2017, arXiv:1701.04862, theorem 3.2. Fits
+    every objective. A gradient penalty is taken at noisy samples, which are the data as D knows them.
+
+    Args:
+        std: Standard deviation of the noise in the first step; images lie in [-1, 1].
+        decay_steps: Number of steps in which it falls to 0.
+
+    Raises:
+        ConfigError: A setting is out of its range.
+    """
+
+    def __init__(self, std: float = 0.1, decay_steps: int = 10_000) -> None:
+        if std < 0:
+            raise ConfigError("std", std, "must be 0 or more")
+        if decay_steps < 1:
+            raise ConfigError("decay_steps", decay_steps, "the noise falls to 0 in 1 step or more")
+        self.std, self.decay_steps = std, decay_steps
+
+    def std_at(self, step: int) -> float:
+        """The noise's standard deviation in a step, counted from 0.
+
+        Example:
+            >>> [InstanceNoise(0.5, 4).std_at(step) for step in (0, 2, 4, 9)]
+            [0.5, 0.25, 0.0, 0.0]
+        """
+        return self.std * max(0.0, 1 - step / self.decay_steps)
+
+    def __call__(self, samples: Tensor, rand: Callable[..., Tensor], clock: Clock) -> Tensor:
+        """Noisy samples."""
+        std = self.std_at(clock.step)
+        if not std:
+            return samples
+        noise = rand(torch.randn, len(samples), *samples.shape[1:])
+        return samples + std * noise.to(samples.dtype)
+
+    def logged(self, clock: Clock) -> dict[str, float]:
+        """``instance_noise``, the standard deviation."""
+        return {"instance_noise": self.std_at(clock.step)}

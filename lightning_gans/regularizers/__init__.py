@@ -2,6 +2,7 @@
 
 from lightning_gans.regularizers.gradients import (
     Score,
+    clip_weights_,
     differentiable,
     gradient_penalty,
     input_gradients,
@@ -10,11 +11,15 @@ from lightning_gans.regularizers.gradients import (
     require_no_batch_statistics,
     squared_gradient_penalty,
 )
-from lightning_gans.regularizers.label_smoothing import LabelSmoothing
-from lightning_gans.regularizers.one_centered import GradientPenalty
-from lightning_gans.regularizers.regularizer import GradientRegularizer, Rand, Regularizer
-from lightning_gans.regularizers.weights import clip_weights_
-from lightning_gans.regularizers.zero_centered import R1, R2
+from lightning_gans.regularizers.regularizer import (
+    R1,
+    R2,
+    GradientPenalty,
+    GradientRegularizer,
+    LabelSmoothing,
+    Rand,
+    Regularizer,
+)
 
 __all__ = [
     "R1",

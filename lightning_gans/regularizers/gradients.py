@@ -1,12 +1,12 @@
-"""Gradient penalties: how steep the discriminator may be in what it scores.
+"""How steep the discriminator may be in what it scores: gradient penalties, and bounds of its weights.
 
-All are means over samples of a function of the per-sample gradient, so a discriminator with batch statistics, whose
-logits of one sample depend on the others, has no such gradient: use one without batch norm. They are computed without
-autocast and without compilation: both would lose the second derivative, or its digits.
+Penalties are means over samples of a function of the per-sample gradient, so a discriminator with batch statistics,
+whose logits of one sample depend on the others, has no such gradient: use one without batch norm. They are computed
+without autocast and without compilation: both would lose the second derivative, or its digits.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -21,16 +21,12 @@ Score = Callable[[Sample], Tensor]
 
 
 def gradient_penalty(score: Score, real: Sample, fake: Sample, alpha: Tensor) -> Tensor:
-    r"""E[(|grad D(x_hat)|_2 - 1)^2] with x_hat = alpha x + (1 - alpha) G(z): a scalar.
+    """E[(|grad D(x_hat)|_2 - 1)^2] with x_hat = alpha x + (1 - alpha) G(z): a scalar.
 
     Gulrajani et al. 2017, arXiv:1704.00028, eq. 3 and algorithm 1: the gradient of the optimal critic has norm 1 along
     straight lines between real and generated samples.
 
-    Args:
-        score: The critic.
-        real: Real samples; their conditions are those of the samples in between.
-        fake: As many generated ones.
-        alpha: Where between the two, uniform in [0, 1), one for each sample: (N,).
+    Of as many real as generated samples, with alpha (N,) uniform in [0, 1); conditions are those of the real ones.
 
     Example:
         >>> w = torch.tensor([3.0, 4.0])  # a linear critic is equally steep everywhere: (|w| - 1)^2
@@ -40,19 +36,14 @@ def gradient_penalty(score: Score, real: Sample, fake: Sample, alpha: Tensor) ->
     """
     with no_autocast_eager(alpha.device):
         between = interpolated(real, fake, alpha)
-        inputs = [part for part in (between.image, between.latent) if part is not None]
-        gradients = torch.autograd.grad(score(between).sum(), inputs, create_graph=True)
-        norms: Tensor = torch.cat([g.flatten(1) for g in gradients], dim=1).norm(dim=1)  # (N,)
+        norms: Tensor = input_gradients(between, score(between)).norm(dim=1)  # (N,)
         return (norms - 1).square().mean()
 
 
 def squared_gradient_penalty(scored: Scored) -> Tensor:
-    r"""E[|grad D(x)|^2] at samples that were scored as ``differentiable``: a scalar. R_1, R_2 are gamma / 2 times it.
+    """E[|grad D(x)|^2] at samples that were scored as ``differentiable``: a scalar. R_1, R_2 are gamma / 2 times it.
 
     Mescheder, Geiger and Nowozin 2018, arXiv:1801.04406, eq. 9 and 10: D is flat on the data once the game is won.
-
-    Args:
-        scored: Samples and their logits.
 
     Example:
         >>> w = torch.tensor([3.0, 4.0])
@@ -65,12 +56,7 @@ def squared_gradient_penalty(scored: Scored) -> Tensor:
 
 
 def input_gradients(sample: Sample, logits: Tensor) -> Tensor:
-    """The gradient of each sample's logits by its image and latent together: (N, D), differentiable.
-
-    Args:
-        sample: What the logits were computed from, ``differentiable``.
-        logits: (N, ...).
-    """
+    """The gradient of logits (N, ...) by the image and latent of ``differentiable`` samples: (N, D), differentiable."""
     grads = torch.autograd.grad(logits.sum(), sample.inputs(), create_graph=True)
     return torch.cat([g.flatten(1) for g in grads], dim=1)
 
@@ -102,11 +88,26 @@ def differentiable(sample: Sample) -> Sample:
     return sample.map(leaf)
 
 
+@torch.no_grad()
+def clip_weights_(parameters: Iterable[Tensor], bound: float) -> None:
+    """Clamp every weight to [-bound, bound], in place: w <- clip(w, -c, c).
+
+    Arjovsky et al. 2017, arXiv:1701.07875, algorithm 1, line 7: keeps the critic in a compact set, hence K-Lipschitz
+    for some K.
+
+    Example:
+        >>> w = torch.tensor([-0.5, 0.003, 0.2])
+        >>> clip_weights_([w], 0.01)
+        >>> w
+        tensor([-0.0100,  0.0030,  0.0100])
+    """
+    tensors = list(parameters)
+    torch._foreach_clamp_min_(tensors, -bound)
+    torch._foreach_clamp_max_(tensors, bound)
+
+
 def require_no_batch_statistics(discriminator: nn.Module) -> None:
     """Check that a discriminator scores each sample by itself, as gradient penalties assume.
-
-    Args:
-        discriminator: The network.
 
     Raises:
         ConfigError: It has batch norm, or a layer that ``uses_batch``: a sample's logits depend on the others.

@@ -1,15 +1,22 @@
-"""What a regularizer of a discriminator is."""
+"""What a regularizer of a discriminator is, and those of the package."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from lightning_gans.batch import Scored
 from lightning_gans.errors import ConfigError
 from lightning_gans.objectives import Objective
-from lightning_gans.regularizers.gradients import Score, require_no_batch_statistics
+from lightning_gans.regularizers.gradients import (
+    Score,
+    gradient_penalty,
+    require_no_batch_statistics,
+    squared_gradient_penalty,
+)
 from lightning_gans.schedule import Ramp
 
 Rand = Callable[..., Tensor]
@@ -36,8 +43,7 @@ class Regularizer(ABC):
     """Whether it changes the objective itself, so that a loss that is written by hand cannot have it."""
 
     def __init__(self, weight: float | Ramp, interval: int = 1) -> None:
-        smallest = min(weight.start, weight.end) if isinstance(weight, Ramp) else weight
-        if not smallest >= 0:
+        if not (smallest := _smallest(weight)) >= 0:
             raise ConfigError(f"{self.name}.weight", smallest, "must be 0 or more")
         if interval < 1:
             raise ConfigError(f"{self.name}.interval", interval, "computed in every n-th update, n = 1, 2, ...")
@@ -66,16 +72,111 @@ class Regularizer(ABC):
         """
 
 
+class LabelSmoothing(Regularizer):
+    """One-sided: real samples get the target t < 1, generated ones stay at 0: D is not driven to be ever more certain.
+
+        -t log D(x) - (1 - t) log(1 - D(x)) = -log D(x) + (1 - t) l(x),    D = sigmoid(l)
+
+    Salimans et al. 2016, arXiv:1606.03498, section 3.4. So it adds (1 - t) E[l(x)] to the discriminator's loss. Fits
+    losses that are a cross-entropy of real against generated; targets of other losses are no probabilities.
+
+    Args:
+        target: t; 0.9 is usual.
+
+    Raises:
+        ConfigError: The target is no probability above one half.
+    """
+
+    name = "label_smoothing"
+    needs_objective = True
+
+    def __init__(self, target: float = 0.9) -> None:
+        if not 0.5 < target <= 1:
+            raise ConfigError("target", target, "the probability that a real sample is real: above 0.5, up to 1")
+        super().__init__(1 - target)
+        self.target = target
+
+    def validate(self, objective: Objective | None, network: nn.Module) -> None:
+        """The objective must be a cross-entropy."""
+        if objective is None or not objective.cross_entropy:
+            kind = "a loss on features" if objective is None else type(objective).__name__
+            hint = f"needs an objective that is a cross-entropy, and {kind} is none; leave it out"
+            raise ConfigError("regularizers", type(self).__name__, hint)
+
+    def penalty(self, score: Score, real: Scored, fake: Scored, rand: Rand) -> Tensor:
+        """E[l(x)]."""
+        return real.logits.mean()
+
+
 class GradientRegularizer(Regularizer):
     """A regularizer by the slope of the logits, which must be a function of each sample alone."""
 
     def validate(self, objective: Objective | None, network: nn.Module) -> None:
-        """The discriminator must give logits, sample by sample.
-
-        Raises:
-            ConfigError: It gives features, or has batch norm.
-        """
+        """The discriminator must give logits, and no features, sample by sample: without batch norm."""
         if objective is None:
             hint = "this discriminator gives features, no logits, and its model has a penalty of its own; leave it out"
             raise ConfigError("regularizers", type(self).__name__, hint)
         require_no_batch_statistics(network)
+
+
+class GradientPenalty(GradientRegularizer):
+    """lambda E[(|grad D(x_hat)|_2 - 1)^2] between real and generated samples: see ``gradient_penalty``.
+
+    The term of WGAN-GP for any other game; ``WGANGP`` itself has it in its loss.
+
+    Args:
+        weight: lambda; the paper uses 10.
+        interval: Computed in every n-th update only, with n times the weight.
+    """
+
+    name = "gradient"
+
+    def __init__(self, weight: float | Ramp = 10.0, interval: int = 1) -> None:
+        super().__init__(weight, interval)
+
+    def penalty(self, score: Score, real: Scored, fake: Scored, rand: Rand) -> Tensor:
+        """E[(|grad D(x_hat)|_2 - 1)^2]."""
+        return gradient_penalty(score, real.sample, fake.sample, rand(torch.rand, real.sample.size))
+
+
+class R1(GradientRegularizer):
+    """gamma / 2 E[|grad D(x)|^2] at real samples: D is flat on the data once the game is won.
+
+    Mescheder, Geiger and Nowozin 2018, arXiv:1801.04406, eq. 9. The gradient is that of the logits at hand by the
+    images before augmentation, so it costs no further pass of D.
+
+    Args:
+        gamma: Weight; the paper uses 10.
+        interval: Computed in every n-th update only, with n times the weight.
+
+    Raises:
+        ConfigError: A setting is out of its range.
+    """
+
+    name = "r1"
+    differentiates_logits = True
+
+    def __init__(self, gamma: float | Ramp = 10.0, interval: int = 1) -> None:
+        if not (smallest := _smallest(gamma)) >= 0:
+            raise ConfigError("gamma", smallest, "must be 0 or more; Mescheder et al. use 10")
+        half = replace(gamma, start=gamma.start / 2, end=gamma.end / 2) if isinstance(gamma, Ramp) else gamma / 2
+        super().__init__(half, interval)
+        self.gamma = gamma
+
+    def penalty(self, score: Score, real: Scored, fake: Scored, rand: Rand) -> Tensor:
+        """E[|grad D(x)|^2]."""
+        return squared_gradient_penalty(real)
+
+
+class R2(R1):
+    """gamma / 2 E[|grad D(G(z))|^2] at generated samples: eq. 10 of arXiv:1801.04406."""
+
+    name = "r2"
+
+    def penalty(self, score: Score, real: Scored, fake: Scored, rand: Rand) -> Tensor:
+        """E[|grad D(G(z))|^2]."""
+        return squared_gradient_penalty(fake)
+
+
+def _smallest(weight: float | Ramp) -> float:
+    return min(weight.start, weight.end) if isinstance(weight, Ramp) else weight

@@ -13,13 +13,12 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.networks.layers import initialize_normal
+from lightning_gans.networks.layers import FeatureNetwork, initialize_normal
 from lightning_gans.networks.minibatch import MinibatchLayerFactory
 from lightning_gans.networks.shapes import (
     check_image_size,
     check_not_negative,
     check_positive,
-    concat_label_maps,
     concat_labels,
     downsampled_sides,
     split_inputs,
@@ -61,10 +60,12 @@ class DCGANGenerator(nn.Module):
         self.latent_dim, self.num_classes = latent_dim, num_classes or 0
         given = latent_dim + self.num_classes
         self.project = nn.ConvTranspose2d(given, widths[0], sides[0], bias=False)  # 1 x 1 -> smallest map
-        layers: list[nn.Module] = [nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)]
-        for before, after, small, large in zip(widths, widths[1:], sides, sides[1:], strict=False):
-            layers += [_up(before, after, small, large, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
-        self.up = nn.Sequential(*layers, _up(widths[-1], channels, sides[-2], sides[-1], bias=True), nn.Tanh())
+        layers: list[nn.Module] = []
+        for (before, after), (small, large) in zip(pairwise([*widths, channels]), pairwise(sides), strict=True):
+            layers += [nn.BatchNorm2d(before), nn.ReLU(inplace=True)]
+            extra = large - 2 * small  # a side is doubled, or doubled and one more
+            layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, output_padding=extra, bias=large == side))
+        self.up = nn.Sequential(*layers, nn.Tanh())
         self.apply(initialize_normal)
 
     def forward(self, z: Tensor, *rest: Tensor) -> Tensor:
@@ -74,7 +75,7 @@ class DCGANGenerator(nn.Module):
         return images
 
 
-class DCGANDiscriminator(nn.Module):
+class DCGANDiscriminator(FeatureNetwork):
     """DCGAN's discriminator: strided convolutions down to a small map, then one logit, or several.
 
     Args:
@@ -137,30 +138,14 @@ class DCGANDiscriminator(nn.Module):
             spectrally_normalized(self)
 
     def features(self, images: Tensor, *rest: Tensor) -> Tensor:
-        """The last hidden map, flattened: (N, D); arguments as of ``forward``."""
+        """The last hidden map, flattened: (N, D)."""
         _, labels = split_inputs(rest, num_classes=self.num_classes, labels_per_sample=self.labels_per_sample)
-        hidden: Tensor = self.down(concat_label_maps(images, labels, self.num_classes)).flatten(1)
+        hidden: Tensor = self.down(concat_labels(images, labels, self.num_classes)).flatten(1)
         return hidden
 
     def head(self, features: Tensor) -> Tensor:
         """Outputs (N, out_features) from the last hidden map, flattened."""
-        logits: Tensor = self.out(features.unflatten(1, self.smallest)).flatten(1)
-        return logits
-
-    def forward(self, images: Tensor, *rest: Tensor) -> Tensor:
-        """Outputs of images, logits unless a model reads more from them.
-
-        Args:
-            images: (N, C, H, W).
-            rest: Labels (N,) or (N, m) where there are classes.
-
-        Returns:
-            (N, out_features).
-
-        Raises:
-            ConfigError: Too many inputs, too few, or of another size than the network was told.
-        """
-        return self.head(self.features(images, *rest))
+        return super().head(features.unflatten(1, self.smallest)).flatten(1)
 
 
 class DCGANEncoder(DCGANDiscriminator):
@@ -170,15 +155,5 @@ class DCGANEncoder(DCGANDiscriminator):
     estimated again under averaged weights.
 
     Args:
-        image_shape: (C, H, W), square, 8 <= H <= 128.
-        base_channels: Channels of the largest hidden map; each smaller map has twice as many.
-        batch_norm: Whether hidden maps are batch normalized.
-        spectral_norm: Whether every layer is spectrally normalized.
         out_features: Z, or 2 Z for mean and logarithm of the variance; the command line takes it from the model.
     """
-
-
-def _up(before: int, after: int, small: int, large: int, *, bias: bool) -> nn.Module:
-    """A transposed convolution from side ``small`` to side ``large``, the double or one more."""
-    extra = large - 2 * small
-    return nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, output_padding=extra, bias=bias)

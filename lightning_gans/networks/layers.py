@@ -1,9 +1,8 @@
-"""What the convolutional networks have in common: initialization, normalization."""
+"""What networks have in common: initialization, normalization, discriminators that show their features."""
 
-from collections.abc import Callable
 from typing import Literal
 
-from torch import nn
+from torch import Tensor, nn
 
 from lightning_gans.errors import ConfigError
 
@@ -13,8 +12,33 @@ Norm = Literal["batch", "instance"]
 _NORMS: dict[str, type[nn.Module]] = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d}
 
 
-def norm_layers(norm: Norm | None) -> Callable[[int], list[nn.Module]]:
-    """From a number of channels to the layer that normalizes their maps, or to none.
+class FeatureNetwork(nn.Module):
+    """A discriminator or encoder that can be asked for the layer before its outputs: ``out`` of ``features``."""
+
+    out: nn.Module
+
+    def features(self, samples: Tensor, *rest: Tensor) -> Tensor:
+        """The last hidden layer, (N, D); arguments as of ``forward``."""
+        raise NotImplementedError
+
+    def head(self, features: Tensor) -> Tensor:
+        """Outputs (N, out_features) from the last hidden layer."""
+        outputs: Tensor = self.out(features)
+        return outputs
+
+    def forward(self, samples: Tensor, *rest: Tensor) -> Tensor:
+        """Outputs (N, out_features) of samples (N, ...), logits unless a model reads more from them.
+
+        After the samples come latents (N, Z), then labels (N,) or (N, m), as far as the network was told of them.
+
+        Raises:
+            ConfigError: Too many inputs, too few, or of another size than the network was told.
+        """
+        return self.head(self.features(samples, *rest))
+
+
+def norm_layers(norm: Norm | None, channels: int) -> list[nn.Module]:
+    """The layer that normalizes maps of so many channels, or none.
 
     Instance norm has no scale and shift of its own and keeps no running statistics, as in CycleGAN's code: it does the
     same in training and after it, and no sample's output depends on the others.
@@ -23,14 +47,14 @@ def norm_layers(norm: Norm | None) -> Callable[[int], list[nn.Module]]:
         ConfigError: An unknown kind.
 
     Example:
-        >>> [type(layer).__name__ for layer in norm_layers("batch")(8)], norm_layers(None)(8)
-        (['BatchNorm2d'], [])
+        >>> norm_layers("batch", 8)[0].num_features, norm_layers(None, 8)
+        (8, [])
     """
     if norm is None:
-        return lambda _: []
+        return []
     if norm not in _NORMS:
         raise ConfigError("norm", norm, f"is none of {', '.join(_NORMS)}; null for none")
-    return lambda channels: [_NORMS[norm](channels)]
+    return [_NORMS[norm](channels)]
 
 
 def initialize_normal(module: nn.Module) -> None:

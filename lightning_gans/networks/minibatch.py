@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.networks.shapes import check_positive
+from lightning_gans.networks.shapes import check_positive, concat_constant
 
 
 class MinibatchLayer(nn.Module):
@@ -70,7 +70,7 @@ class MinibatchDiscrimination(MinibatchLayer):
         """Features (N, C, ...) with those of the batch, (N, C + B, ...)."""
         matrices = torch.einsum("na,abc->nbc", features.flatten(1), self.kernels)
         distances = (matrices[:, None] - matrices[None]).abs().sum(3)  # (N, N, B)
-        return _appended(features, torch.exp(-distances).sum(1))
+        return concat_constant(features, torch.exp(-distances).sum(1))
 
 
 class MinibatchStdDev(MinibatchLayer):
@@ -79,16 +79,13 @@ class MinibatchStdDev(MinibatchLayer):
     Karras et al. 2018, arXiv:1710.10196, section 3. Nothing is learned; the number is appended as one constant map.
 
     Args:
-        shape: Of the features of one sample.
-        group: Size of the groups of samples that are compared, as in the authors' code, where it is 4; the whole batch
-            when None, as in the paper.
+        group: Size of the groups that are compared, 4 in the authors' code; the whole batch when None, as in the paper.
 
     Raises:
         ConfigError: ``group`` is less than 2; a batch does not divide into groups.
 
     Example:
-        >>> layer = MinibatchStdDev((1,))
-        >>> layer(torch.tensor([[1.0], [3.0]]))
+        >>> MinibatchStdDev((1,))(torch.tensor([[1.0], [3.0]]))
         tensor([[1., 1.],
                 [3., 1.]])
     """
@@ -110,10 +107,4 @@ class MinibatchStdDev(MinibatchLayer):
         groups = whole.flatten(1).unflatten(0, (-1, group))  # (N / group, group, A)
         # Not std(): the root of 0, where all samples are alike, has no derivative.
         spread = (groups.var(1, correction=0) + 1e-8).sqrt().mean(1)  # (N / group,)
-        return _appended(features, spread.repeat_interleave(group)[:, None])
-
-
-def _appended(features: Tensor, numbers: Tensor) -> Tensor:
-    """Features (N, C, ...) with numbers (N, B) as B further channels, each of them constant."""
-    maps = numbers.reshape(*numbers.shape, *[1] * (features.ndim - 2))
-    return torch.cat([features, maps.to(features.dtype).expand(-1, -1, *features.shape[2:])], dim=1)
+        return concat_constant(features, spread.repeat_interleave(group)[:, None])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gans.errors import ConfigError
+from lightning_gans.networks.layers import FeatureNetwork
 from lightning_gans.networks.minibatch import MinibatchLayerFactory
 from lightning_gans.networks.shapes import check_not_negative, check_positive, concat_labels, split_inputs
 
@@ -32,7 +33,6 @@ class MLPGenerator(nn.Module):
         ConfigError: A size is missing or not positive.
 
     Example:
-        >>> import torch
         >>> MLPGenerator(4, (2,), tanh_output=False)(torch.zeros(3, 4)).shape
         torch.Size([3, 2])
     """
@@ -66,7 +66,7 @@ class MLPGenerator(nn.Module):
         return samples
 
 
-class MLPDiscriminator(nn.Module):
+class MLPDiscriminator(FeatureNetwork):
     """From samples, and latents and labels where it is told of them, to logits through hidden layers.
 
     Args:
@@ -83,7 +83,6 @@ class MLPDiscriminator(nn.Module):
         ConfigError: A size is missing or not positive.
 
     Example:
-        >>> import torch
         >>> MLPDiscriminator((1, 8, 8))(torch.zeros(3, 1, 8, 8)).shape
         torch.Size([3, 1])
         >>> MLPDiscriminator((2,), latent_dim=5)(torch.zeros(3, 2), torch.zeros(3, 5)).shape
@@ -120,36 +119,12 @@ class MLPDiscriminator(nn.Module):
         return [nn.Linear(before, after), nn.LeakyReLU(0.2) if self.activation is None else self.activation()]
 
     def features(self, samples: Tensor, *rest: Tensor) -> Tensor:
-        """The last hidden layer, (N, D); arguments as of ``forward``."""
-        latents, labels = split_inputs(
-            rest,
-            num_classes=self.num_classes,
-            labels_per_sample=self.labels_per_sample,
-            latent_dim=self.latent_dim,
-        )
+        """The last hidden layer, (N, D)."""
+        told = {"labels_per_sample": self.labels_per_sample, "latent_dim": self.latent_dim}
+        latents, labels = split_inputs(rest, num_classes=self.num_classes, **told)
         vectors = [part.flatten(1) for part in (samples, latents) if part is not None]
         hidden: Tensor = self.hidden(concat_labels(torch.cat(vectors, dim=1), labels, self.num_classes))
         return hidden
-
-    def head(self, features: Tensor) -> Tensor:
-        """Outputs (N, out_features) from the last hidden layer."""
-        logits: Tensor = self.out(features)
-        return logits
-
-    def forward(self, samples: Tensor, *rest: Tensor) -> Tensor:
-        """Outputs of samples, logits unless a model reads more from them.
-
-        Args:
-            samples: (N, *image_shape).
-            rest: Latents (N, Z) where ``latent_dim`` is positive, then labels (N,) or (N, m) where ``num_classes`` is.
-
-        Returns:
-            (N, out_features).
-
-        Raises:
-            ConfigError: Too many inputs, too few, or of another size than the network was told.
-        """
-        return self.head(self.features(samples, *rest))
 
 
 class MLPEncoder(MLPDiscriminator):
@@ -157,10 +132,7 @@ class MLPEncoder(MLPDiscriminator):
 
     Args:
         image_shape: Shape of one sample: (C, H, W), or (d,) for points.
-        hidden_dims: Sizes of the hidden layers.
         out_features: Z, or 2 Z for mean and logarithm of the variance; the command line takes it from the model.
-        num_classes: K, where labels are given too. 0 or None for none.
-        activation: Of hidden layers; leaky ReLU of slope 0.2 when None.
     """
 
     def __init__(
@@ -183,10 +155,7 @@ class Maxout(nn.Module):
     Args:
         before: Size of the input.
         after: Size of the output.
-        pieces: Number of linear functions of each output.
-
-    Raises:
-        ConfigError: A size is not positive.
+        pieces: Number of linear functions of each output, 1 or more.
     """
 
     def __init__(self, before: int, after: int, pieces: int = 5) -> None:
@@ -209,16 +178,12 @@ class MaxoutDiscriminator(MLPDiscriminator):
     batch_norm=True)``.
 
     Args:
-        image_shape: Shape of one sample: (C, H, W), or (d,) for points.
-        hidden_dims: Sizes of the hidden layers.
         pieces: Number of linear functions of each hidden unit.
-        kwargs: As of ``MLPDiscriminator``, but ``activation``: maxout is one.
 
     Raises:
         ConfigError: As ``MLPDiscriminator``, or an activation is given.
 
     Example:
-        >>> import torch
         >>> MaxoutDiscriminator((2,))(torch.zeros(3, 2)).shape
         torch.Size([3, 1])
     """
@@ -236,7 +201,7 @@ class MaxoutDiscriminator(MLPDiscriminator):
             raise ConfigError("activation", self.activation, "maxout is one; leave it out")
 
     def block(self, before: int, after: int) -> list[nn.Module]:
-        """A hidden layer."""
+        """A hidden layer of maxout."""
         return [Maxout(before, after, self.pieces)]
 
 

@@ -61,23 +61,22 @@ class PatchDiscriminator(nn.Module):
                 hint = f"is shown beside images of {size[0]} x {size[1]} pixels, which must be its size too"
                 raise ConfigError("source_shape", tuple(source_shape), hint)
         self.receptive_field = _check_fits(receptive_field, min(size))
-        layers, channels = _hidden_layers(
-            self.image_channels + self.source_channels, base_channels, _STRIDES[receptive_field][:-1], norm
-        )
+        kernel, padding = (1, 0) if receptive_field == 1 else (4, 1)
+        layers: list[nn.Module] = []
+        before = self.image_channels + self.source_channels
+        for number, stride in enumerate(_STRIDES[receptive_field][:-1] or (1, 1)):
+            after = base_channels * min(2**number, 8)
+            norms = norm_layers(norm, after) if number else []  # none on the first map
+            layers.append(nn.Conv2d(before, after, kernel, stride, padding, bias=not norms))
+            layers += [*norms, nn.LeakyReLU(0.2)]
+            before = after
         self.hidden = nn.Sequential(*layers)
-        self.out = nn.Conv2d(channels, 1, 1) if receptive_field == 1 else nn.Conv2d(channels, 1, 4, padding=1)
+        self.out = nn.Conv2d(before, 1, kernel, padding=padding)
         self.apply(initialize_normal)
         self.apply(zero_bias)
 
     def forward(self, image: Tensor, *rest: Tensor) -> Tensor:
-        """Logits of patches.
-
-        Args:
-            image: (N, C, H, W).
-            rest: The source (N, C', H, W) where there is a ``source_shape``.
-
-        Returns:
-            (N, 1, h, w).
+        """Logits of patches (N, 1, h, w) of images (N, C, H, W), and sources (N, C', H, W) where they have a shape.
 
         Raises:
             ConfigError: The source is missing, or there is one and no ``source_shape``; other channels or sizes.
@@ -92,22 +91,6 @@ class PatchDiscriminator(nn.Module):
         return logits
 
 
-def _hidden_layers(
-    before: int, base_channels: int, strides: Sequence[int], norm: Norm | None
-) -> tuple[list[nn.Module], int]:
-    """Convolutions of the given strides, 1 x 1 ones without any; and the channels of the last one."""
-    normalized = norm_layers(norm)
-    kernel, padding, strides = (4, 1, strides) if strides else (1, 0, (1, 1))
-    layers: list[nn.Module] = []
-    for number, stride in enumerate(strides):
-        after = base_channels * min(2**number, 8)
-        norms = normalized(after) if number else []  # none on the first map
-        layers.append(nn.Conv2d(before, after, kernel, stride, padding, bias=not norms))
-        layers += [*norms, nn.LeakyReLU(0.2)]
-        before = after
-    return layers, before
-
-
 def _check_fits(receptive_field: int, side: int) -> int:
     if receptive_field not in _STRIDES:
         known = ", ".join(map(str, _STRIDES))
@@ -120,12 +103,7 @@ def _check_fits(receptive_field: int, side: int) -> int:
 
 
 def _map_side(side: int, strides: Sequence[int]) -> int:
-    """The side of the map that 4 x 4 convolutions with padding 1 make of a side.
-
-    Example:
-        >>> _map_side(256, (2, 2, 2, 1, 1))
-        30
-    """
+    """The side of the map that 4 x 4 convolutions with padding 1 make of a side."""
     for stride in strides:
         side = (side - 2) // stride + 1
     return side

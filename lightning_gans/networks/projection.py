@@ -18,11 +18,9 @@ class ShowsFeatures(Protocol):
 
     def features(self, images: Tensor, *rest: Tensor) -> Tensor:
         """Features (N, D) of samples, and of what else it is shown."""
-        ...
 
     def head(self, features: Tensor) -> Tensor:
         """Logits from features."""
-        ...
 
 
 class ProjectionDiscriminator(nn.Module):

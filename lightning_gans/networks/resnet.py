@@ -7,14 +7,14 @@ size for two more blocks. The same rule gives the networks for other sizes.
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from lightning_gans.networks.layers import FeatureNetwork
 from lightning_gans.networks.shapes import (
     check_image_size,
     check_not_negative,
     check_positive,
-    concat_label_maps,
     concat_labels,
     split_inputs,
 )
@@ -34,7 +34,6 @@ class ResNetGenerator(nn.Module):
         ConfigError: An impossible shape or size.
 
     Example:
-        >>> import torch
         >>> ResNetGenerator(16, (3, 32, 32), base_channels=8)(torch.zeros(2, 16)).shape
         torch.Size([2, 3, 32, 32])
     """
@@ -54,7 +53,7 @@ class ResNetGenerator(nn.Module):
         self.latent_dim, self.num_classes = latent_dim, num_classes or 0
         self.project = nn.Linear(latent_dim + self.num_classes, base_channels * smallest**2)
         self.unflatten = nn.Unflatten(1, (base_channels, smallest, smallest))
-        self.blocks = nn.Sequential(*(_UpBlock(base_channels, to) for to in reversed(sides)))
+        self.blocks = nn.Sequential(*(_up_block(base_channels, to) for to in reversed(sides)))
         out = nn.Conv2d(base_channels, channels, 3, padding=1)
         self.out = nn.Sequential(nn.BatchNorm2d(base_channels), nn.ReLU(), out, nn.Tanh())
         self.apply(_initialize)
@@ -66,7 +65,7 @@ class ResNetGenerator(nn.Module):
         return images
 
 
-class ResNetDiscriminator(nn.Module):
+class ResNetDiscriminator(FeatureNetwork):
     """SNGAN's discriminator: residual blocks that halve the map to about 8 x 8, two more, a sum over places, one logit.
 
     Args:
@@ -80,7 +79,6 @@ class ResNetDiscriminator(nn.Module):
         ConfigError: An impossible shape or size.
 
     Example:
-        >>> import torch
         >>> ResNetDiscriminator((3, 32, 32), base_channels=8)(torch.zeros(2, 3, 32, 32)).shape
         torch.Size([2, 1])
     """
@@ -99,9 +97,9 @@ class ResNetDiscriminator(nn.Module):
         channels, side = check_image_size(image_shape)
         self.num_classes, self.labels_per_sample = num_classes or 0, labels_per_sample
         num_downsamplings = max(1, len(_sides(side)) - 2)
-        blocks: list[nn.Module] = [_FirstBlock(channels + self.num_classes * labels_per_sample, base_channels)]
-        blocks += [_DownBlock(base_channels, halve=True) for _ in range(num_downsamplings - 1)]
-        blocks += [_DownBlock(base_channels, halve=False) for _ in range(2)]
+        blocks: list[nn.Module] = [_first_block(channels + self.num_classes * labels_per_sample, base_channels)]
+        blocks += [_down_block(base_channels, halve=True) for _ in range(num_downsamplings - 1)]
+        blocks += [_down_block(base_channels, halve=False) for _ in range(2)]
         self.blocks = nn.Sequential(*blocks)
         self.feature_dim, self.out = base_channels, nn.Linear(base_channels, 1)
         self.apply(_initialize)
@@ -109,74 +107,48 @@ class ResNetDiscriminator(nn.Module):
             spectrally_normalized(self)
 
     def features(self, images: Tensor, *rest: Tensor) -> Tensor:
-        """The last hidden map, summed over places: (N, D); arguments as of ``forward``."""
+        """The last hidden map, summed over places: (N, D)."""
         _, labels = split_inputs(rest, num_classes=self.num_classes, labels_per_sample=self.labels_per_sample)
-        return F.relu(self.blocks(concat_label_maps(images, labels, self.num_classes))).sum((2, 3))
-
-    def head(self, features: Tensor) -> Tensor:
-        """Logits (N, 1) from the last hidden map, summed over places."""
-        logits: Tensor = self.out(features)
-        return logits
-
-    def forward(self, images: Tensor, *rest: Tensor) -> Tensor:
-        """Logits (N, 1) from images (N, C, H, W), and labels (N,) or (N, m) where there are classes."""
-        return self.head(self.features(images, *rest))
+        return torch.relu(self.blocks(concat_labels(images, labels, self.num_classes))).sum((2, 3))
 
 
-class _UpBlock(nn.Module):
+class _Residual(nn.Module):
+    def __init__(
+        self, hidden: nn.Module, shortcut: nn.Module, *, before: nn.Module | None = None, after: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        self.hidden, self.shortcut = hidden, shortcut
+        self.before, self.after = before or nn.Identity(), after or nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = self.after(self.hidden(x) + self.shortcut(self.before(x)))
+        return output
+
+
+def _conv(before: int, after: int) -> nn.Conv2d:
+    return nn.Conv2d(before, after, 3, padding=1)
+
+
+def _up_block(channels: int, side: int) -> nn.Module:
     """Batch norm, ReLU, enlargement, convolution, twice (enlarged once); beside it the enlarged input."""
-
-    def __init__(self, channels: int, side: int) -> None:
-        super().__init__()
-        self.enlarge = nn.Upsample(size=(side, side))
-        self.hidden = nn.Sequential(
-            nn.BatchNorm2d(channels),
-            nn.ReLU(),
-            self.enlarge,
-            nn.Conv2d(channels, channels, 3, padding=1),
-            nn.BatchNorm2d(channels),
-            nn.ReLU(),
-            nn.Conv2d(channels, channels, 3, padding=1),
-        )
-        self.shortcut = nn.Conv2d(channels, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        output: Tensor = self.hidden(x) + self.shortcut(self.enlarge(x))
-        return output
+    enlarge = nn.Upsample(size=(side, side))
+    layers = [nn.BatchNorm2d(channels), nn.ReLU(), enlarge, _conv(channels, channels)]
+    layers += [nn.BatchNorm2d(channels), nn.ReLU(), _conv(channels, channels)]
+    return _Residual(nn.Sequential(*layers), nn.Conv2d(channels, channels, 1), before=enlarge)
 
 
-class _DownBlock(nn.Module):
+def _down_block(channels: int, *, halve: bool) -> nn.Module:
     """ReLU, convolution, twice, then averages of 2 x 2 where the map is halved; beside it the input, likewise."""
-
-    def __init__(self, channels: int, *, halve: bool) -> None:
-        super().__init__()
-        self.hidden = nn.Sequential(
-            nn.ReLU(),
-            nn.Conv2d(channels, channels, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(channels, channels, 3, padding=1),
-        )
-        self.shortcut = nn.Conv2d(channels, channels, 1) if halve else nn.Identity()
-        self.reduce = nn.AvgPool2d(2) if halve else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        output: Tensor = self.reduce(self.hidden(x) + self.shortcut(x))
-        return output
+    hidden = nn.Sequential(nn.ReLU(), _conv(channels, channels), nn.ReLU(), _conv(channels, channels))
+    if not halve:
+        return _Residual(hidden, nn.Identity())
+    return _Residual(hidden, nn.Conv2d(channels, channels, 1), after=nn.AvgPool2d(2))
 
 
-class _FirstBlock(nn.Module):
+def _first_block(before: int, after: int) -> nn.Module:
     """The first block of a discriminator: no ReLU on the image itself, and the cheap order of reducing its shortcut."""
-
-    def __init__(self, before: int, after: int) -> None:
-        super().__init__()
-        self.hidden = nn.Sequential(
-            nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.Conv2d(after, after, 3, padding=1), nn.AvgPool2d(2)
-        )
-        self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(before, after, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        output: Tensor = self.hidden(x) + self.shortcut(x)
-        return output
+    hidden = nn.Sequential(_conv(before, after), nn.ReLU(), _conv(after, after), nn.AvgPool2d(2))
+    return _Residual(hidden, nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(before, after, 1)))
 
 
 def _sides(side: int) -> list[int]:

@@ -58,10 +58,7 @@ class SpectralNorm(nn.Module):
 def spectrally_normalized(module: nn.Module) -> nn.Module:
     """Wrap every linear, 2-D convolutional and embedding layer of a module, in place; returns the module.
 
-    Layers that are wrapped already stay as they are.
-
-    Args:
-        module: A discriminator, with its weights initialized.
+    To be called on initialized weights; layers that are wrapped already stay as they are.
 
     Example:
         >>> spectrally_normalized(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))[0].layer

@@ -76,7 +76,9 @@ class UNet(nn.Module):
         widths = [base_channels * min(2**i, 8) for i in range(depth)]  # of the encoder's maps, largest first
         self.down = nn.ModuleList([nn.Conv2d(self.source_channels, widths[0], 4, stride=2, padding=1)])
         for number, (before, after) in enumerate(pairwise(widths), start=2):
-            self.down.append(_down_block(before, after, norm if number < depth else None))
+            norms = norm_layers(norm, after) if number < depth else []
+            convolution = nn.Conv2d(before, after, 4, stride=2, padding=1, bias=not norms)
+            self.down.append(nn.Sequential(nn.LeakyReLU(0.2), convolution, *norms))
         self.up = nn.ModuleList()
         shown = widths[-1]  # channels of the map that a block of the decoder is shown
         for number, after in enumerate(reversed(widths[:-1])):
@@ -88,14 +90,9 @@ class UNet(nn.Module):
         self.apply(zero_bias)
 
     def forward(self, source: Tensor, *rest: Tensor) -> Tensor:
-        """Images in the size of their sources.
+        """Images (N, C', h, w) in [-1, 1] from sources (N, C, h, w) of their size; h, w >= 8.
 
-        Args:
-            source: (N, C, h, w) in [-1, 1]; h, w >= 8.
-            rest: Further maps (N, C'', h, w), such as a mask, which join it along the channels.
-
-        Returns:
-            (N, C', h, w) in [-1, 1].
+        Further maps (N, C'', h, w), such as a mask, join the source along the channels.
 
         Raises:
             ConfigError: Other channels than ``source_shape`` says, or too small.
@@ -132,16 +129,9 @@ def fitting_downsamplings(size: Sequence[int]) -> int:
 
 
 def pad_to_multiple(images: Tensor, multiple: int) -> tuple[Tensor, slice, slice]:
-    """Images whose sides are multiples of a number, and where in them the given ones are.
+    """Images (N, C, H, W) whose sides are multiples of a number, and the slices of rows and columns that cut them back.
 
     Both ends of a side grow by half of what is missing: by reflection as far as the image goes, then by its edge.
-
-    Args:
-        images: (N, C, h, w).
-        multiple: What sides must be divisible by.
-
-    Returns:
-        Images (N, C, H, W), and the slices of rows and columns that cut them back.
 
     Example:
         >>> padded, rows, columns = pad_to_multiple(torch.arange(6.0).reshape(1, 1, 2, 3), 4)
@@ -179,12 +169,6 @@ def _grown(images: Tensor, before: int, after: int, dim: int) -> Tensor:
     return torch.cat([edges[0], *parts, edges[1]], dim) if before or after else images
 
 
-def _down_block(before: int, after: int, norm: Norm | None) -> nn.Sequential:
-    """From a map of the encoder to the next, of half the side."""
-    convolution = nn.Conv2d(before, after, 4, stride=2, padding=1, bias=norm is None)
-    return nn.Sequential(nn.LeakyReLU(0.2), convolution, *norm_layers(norm)(after))
-
-
 def _up_block(before: int, after: int, norm: Norm | None, upsampling: Upsampling) -> nn.Sequential:
     """From a map of the decoder to the next, of twice the side."""
     bias = norm is None
@@ -194,4 +178,4 @@ def _up_block(before: int, after: int, norm: Norm | None, upsampling: Upsampling
     }
     if upsampling not in doubled:
         raise ConfigError("upsampling", upsampling, f"is none of {', '.join(doubled)}")
-    return nn.Sequential(nn.ReLU(), *doubled[upsampling], *norm_layers(norm)(after))
+    return nn.Sequential(nn.ReLU(), *doubled[upsampling], *norm_layers(norm, after))

@@ -6,6 +6,9 @@ features are gathered in order, the first process computes, all receive the repo
 
 import hashlib
 import json
+import os
+import uuid
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -16,11 +19,11 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from lightning_gans.engine.processes import gather_slices, on_rank_zero, rank_slice
+from lightning_gans.engine.processes import gather_slices, on_rank_zero, rank, rank_slice
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.extra_metrics import ExtraMetrics, batches
 from lightning_gans.evaluation.features import FeatureBatch, FeatureExtractor
-from lightning_gans.evaluation.image_source import ImageSource
+from lightning_gans.evaluation.files import ImageSource
 from lightning_gans.evaluation.metrics.functional import (
     PairwisePass,
     ReferenceStatistics,
@@ -30,7 +33,6 @@ from lightning_gans.evaluation.metrics.functional import (
     num_classes_covered,
 )
 from lightning_gans.evaluation.metrics.functional.mmd import KID_KERNEL
-from lightning_gans.evaluation.reference import Reference, default_cache, load_reference, store_reference
 from lightning_gans.evaluation.report import HIGHER_IS_BETTER, Report, differences
 from lightning_gans.objectives.kernels import Kernel
 
@@ -42,6 +44,49 @@ PRECISION_RECALL_K, DENSITY_COVERAGE_K = 3, 5  # the papers' choices
 _MIN_REAL, _MIN_FAKE = 20, 10  # ten for the splits of the Inception Score, on each half of the real images too
 _NUM_SPLITS, _MANY = 3, 10_000  # several ways of halving a small set; one does for many images
 _WITHOUT_INTERVAL = ("coverage", "one_nn_accuracy")  # they depend on how dense the samples lie, which halves change
+
+
+def default_cache() -> Path:
+    """Where statistics of real images are kept: ``~/.cache/lightning_gans``, or ``LIGHTNING_GANS_CACHE``."""
+    return Path(os.environ.get("LIGHTNING_GANS_CACHE") or Path.home() / ".cache" / "lightning_gans")
+
+
+@dataclass
+class Reference:
+    """Real images as features, with what follows from them."""
+
+    statistics: ReferenceStatistics
+    logits: Tensor | None  # (N, K); None where the extractor knows no classes
+    split_half_scores: dict[str, float] | None = None  # one half of the images against the other, once known
+
+
+def _load(folder: Path | None, key: str) -> Reference | None:
+    """What the folder keeps under a key; None where there is nothing, or it cannot be read. The first process reads."""
+    if folder is None or rank() != 0 or not (path := folder / f"{key}.pt").is_file():
+        return None
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+        return Reference(**{**found, "statistics": ReferenceStatistics.from_dict(found["statistics"])})
+    except Exception as error:  # whatever is wrong with it, the images are still there
+        warnings.warn(f"{path} is damaged ({type(error).__name__}); computing it again", stacklevel=2)
+        return None
+
+
+def _store(folder: Path | None, key: str, reference: Reference) -> None:
+    """Write a file, which is renamed into place when it is complete. The first process writes."""
+    if folder is None or rank() != 0:
+        return
+    content = {**vars(reference), "statistics": reference.statistics.to_dict()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f"{key}.{uuid.uuid4().hex}.part"
+        try:
+            torch.save(content, part)
+            part.replace(folder / f"{key}.pt")
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        warnings.warn(f"{folder} cannot be written ({error}); the statistics are not kept", stacklevel=2)
 
 
 @dataclass
@@ -102,10 +147,12 @@ class Evaluator:
         for name, source, least in (("real", real, _MIN_REAL), ("fake", fake, _MIN_FAKE * parts)):
             if len(source) < least:
                 raise ConfigError(name, f"{len(source)} images", f"at least {least} are needed for these figures")
-        key = self._key(real.provenance())
+        sources = {"real": real.provenance(), "fake": fake.provenance()}
+        features = [self.features.name, self.features.fingerprint]
+        names = [CACHE_SCHEMA, self.mmd_kernel.key, *features, sources["real"], torch.__version__.split(".")[:2]]
+        key = hashlib.sha256(json.dumps(names, sort_keys=True).encode()).hexdigest()
         reference = self._reference(key, real)
         extracted = self._extract(fake)
-        sources = {"real": real.provenance(), "fake": fake.provenance()}
         report = on_rank_zero(lambda: self._report(key, reference, extracted, sources))
         further = self._class_accuracies(extracted, fake, real) | self._extra.compute(fake, real)
         return replace(report, values=report.values | further)
@@ -113,32 +160,25 @@ class Evaluator:
     def _named(self, name: str) -> str:
         return name + self.features.metric_suffix
 
-    # Real images.
-
-    def _key(self, provenance: dict[str, Any]) -> str:
-        features = [self.features.name, self.features.fingerprint]
-        names = [CACHE_SCHEMA, self.mmd_kernel.key, *features, provenance, torch.__version__.split(".")[:2]]
-        return hashlib.sha256(json.dumps(names, sort_keys=True).encode()).hexdigest()
-
     def _reference(self, key: str, real: ImageSource) -> Reference | None:
         """From memory, from disk, or from the images; the first process always has it, the others may not."""
         if key not in self._references:
-            found = load_reference(self.cache, key)
+            found = _load(self.cache, key)
             if not on_rank_zero(lambda: found is not None):
                 extracted = self._extract(real)
                 found = Reference(ReferenceStatistics(extracted.features), extracted.logits)
-                store_reference(self.cache, key, found)
+                _store(self.cache, key, found)
             self._references[key] = found
         return self._references[key]
 
-    def _split_half_scores(self, reference: Reference) -> dict[str, float]:
+    def _split_half_scores(self, real: FeatureBatch) -> dict[str, float]:
         """The figures of one half of the real images against the other, a mean over a few ways of halving them."""
-        count = len(reference.statistics)
+        count = len(real.features)
         generator, half = torch.Generator().manual_seed(0), count // 2
         found: list[dict[str, float]] = []
         for _ in range(_NUM_SPLITS if count < _MANY else 1):
             order = torch.randperm(count, generator=generator)
-            one, other = (reference.batch.rows(index) for index in (order[:half], order[half : 2 * half]))
+            one, other = (real.rows(index) for index in (order[:half], order[half : 2 * half]))
             found.append(self._measure(ReferenceStatistics(one.features), other))
         return {name: sum(scores[name] for scores in found) / len(found) for name in found[0]}
 
@@ -152,8 +192,6 @@ class Evaluator:
         scores = dict(split_half_scores)
         scores[self._named("fid")] *= (1 / num_real + 1 / num_fake) / (2 / (num_real // 2))
         return scores | {self._named(self.mmd_name): 0.0, self._named("one_nn_accuracy"): 0.5}
-
-    # Figures.
 
     def _extract(self, source: ImageSource) -> FeatureBatch:
         """Features of all images in order, each process having extracted a contiguous slice."""
@@ -171,10 +209,11 @@ class Evaluator:
 
     def _report(self, key: str, reference: Reference | None, fake: FeatureBatch, sources: dict[str, Any]) -> Report:
         assert reference is not None  # the first process has it
-        if reference.split_half_scores is None:
-            reference.split_half_scores = self._split_half_scores(reference)
-            store_reference(self.cache, key, reference)
         values = self._measure(reference.statistics, fake)
+        if reference.split_half_scores is None:
+            real = FeatureBatch(reference.statistics.features, reference.logits)
+            reference.split_half_scores = self._split_half_scores(real)
+            _store(self.cache, key, reference)
         counts = len(reference.statistics), len(fake.features)
         real_vs_real = self._real_vs_real(reference.split_half_scores, *counts)
         intervals = self._intervals(values, reference.statistics, fake)
@@ -201,15 +240,11 @@ class Evaluator:
             nearest=True,
             kernels=(self.mmd_kernel,),
         )
-        precision, recall = pairs.precision_recall(PRECISION_RECALL_K)
-        density, coverage = pairs.density_coverage(DENSITY_COVERAGE_K)
         values: dict[str, Tensor | int] = {
             "fid": frechet_distance(real, fake.features),
             self.mmd_name: pairs.maximum_mean_discrepancy(self.mmd_kernel),
-            "precision": precision,
-            "recall": recall,
-            "density": density,
-            "coverage": coverage,
+            **pairs.precision_recall(PRECISION_RECALL_K)._asdict(),
+            **pairs.density_coverage(DENSITY_COVERAGE_K)._asdict(),
             "one_nn_accuracy": pairs.one_nn_accuracy().pooled,
         }
         if fake.logits is not None:
@@ -257,13 +292,10 @@ class Evaluator:
         return found
 
     def _labels(self, source: ImageSource) -> Tensor | None:
-        """Labels of all images in order, (N,), each process having read a contiguous slice; None where they have none.
-
-        Where a data set keeps them with its images, asking for all at once would hold all images in memory.
-        """
+        """Labels (N,) of all images in order, each process having read a contiguous slice, or None."""
         if source.condition(0, 1).label is None:
             return None
-        spans = batches(*rank_slice(len(source)), self.batch_size)
+        spans = batches(*rank_slice(len(source)), self.batch_size)  # not at once: a data set may read images with them
         read = [source.condition(first, last).label for first, last in spans]
         parts = [torch.empty(0, dtype=torch.int64), *(labels.cpu() for labels in read if labels is not None)]
         return gather_slices(torch.cat(parts), len(source))

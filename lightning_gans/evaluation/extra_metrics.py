@@ -9,7 +9,7 @@ from torchmetrics import Metric
 
 from lightning_gans.engine.processes import rank_slice, world_size
 from lightning_gans.errors import ConfigError, LightningGANsWarning
-from lightning_gans.evaluation.image_source import ImageSource
+from lightning_gans.evaluation.files import ImageSource
 
 
 class ExtraMetrics:
@@ -25,11 +25,8 @@ class ExtraMetrics:
     none of these                       ``update(images)``: generated images, uint8
     ==================================  ==================================================================
 
-    A metric of pairs goes without a figure where generated images have no targets, and says so in a warning.
-
-    Args:
-        metrics: The metrics. One whose result is a dict names its figures itself.
-        batch_size: Images per update.
+    A metric of pairs goes without a figure where generated images have no targets, and says so in a warning. One whose
+    result is a dict names its figures itself.
     """
 
     def __init__(self, metrics: Mapping[str, Metric], batch_size: int) -> None:

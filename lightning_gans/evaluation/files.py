@@ -1,7 +1,8 @@
-"""Images in folders and arrays."""
+"""The contract of what is measured, images by index with what they were made from; images in folders and arrays."""
 
 import hashlib
 import os
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -12,17 +13,58 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
+from lightning_gans.batch import Condition
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.image_source import ImageSource
+from lightning_gans.images import to_uint8
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
 
+class ImageSource(ABC):
+    """Images by index: any process can ask for any slice, and gets the same ones.
+
+    A source knows what its images were made from (``condition``) and, where there is such a thing, what they should be
+    (``targets``): image, condition and target of one index belong together.
+    """
+
+    num_classes: int | None = None
+    """How many classes the labels tell apart, where a model was asked for classes."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def images(self, first: int, last: int) -> Tensor:
+        """Images ``first`` to ``last``: uint8 (N, C, H, W), or float points (N, d)."""
+
+    def condition(self, first: int, last: int) -> Condition:
+        """What images ``first`` to ``last`` were made from: labels, source images in [-1, 1], ..., as far as known."""
+        return Condition()
+
+    def targets(self, first: int, last: int) -> Tensor | None:
+        """What images ``first`` to ``last`` should be, uint8 (N, C, H, W); None where nothing says so."""
+        return None
+
+    def with_label(self, label: int) -> "ImageSource | None":
+        """The same samples in one class: of the same latents, where a class-conditional model makes them."""
+        return None
+
+    def reconstructions(self, real: "ImageSource") -> "ImageSource | None":
+        """Real images as they come back from their latents, where the model has an encoder."""
+        return None
+
+    @abstractmethod
+    def provenance(self) -> dict[str, Any]:
+        """What identifies the images, as plain data: part of reports and of cache keys."""
+
+
+def as_uint8(images: Tensor) -> Tensor:
+    """Images (N, C, H, W) in [-1, 1] as uint8; uint8 images and points (N, d) as they are."""
+    return to_uint8(images) if images.is_floating_point() and images.ndim == 4 else images
+
+
 class ArraySource(ImageSource):
     """uint8 images in a ``.npy`` file, or the first array of an ``.npz`` file: (N, H, W, C), (N, C, H, W) or (N, H, W).
-
-    Args:
-        path: The file.
 
     Raises:
         ConfigError: It is missing, unreadable, or holds no uint8 images.
@@ -31,14 +73,15 @@ class ArraySource(ImageSource):
     def __init__(self, path: str | Path) -> None:
         try:
             loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-            array = loaded[loaded.files[0]] if hasattr(loaded, "files") else loaded
+            names = getattr(loaded, "files", None)  # of an .npz file
+            array = loaded if names is None else loaded[names[0]]
         except (OSError, ValueError, IndexError, EOFError, BadZipFile) as error:
             raise ConfigError("array", str(path), f"cannot be read as .npy or .npz ({error})") from error
-        if hasattr(loaded, "files") and len(loaded.files) > 1:
-            raise ConfigError("array", str(path), f"holds {len(loaded.files)} arrays; save the images alone")
+        if names is not None and len(names) > 1:
+            raise ConfigError("array", str(path), f"holds {len(names)} arrays; save the images alone")
         if array.dtype != np.uint8 or array.ndim not in (3, 4) or len(array) == 0:
-            given = f"{array.dtype} {array.shape}"
-            raise ConfigError("array", str(path), f"holds {given}; uint8 images (N, H, W, C) are needed")
+            hint = f"holds {array.dtype} {array.shape}; uint8 images (N, H, W, C) are needed"
+            raise ConfigError("array", str(path), hint)
         if array.ndim == 4 and (array.shape[1] in (1, 3)) == (array.shape[3] in (1, 3)):
             hint = "has no axis, or more than one, that could be the channels (1 or 3); save it as (N, H, W, C)"
             raise ConfigError("array", f"{path} {array.shape}", hint)
@@ -67,9 +110,6 @@ class FolderSource(ImageSource):
 
     Hidden files and folders are left out, links followed. Transparency is dropped. 16-bit and floating-point images
     are refused: whoever made them knows how their levels map to 0..255.
-
-    Args:
-        path: The folder.
 
     Raises:
         ConfigError: It is missing or holds no images.

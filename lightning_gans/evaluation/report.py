@@ -42,12 +42,7 @@ class Report:
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def logged(self) -> dict[str, float]:
-        """The figures under the names that are logged: ``metrics/<name>``.
-
-        Example:
-            >>> Report({"fid_digits": 5.0}, {}, {}).logged()
-            {'metrics/fid_digits': 5.0}
-        """
+        """The figures under the names that are logged: ``metrics/<name>``."""
         return {f"metrics/{name}": value for name, value in self.values.items()}
 
     def as_dict(self) -> dict[str, Any]:

@@ -12,8 +12,7 @@ from lightning_gans.batch import Batch, Condition
 from lightning_gans.engine import Game
 from lightning_gans.engine.protocols import Encodes, Samples, Translates, can_encode, is_class_conditional
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.files import ArraySource, FolderSource, image_files
-from lightning_gans.evaluation.image_source import ImageSource, as_uint8
+from lightning_gans.evaluation.files import ArraySource, FolderSource, ImageSource, as_uint8, image_files
 from lightning_gans.images import from_uint8
 
 __all__ = [
@@ -107,14 +106,9 @@ def _collatable(item: Any) -> Any:
 
 
 class GeneratedSource(ImageSource):
-    """Samples of a generator.
+    """Samples of a generator that a seed selects, from averaged weights if ``ema``.
 
-    Args:
-        model: The generator.
-        num_samples: How many.
-        seed: Selects them.
-        ema: Whether to sample from averaged weights.
-        label: The class of all of them, of a class-conditional model; None for those that it draws.
+    All are of the class ``label``, of a class-conditional model; None for the classes that it draws.
 
     Raises:
         ConfigError: Fewer than two samples.
@@ -190,12 +184,8 @@ class ReconstructedSource(ImageSource):
 class TranslatedSource(ImageSource):
     """What a model makes of the conditions of a data set: translations of its source images, and the targets with them.
 
-    Args:
-        model: Image i is generated from the condition of item i.
-        dataset: Its items have conditions, and images.
-        seed: Selects what else the model draws.
-        ema: Whether to use averaged weights.
-        paired: Whether the image of an item is the target of its condition. If not, there are no targets.
+    Image i is generated from the condition of item i; ``seed`` selects what else the model draws. Only if ``paired``
+    is the image of an item the target of its condition.
 
     Raises:
         ConfigError: The data set is empty, or has no length.

@@ -1,12 +1,13 @@
 """The classifier of the embedded emoji, and convolutions that nobody trained."""
 
+from importlib.resources import files
+
 import pytest
 import torch
 
 from lightning_gans.data.emoji_images import STYLES, load_emoji, rows_of, shrink
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import EmojiFeatures, RandomFeatures
-from lightning_gans.evaluation.features.pretrained import files
 from lightning_gans.evaluation.metrics.functional.frechet import frechet_distance
 
 

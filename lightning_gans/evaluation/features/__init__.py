@@ -6,17 +6,18 @@ One contract, ``FeatureExtractor``. Small classifiers come with the package (``D
 module of the user's is wrapped by ``ModuleFeatures``; ``InceptionFeatures`` are the ones that papers use.
 """
 
-from lightning_gans.evaluation.features.classifier import Classifier, load_classifier, save_classifier
-from lightning_gans.evaluation.features.extractor import FeatureBatch, FeatureExtractor
-from lightning_gans.evaluation.features.foundation import CLIPFeatures, DINOv2Features
-from lightning_gans.evaluation.features.generic import IdentityFeatures, ModuleFeatures, StackedFeatures
-from lightning_gans.evaluation.features.inception import InceptionFeatures
-from lightning_gans.evaluation.features.pretrained import (
+from lightning_gans.evaluation.features.classifier import (
+    Classifier,
     ClassifierFeatures,
     DigitsFeatures,
     EmojiFeatures,
     MNISTFeatures,
+    load_classifier,
+    save_classifier,
 )
+from lightning_gans.evaluation.features.extractor import FeatureBatch, FeatureExtractor
+from lightning_gans.evaluation.features.generic import IdentityFeatures, ModuleFeatures, StackedFeatures
+from lightning_gans.evaluation.features.pretrained import CLIPFeatures, DINOv2Features, InceptionFeatures
 from lightning_gans.evaluation.features.random_features import RandomFeatures
 
 __all__ = [

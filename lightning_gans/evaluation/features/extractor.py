@@ -3,7 +3,8 @@
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -11,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.features.precision import full_precision
 
 INCEPTION = "inception"  # the extractor that papers mean when they name none
+_EXACT = ("none", "ieee")  # "none" is float32 where no wider setting says otherwise; PyTorch reports the resolved value
 
 
 class FeatureBatch(NamedTuple):
@@ -48,15 +49,11 @@ class FeatureExtractor(nn.Module, ABC):
     Example:
         >>> class MeanColor(FeatureExtractor):
         ...     preprocessing = "uint8 to float in [0, 255], version 1"
-        ...
         ...     def extract(self, images: Tensor) -> FeatureBatch:
         ...         return FeatureBatch(images.float().mean(dim=(2, 3)))
         >>> extractor = MeanColor("mean_color")
-        >>> extractor(torch.full((2, 3, 4, 4), 7, dtype=torch.uint8)).features
-        tensor([[7., 7., 7.],
-                [7., 7., 7.]])
-        >>> extractor.metric_suffix, len(extractor.fingerprint)
-        ('_mean_color', 64)
+        >>> extractor(torch.full((1, 3, 4, 4), 7, dtype=torch.uint8)).features, extractor.metric_suffix
+        (tensor([[7., 7., 7.]]), '_mean_color')
     """
 
     preprocessing: str
@@ -168,10 +165,48 @@ class FeatureExtractor(nn.Module, ABC):
 
 
 def describe(tensor: Tensor) -> str:
-    """Type and shape of a tensor, as error messages show it.
-
-    Example:
-        >>> describe(torch.zeros(4, 3, 8, 8))
-        'float32 (4, 3, 8, 8)'
-    """
+    """Type and shape of a tensor, as error messages show it: ``float32 (4, 3, 8, 8)``."""
     return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Compute in exact float32: no TF32, no bfloat16 shortcuts, no autotuned algorithms; restores all settings.
+
+    TF32 keeps 10 bits of mantissa, so the same image would get different features on different devices.
+    """
+    cudnn = torch.backends.cudnn
+    algorithms = cudnn.benchmark, cudnn.deterministic
+    cudnn.benchmark, cudnn.deterministic = False, True
+    exact = _exact_by_operator if hasattr(cudnn, "conv") else _exact_by_flag  # per operator from torch 2.9 on
+    try:
+        with exact():
+            yield
+    finally:
+        cudnn.benchmark, cudnn.deterministic = algorithms
+
+
+@contextmanager
+def _exact_by_operator() -> Iterator[None]:
+    backends: Any = torch.backends  # its stubs lack the operators
+    operators = [backends.cuda.matmul, backends.cudnn.conv, backends.mkldnn.matmul, backends.mkldnn.conv]
+    before = [(operator, operator.fp32_precision) for operator in operators if operator.fp32_precision not in _EXACT]
+    for operator, _ in before:
+        operator.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        for operator, precision in before:
+            operator.fp32_precision = precision
+
+
+@contextmanager
+def _exact_by_flag() -> Iterator[None]:
+    matmul, convolution = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(matmul)
+        torch.backends.cudnn.allow_tf32 = convolution

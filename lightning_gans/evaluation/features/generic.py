@@ -16,10 +16,6 @@ class IdentityFeatures(FeatureExtractor):
 
     Args:
         name: Name in metrics.
-
-    Example:
-        >>> IdentityFeatures()(torch.tensor([[0.0, 1.0]]))
-        FeatureBatch(features=tensor([[0., 1.]]), logits=None)
     """
 
     preprocessing = "float points (N, d) as they are; version 1"
@@ -101,13 +97,6 @@ class StackedFeatures(FeatureExtractor):
 
     Raises:
         ConfigError: The extractor takes other images than gray ones, or knows no classes.
-
-    Example:
-        >>> from lightning_gans.evaluation.features.pretrained import DigitsFeatures
-        >>> stacked = StackedFeatures(DigitsFeatures(), "pairs", channels=2)
-        >>> features, logits = stacked(torch.zeros(3, 2, 8, 8, dtype=torch.uint8))
-        >>> features.shape, logits.shape
-        (torch.Size([3, 128]), torch.Size([3, 100]))
     """
 
     def __init__(self, extractor: FeatureExtractor, name: str, channels: int) -> None:

@@ -37,11 +37,6 @@ class RandomFeatures(FeatureExtractor):
     Args:
         seed: Draws the filters.
         name: Name in metrics.
-
-    Example:
-        >>> features, logits = RandomFeatures()(torch.zeros(2, 3, 8, 8, dtype=torch.uint8))
-        >>> features.shape, logits is None
-        (torch.Size([2, 192]), True)
     """
 
     preprocessing = "uint8 in [0, 255] to float x / 127.5 - 1, halved by 2x2 means from scale to scale; version 1"

@@ -19,23 +19,14 @@ from lightning_gans.evaluation.features.extractor import describe
 from lightning_gans.images import from_uint8, to_uint8
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+OnEpoch = Callable[[int, float], None]
 
 
 class RandomAffine:
     """Small random rotation, scaling and shift of every image; borders repeat.
 
-    Labels of digits, letters and most photographs survive it; there are no flips, which would make a 2 no digit.
-
-    Args:
-        degrees: Largest rotation either way.
-        scale: Largest relative change of size either way.
-        shift: Largest shift either way, as a part of the image's side.
-
-    Example:
-        >>> images = torch.rand(2, 1, 8, 8)
-        >>> generator = torch.Generator().manual_seed(0)
-        >>> torch.allclose(RandomAffine(0, 0, 0)(images, generator), images, atol=1e-6)
-        True
+    Labels of digits, letters and most photographs survive it; there are no flips, which would make a 2 no digit. The
+    largest either way: a rotation by ``degrees``, a relative change of size, a shift as a part of the image's side.
     """
 
     def __init__(self, degrees: float = 10.0, scale: float = 0.1, shift: float = 0.08) -> None:
@@ -62,23 +53,15 @@ def train_classifier(
     learning_rate: float = 2e-3,
     augmentation: Augmentation | None = None,
     device: torch.device | str = "cpu",
-    on_epoch: Callable[[int, float], None] = lambda epoch, loss: None,
+    on_epoch: OnEpoch = lambda epoch, loss: None,
 ) -> Classifier:
     """Train a ``Classifier`` with AdamW and a cosine learning rate after a short warm-up; in eval mode, on the CPU.
 
-    A function of its arguments: the global random generator is neither read nor moved. Bit-for-bit equal on one
-    thread (``torch.set_num_threads(1)``) of one kind of processor.
-
-    Args:
-        images: ``(N, C, H, W)`` uint8 in [0, 255], at least 4x4 pixels.
-        labels: ``(N,)`` integers from 0 to K - 1; K is the largest plus one.
-        seed: Draws initial weights, order and augmentation.
-        epochs: Passes over the images.
-        batch_size: Images a step; the rest of an epoch that does not fill a batch waits for the next order.
-        learning_rate: The peak.
-        augmentation: Changes each batch of float images in [-1, 1]; ``RandomAffine`` by default.
-        device: Where to train; what is drawn is the same on all, what is summed is not to the last bit.
-        on_epoch: Called with the epoch (from 1) and its mean loss.
+    A function of its arguments, uint8 images (N, C, H, W) of at least 4x4 pixels and labels (N,) from 0 to K - 1: the
+    seed draws initial weights, order and augmentation, the global random generator is neither read nor moved. Bit for
+    bit equal on one thread (``torch.set_num_threads(1)``) of one kind of processor; on another device all that is drawn
+    is the same. The rest of an epoch that does not fill a batch waits for the next order. ``augmentation`` changes each
+    batch of float images in [-1, 1], by default ``RandomAffine``; ``on_epoch`` is told epoch (from 1) and mean loss.
 
     Raises:
         ConfigError: Images and labels do not fit together, or there are too few.
@@ -194,25 +177,16 @@ TRAINING_SETS: dict[str, tuple[Callable[[Path | None], Labeled], str, int, int]]
 
 
 def write_classifier(
-    data: Labeled,
-    output: Path,
-    *,
-    name: str,
-    description: str,
-    seed: int = 0,
-    epochs: int = 60,
-    batch_size: int = 64,
-    on_epoch: Callable[[int, float], None] = lambda epoch, loss: None,
+    data: Labeled, output: Path, on_epoch: OnEpoch, *, name: str, description: str, **settings: Any
 ) -> dict[str, Any]:
     """Train on one part of the data, test on the other, write weights and facts to a file for ``ClassifierFeatures``.
 
-    The features have that name in metrics; the further settings are those of ``train_classifier``. Returns the facts
-    written: name, description of the data, seed, epochs, batch size, test accuracy and the number of test images.
+    The features have that name in metrics; settings are those of ``train_classifier``. Returns the facts written: name,
+    description of the data, settings, test accuracy and the number of test images.
 
     Raises:
         ConfigError: The data do not fit together.
     """
-    settings: dict[str, Any] = {"seed": seed, "epochs": epochs, "batch_size": batch_size}
     classifier = train_classifier(data.train_images, data.train_labels, on_epoch=on_epoch, **settings)
     right = accuracy(classifier, data.test_images, data.test_labels)
     tested = {"test_accuracy": round(right, 6), "test_images": len(data.test_labels)}
@@ -223,9 +197,8 @@ def write_classifier(
 
 def main(arguments: list[str] | None = None) -> None:
     """Train a classifier on a named data set, test it, write the file with its test accuracy inside."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lightning_gans.evaluation.features.train", description=main.__doc__
-    )
+    program = "python -m lightning_gans.evaluation.features.train"
+    parser = argparse.ArgumentParser(program, description=main.__doc__)
     parser.add_argument("--data", choices=sorted(TRAINING_SETS), required=True)
     parser.add_argument("--root", type=Path, help="folder of the data, where it is not part of a package")
     parser.add_argument("--output", type=Path, required=True, help="safetensors file to write")
@@ -239,16 +212,12 @@ def main(arguments: list[str] | None = None) -> None:
     except ConfigError as error:
         parser.error(str(error))  # one line on stderr, exit code 2
     torch.set_num_threads(1)  # the order of float sums, hence the last bit of a weight, depends on the thread count
-    facts = write_classifier(
-        data,
-        options.output,
-        name=options.data,
-        description=description,
-        seed=options.seed,
-        epochs=epochs,
-        batch_size=batch_size,
-        on_epoch=lambda epoch, loss: print(f"epoch {epoch}/{epochs}  loss {loss:.4f}", flush=True),
-    )
+    settings = {"seed": options.seed, "epochs": epochs, "batch_size": batch_size}
+
+    def tell(epoch: int, loss: float) -> None:
+        print(f"epoch {epoch}/{epochs}  loss {loss:.4f}", flush=True)
+
+    facts = write_classifier(data, options.output, tell, name=options.data, description=description, **settings)
     print(f"test accuracy {facts['test_accuracy']:.4f} on {facts['test_images']} images; wrote {options.output}")
 
 

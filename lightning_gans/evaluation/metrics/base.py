@@ -47,7 +47,7 @@ class ListStateMetric(Metric):
             self.add_state(f"{name}_index", default=[], dist_reduce_fx="cat")
 
     def forward(self, *args: object, **kwargs: object) -> None:
-        """Update the state; there is no value of a single batch."""
+        """Only update the state."""
         self.update(*args, **kwargs)
 
     def _append(self, name: str, rows: Tensor, index: Tensor | None) -> None:
@@ -88,23 +88,19 @@ class ListStateMetric(Metric):
     def _sync_dist(
         self, dist_sync_fn: Callable[..., Any] = gather_all_tensors, process_group: object | None = None
     ) -> None:
-        """Gather the rows of all processes, some of which may have none."""
+        """Gather the rows of all processes, in the dimension and the type that one without rows cannot know."""
         for name in self.list_states:
-            self._unify_rows(name, dist_sync_fn, process_group or self.process_group)
+            found = self._collected(name)
+            facts = torch.tensor([0, 0] if found is None else [found[0].shape[1], int(found[0].dtype == torch.float64)])
+            every = torch.stack(dist_sync_fn(facts.to(self.device), group=process_group or self.process_group)).cpu()
+            dims = sorted({int(dim) for dim in every[:, 0]} - {0})
+            if len(dims) > 1:
+                raise ConfigError(name, dims, "processes have features of different dimensions")
+            nothing = torch.zeros(0, dims[0] if dims else 1, device=self.device)
+            rows, index = found or (nothing, torch.zeros(0, dtype=torch.int64, device=self.device))
+            setattr(self, name, [rows.to(torch.float64 if int(every[:, 1].max()) else torch.float32)])
+            setattr(self, f"{name}_index", [index])
         super()._sync_dist(dist_sync_fn, process_group)
-
-    def _unify_rows(self, name: str, gather: Callable[..., Any], group: object | None) -> None:
-        """Give the rows of every process one dimension and one type, which a process without rows cannot know."""
-        found = self._collected(name)
-        facts = torch.tensor([0, 0] if found is None else [found[0].shape[1], int(found[0].dtype == torch.float64)])
-        every = torch.stack(gather(facts.to(self.device), group=group)).cpu()
-        dims = sorted({int(dim) for dim in every[:, 0]} - {0})
-        if len(dims) > 1:
-            raise ConfigError(name, dims, "processes have features of different dimensions")
-        nothing = torch.zeros(0, dims[0] if dims else 1, device=self.device)
-        rows, index = found or (nothing, torch.zeros(0, dtype=torch.int64, device=self.device))
-        setattr(self, name, [rows.to(torch.float64 if int(every[:, 1].max()) else torch.float32)])
-        setattr(self, f"{name}_index", [index])
 
     def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> Self:
         """Follow the module to another device, never to another type."""
@@ -135,14 +131,10 @@ class FeatureMetric(ListStateMetric):
         self._known: ReferenceStatistics | None = None
 
     def update(self, features: Tensor, real: bool, index: Tensor | None = None) -> None:
-        """Add a batch of real or of generated samples.
+        """Add the features (N, D) of a batch of real or of generated samples; N may be 0.
 
-        Args:
-            features: Features, shape (N, D); N may be 0.
-            real: Whether they are of real samples.
-            index: Index of each sample in its data set, shape (N,). Samples with one index count once, and the order of
-                samples is that of the indices. Without it all samples count, in the order in which a distributed
-                sampler without shuffling deals them.
+        Samples with one index (N,) in their data set count once, and their order is that of the indices. Without it all
+        samples count, in the order in which a distributed sampler without shuffling deals them.
 
         Raises:
             ConfigError: If shapes do not fit each other or earlier batches.

@@ -8,16 +8,15 @@ from torch import Tensor
 
 from lightning_gans.evaluation.metrics.base import ComparisonMetric, FeatureMetric, ListStateMetric, State
 from lightning_gans.evaluation.metrics.functional.frechet import frechet_distance
-from lightning_gans.evaluation.metrics.functional.inception import inception_score
 from lightning_gans.evaluation.metrics.functional.mmd import KID_KERNEL, maximum_mean_discrepancy
-from lightning_gans.evaluation.metrics.functional.modes import mode_coverage, mode_spread
 from lightning_gans.evaluation.metrics.functional.pairwise import density_coverage, one_nn_accuracy, precision_recall
+from lightning_gans.evaluation.metrics.functional.samples import inception_score, mode_coverage, mode_spread
 from lightning_gans.evaluation.metrics.functional.statistics import FeatureStatistics, ReferenceStatistics
 from lightning_gans.objectives.kernels import Kernel
 
 
 class FrechetDistance(ComparisonMetric):
-    """Frechet distance, see ``frechet_distance``; a scalar, 0 is best.
+    """See ``frechet_distance``; a scalar, 0 is best.
 
     Example:
         >>> metric = FrechetDistance()
@@ -40,14 +39,6 @@ class MaximumMeanDiscrepancy(ComparisonMetric):
         kernel: The kernel, by default ``(x.y / D + 1)^3``.
         biased: Whether to use the V-statistic.
         kwargs: Arguments of ``FeatureMetric``.
-
-    Example:
-        >>> from lightning_gans.objectives.kernels import LinearKernel
-        >>> metric = MaximumMeanDiscrepancy(LinearKernel(), biased=True)
-        >>> metric.update(torch.tensor([[0.0], [2.0]]), real=True)
-        >>> metric.update(torch.tensor([[3.0], [5.0]]), real=False)
-        >>> metric.compute()
-        tensor(9., dtype=torch.float64)
     """
 
     higher_is_better = False
@@ -93,13 +84,6 @@ class DensityCoverage(ComparisonMetric):
         k: Number of neighbors.
         strict: Whether a point on the sphere is outside.
         kwargs: Arguments of ``FeatureMetric``.
-
-    Example:
-        >>> metric = DensityCoverage(k=1)
-        >>> metric.update(torch.arange(6.0)[:, None], real=True)
-        >>> metric.update(torch.tensor([[0.5], [1.5], [2.5]]), real=False)
-        >>> metric.compute()["density"]
-        tensor(2., dtype=torch.float64)
     """
 
     higher_is_better = True
@@ -113,17 +97,7 @@ class DensityCoverage(ComparisonMetric):
 
 
 class OneNNAccuracy(ComparisonMetric):
-    """``one_nn_accuracy_real``, ``one_nn_accuracy_fake`` and ``one_nn_accuracy_pooled``; 0.5 is best.
-
-    See ``one_nn_accuracy``.
-
-    Example:
-        >>> metric = OneNNAccuracy()
-        >>> metric.update(torch.tensor([[0.0], [1.0]]), real=True)
-        >>> metric.update(torch.tensor([[8.0], [9.0]]), real=False)
-        >>> metric.compute()["one_nn_accuracy_pooled"]
-        tensor(1., dtype=torch.float64)
-    """
+    """``one_nn_accuracy_real``, ``one_nn_accuracy_fake``, ``one_nn_accuracy_pooled``, see ``one_nn_accuracy``."""
 
     higher_is_better = None
 
@@ -132,21 +106,15 @@ class OneNNAccuracy(ComparisonMetric):
 
 
 class ModeCoverage(FeatureMetric):
-    """``modes``, ``high_quality``, ``reverse_kl``, ``jsd``, ``spread`` of the fakes; real samples are not used.
+    """``modes``, ``high_quality``, ``reverse_kl``, ``jsd``, ``spread``, see ``mode_coverage`` and ``mode_spread``.
 
-    See ``mode_coverage`` and ``mode_spread``.
+    Of the fakes: real samples are not used.
 
     Args:
         means: Centers of the modes, shape (K, d).
         std: Standard deviation of every mode, or one for each.
         threshold: Standard deviations within which a sample is of high quality.
         kwargs: Arguments of ``FeatureMetric``.
-
-    Example:
-        >>> metric = ModeCoverage(means=[[0.0, 0.0], [9.0, 0.0]], std=0.1)
-        >>> metric.update(torch.tensor([[0.1, 0.0], [9.0, 0.1], [9.0, 5.0]]), real=False)
-        >>> metric.compute()["high_quality"]
-        tensor(0.6667, dtype=torch.float64)
     """
 
     higher_is_better = None  # each figure has a direction of its own
@@ -181,12 +149,6 @@ class InceptionScore(ListStateMetric):
     Args:
         splits: Number of splits.
         seed: Seed of the shuffle, ``None`` for none.
-
-    Example:
-        >>> metric = InceptionScore(splits=1)
-        >>> metric.update(20 * torch.eye(4))
-        >>> metric.compute()["inception_score"]
-        tensor(4.0000, dtype=torch.float64)
     """
 
     higher_is_better = True

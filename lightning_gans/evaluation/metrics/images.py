@@ -11,14 +11,14 @@ from torchmetrics.functional.image import peak_signal_noise_ratio
 from torchmetrics.image import StructuralSimilarityIndexMeasure
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.image_source import ImageSource
+from lightning_gans.evaluation.files import ImageSource
 from lightning_gans.evaluation.metrics.functional.hue import (
     NUM_BINS,
     histogram_entropy,
     histogram_total_variation,
     hue_histogram,
 )
-from lightning_gans.evaluation.metrics.functional.modes import class_coverage
+from lightning_gans.evaluation.metrics.functional.samples import class_coverage
 
 MAX_PSNR = 10 * math.log10(12 * 255**2)  # 58.9 dB: what rounding to 8 bits leaves, 1/12 of a squared level
 BATCH_SIZE = 256
@@ -107,14 +107,6 @@ class HueEntropy(HueMetric):
     Args:
         of_target: Whether to measure the targets instead: what to compare with.
         kwargs: Arguments of ``torchmetrics.Metric``.
-
-    Example:
-        >>> pictures, drawings = torch.zeros(1, 3, 1, 2), torch.ones(1, 1, 1, 2)
-        >>> pictures[0, 0, 0, 0] = pictures[0, 2, 0, 1] = 1.0  # red, blue
-        >>> metric = HueEntropy()
-        >>> metric.update(pictures, pictures, drawings)
-        >>> metric.compute()
-        tensor(1., dtype=torch.float64)
     """
 
     higher_is_better = None
@@ -132,14 +124,6 @@ class HueTotalVariation(HueMetric):
     """Total variation distance between the hues of pictures and of their targets, see ``histogram_total_variation``.
 
     Of whole sets: a picture in other colors than its target costs nothing where another one makes up for it.
-
-    Example:
-        >>> red, white = torch.zeros(1, 3, 2, 2), torch.ones(1, 1, 2, 2)
-        >>> red[:, 0] = 1.0
-        >>> metric = HueTotalVariation()
-        >>> metric.update(red, red.roll(1, dims=1), white)  # the targets are green
-        >>> metric.compute()
-        tensor(1., dtype=torch.float64)
     """
 
     higher_is_better = False
@@ -150,9 +134,7 @@ class HueTotalVariation(HueMetric):
 
 
 class ClassCoverage(Metric):
-    """``modes``, ``reverse_kl`` and ``jsd`` of the classes that a classifier sees in the fakes, against equal shares.
-
-    See ``class_coverage``.
+    """``modes``, ``reverse_kl`` and ``jsd`` of the classes that a classifier sees in the fakes, see ``class_coverage``.
 
     Args:
         classifier: From uint8 images (N, C, H, W) to a pair of features and logits (N, K).
@@ -160,16 +142,6 @@ class ClassCoverage(Metric):
 
     Raises:
         ConfigError: The classifier gives no logits, or not as many.
-
-    Example:
-        >>> class Brightness(nn.Module):
-        ...     def forward(self, images):
-        ...         level = images.float().mean((1, 2, 3)) / 255
-        ...         return None, torch.stack([1 - level, level], 1)
-        >>> metric = ClassCoverage(Brightness(), num_classes=2)
-        >>> metric.update(torch.full((4, 1, 8, 8), 255, dtype=torch.uint8))
-        >>> float(metric.compute()["modes"])
-        1.0
     """
 
     higher_is_better = None  # each figure has a direction of its own
@@ -207,8 +179,7 @@ class PairAgreement(Metric):
     Args:
         forward_map: From uint8 images of the first domain to those of the second that belong to them.
         backward_map: From the second domain to the first, where that can be computed.
-        classifier: Of images of the first domain, such as ``DigitsFeatures``: returns something
-            with ``logits``. With ``backward_map``.
+        classifier: Of images of the first domain, with ``logits`` in its result; needed with ``backward_map``.
     """
 
     higher_is_better = True
@@ -242,7 +213,6 @@ class PairAgreement(Metric):
             self._compare(first.images(start, stop), second.images(start, stop))
 
     def _compare(self, first: Tensor, second: Tensor) -> None:
-        """Count what agrees in pairs of images (N, C, H, W), uint8."""
         self.pairs += len(first)
         self.pixels += ((self.forward_map(first) > 127) == (second > 127)).float().mean((1, 2, 3)).sum()
         if self.backward_map is not None and self.classifier is not None:

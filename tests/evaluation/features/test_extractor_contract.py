@@ -17,8 +17,8 @@ from lightning_gans.evaluation.features import (
     IdentityFeatures,
     MNISTFeatures,
     ModuleFeatures,
-    precision,
 )
+from lightning_gans.evaluation.features.extractor import _exact_by_flag, _exact_by_operator
 from tests.rooms import brought_in
 
 
@@ -96,7 +96,7 @@ def test_reduced_matmul_precision_does_not_reach_it(extractor):
         torch.set_float32_matmul_precision("highest")
 
 
-@pytest.mark.parametrize("exact", [precision._exact_by_operator, precision._exact_by_flag])
+@pytest.mark.parametrize("exact", [_exact_by_operator, _exact_by_flag])
 def test_both_ways_to_full_precision_restore_the_settings(exact):
     def settings():
         return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32

@@ -295,7 +295,7 @@ def test_permutation_test_reports_the_unbiased_estimate_at_any_tile_size():
 def test_one_pass_gives_what_the_functions_give():
     real, fake = draw(300, 200, 20)
     kernels = (PolynomialKernel(), MedianGaussianKernel([0.5, 1.0]))
-    side = ReferenceStatistics.from_features(real, tile_size=128)
+    side = ReferenceStatistics(real, tile_size=128)
     both = PairwisePass(side, fake, real_balls=(3, 5), fake_balls=(3,), nearest=True, kernels=kernels)
     assert both.precision_recall(3) == precision_recall(real, fake)
     assert both.density_coverage(5) == density_coverage(real, fake)

@@ -11,18 +11,10 @@ from lightning_gans.evaluation.metrics.functional.hue import (
     hue_and_chroma,
     hue_histogram,
 )
-from lightning_gans.evaluation.metrics.functional.inception import inception_score
 from lightning_gans.evaluation.metrics.functional.mmd import (
     maximum_mean_discrepancy,
     maximum_mean_discrepancy_subsets,
     mmd_permutation_test,
-)
-from lightning_gans.evaluation.metrics.functional.modes import (
-    class_accuracy,
-    class_coverage,
-    mode_coverage,
-    mode_spread,
-    num_classes_covered,
 )
 from lightning_gans.evaluation.metrics.functional.pairwise import (
     PairwisePass,
@@ -32,8 +24,16 @@ from lightning_gans.evaluation.metrics.functional.pairwise import (
     one_nn_accuracy,
     precision_recall,
 )
+from lightning_gans.evaluation.metrics.functional.samples import (
+    class_accuracy,
+    class_coverage,
+    inception_score,
+    mode_coverage,
+    mode_spread,
+    num_classes_covered,
+    vendi_score,
+)
 from lightning_gans.evaluation.metrics.functional.statistics import FeatureStatistics, ReferenceStatistics
-from lightning_gans.evaluation.metrics.functional.vendi import vendi_score
 
 __all__ = [
     "FeatureStatistics",

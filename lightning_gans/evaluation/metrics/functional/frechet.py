@@ -88,14 +88,8 @@ def frechet_distance_infinity(
     The distance of M fakes exceeds its limit by about c / M. A line through the distances of random subsets of the
     fakes against 1 / M meets 1 / M = 0 at the limit: Chong and Forsyth 2020, arXiv:1911.07023, section 4. The bias of a
     finite number of real samples stays. The standard error is that of ordinary least squares; subsets overlap, so
-    that the true error is somewhat larger.
-
-    Args:
-        real: Real features, shape (N, D).
-        fake: Fake features, shape (M, D).
-        points: Number of subset sizes, evenly spaced from ``smallest`` to M.
-        smallest: The smallest subset; ``None`` is the larger of M / 10 and 2.
-        seed: Seed of the choice of subsets; the global generators are not used.
+    that the true error is somewhat larger. There are ``points`` subset sizes, evenly spaced from ``smallest`` (by
+    default the larger of M / 10 and 2) to M, chosen by the seed; the global generators are not used.
 
     Raises:
         ConfigError: As ``frechet_distance``; or if there are fewer than three points.

@@ -10,16 +10,15 @@ import torch
 from torch import Tensor
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.metrics.functional.checks import check_neighbors
 from lightning_gans.evaluation.metrics.functional.neighbors import KNearest, KNNBalls
 from lightning_gans.evaluation.metrics.functional.statistics import (
     FeaturesLike,
     FeatureStatistics,
-    KernelSums,
     as_generated,
     as_reference,
+    check_neighbors,
 )
-from lightning_gans.evaluation.metrics.functional.tiles import for_each_tile, work_dtype
+from lightning_gans.evaluation.metrics.functional.tiles import KernelSums, for_each_tile, work_dtype
 from lightning_gans.objectives.kernels import Kernel
 
 
@@ -136,22 +135,16 @@ def nearest_real_distance(real: FeaturesLike, fake: FeaturesLike) -> tuple[Tenso
 class PairwisePass:
     """One pass over real x real (unless known), fake x fake (if needed) and real x fake, and the metrics from it.
 
-    Args:
-        real: Real features, shape (N, D), or a ``ReferenceStatistics``.
-        fake: Fake features, shape (M, D).
-        real_balls: For which k the balls around real samples are wanted: precision and recall, density and coverage.
-        fake_balls: For which k the balls around fakes are wanted: recall.
-        nearest: Whether nearest neighbors between real and fake samples are wanted: two-sample accuracy, authenticity.
-        fake_neighbors: Whether, with ``nearest``, those among the fakes are wanted too: two-sample accuracy.
-        kernels: For which kernels sums are wanted: MMD. A kernel that is fitted is fitted to the real samples.
+    Balls around real samples are wanted for each k of ``real_balls`` (precision and recall, density and coverage), and
+    around fakes for each of ``fake_balls`` (recall); nearest neighbors between both if ``nearest`` (authenticity), and
+    among fakes if ``fake_neighbors`` (two-sample accuracy); sums of ``kernels``, fitted to the real samples (MMD).
 
     Raises:
         ConfigError: If features are unfit or a k is not below the number of samples.
 
     Example:
-        >>> generator = torch.Generator().manual_seed(0)
-        >>> real, fake = torch.randn(2, 100, 8, generator=generator)
-        >>> both = PairwisePass(real, fake, real_balls=(3, 5), fake_balls=(3,), nearest=True)
+        >>> real, fake = torch.randn(2, 100, 8, generator=torch.Generator().manual_seed(0))
+        >>> both = PairwisePass(real, fake, real_balls=(3, 5), fake_balls=(3,))
         >>> [round(float(value), 2) for value in (*both.precision_recall(3), *both.density_coverage(5))]
         [0.78, 0.82, 0.86, 0.94]
     """
@@ -178,23 +171,14 @@ class PairwisePass:
         fitted = list(self._fitted.values())
         self.real.precompute(max((*real_balls, int(nearest)), default=0), fitted)
         self.fake.precompute(max((*fake_balls, int(nearest and fake_neighbors)), default=0), fitted)
-        self._visit_tiles(nearest)
-
-    def _visit_tiles(self, nearest: bool) -> None:
-        dtype = torch.float64 if self._fitted else work_dtype(self.real.features.device)
-        real, fake = self.real.points(dtype), self.fake.points(dtype)
-        around_real = KNNBalls(real, fake, self._radii(self.real, self._real_balls))
-        around_fake = KNNBalls(fake, real, self._radii(self.fake, self._fake_balls))
-        sums = KernelSums(real, fake, list(self._fitted.values()))
-        pairs = [KNearest(real, fake, 1), KNearest(fake, real, 1)]
-        wanted = [around_real] * bool(self._real_balls) + [around_fake] * bool(self._fake_balls)
-        for_each_tile(real, fake, [*wanted, *pairs * nearest, *[sums] * bool(self._fitted)], self.real.tile_size)
-        self._around_real, self._around_fake, self._sums = around_real, around_fake, sums
+        dtype = torch.float64 if fitted else work_dtype(self.real.features.device)
+        x, y = self.real.points(dtype), self.fake.points(dtype)
+        self._around_real = KNNBalls(x, y, _squared_radii(self.real, self._real_balls))
+        self._around_fake = KNNBalls(y, x, _squared_radii(self.fake, self._fake_balls))
+        self._sums, pairs = KernelSums(x, y, fitted), [KNearest(x, y, 1), KNearest(y, x, 1)]
+        around = [self._around_real] * bool(real_balls) + [self._around_fake] * bool(fake_balls)
+        for_each_tile(x, y, [*around, *pairs * nearest, *[self._sums] * bool(fitted)], self.real.tile_size)
         self._across = tuple(pair.result() for pair in pairs) if nearest else ()
-
-    @staticmethod
-    def _radii(samples: FeatureStatistics, ks: tuple[int, ...]) -> Tensor:
-        return samples.neighbors(max(ks))[:, [k - 1 for k in ks]] if ks else torch.zeros(len(samples), 0)
 
     def precision_recall(self, k: int = 3, strict: bool = False) -> PrecisionRecallResult:
         """See ``precision_recall``; k must be among ``real_balls`` and ``fake_balls``."""
@@ -239,3 +223,7 @@ class PairwisePass:
             n = len(samples)
             within += (total + diagonal) / n**2 if biased else total / (n * (n - 1))
         return (within - 2 * cross).cpu()
+
+
+def _squared_radii(samples: FeatureStatistics, ks: tuple[int, ...]) -> Tensor:
+    return samples.neighbors(max(ks))[:, [k - 1 for k in ks]] if ks else torch.zeros(len(samples), 0)

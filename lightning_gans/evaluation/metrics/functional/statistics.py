@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.metrics.functional.checks import check_neighbors, checked_features
 from lightning_gans.evaluation.metrics.functional.moments import (
     covariance_sqrt,
     feature_covariance,
@@ -30,13 +29,46 @@ DEFAULT_NUM_NEIGHBORS = 5  # found at once, as 1, 3 and 5 are asked for in turn
 SCHEMA = 3  # raised whenever the meaning of a stored tensor changes
 
 
-class FeatureStatistics:
-    """Features with what depends on them alone: moments, neighbors, kernel sums.
+def checked_features(name: str, features: Tensor) -> Tensor:
+    """Features (N, D), detached, as float32 or float64, on a device that has float64; ``name`` is for the error.
 
-    Args:
-        features: Feature vectors, shape (N, D).
-        standardization: Origin and unit of the computation; None centers and scales by these features.
-        tile_size: Rows and columns of a tile; it changes time and memory, not the result.
+    Raises:
+        ConfigError: They are not a matrix, none, or not finite.
+
+    Example:
+        >>> checked_features("real", torch.tensor([[1, 2]])).dtype
+        torch.float64
+    """
+    shape = tuple(features.shape)
+    if features.ndim != 2 or shape[1] == 0:
+        raise ConfigError(name, shape, "features are a matrix (samples, dimension); flatten each sample to one row")
+    if shape[0] == 0:
+        raise ConfigError(name, shape, "there are no samples")
+    features = features.detach()
+    if features.device.type == "mps":  # no float64 there
+        features = features.cpu()
+    if features.dtype not in (torch.float32, torch.float64):
+        features = features.to(torch.float32 if features.is_floating_point() else torch.float64)
+    if not bool(torch.isfinite(features.sum())):  # the sum of finite numbers may overflow, so look closer only then
+        bad = int((~torch.isfinite(features)).any(1).sum())
+        if bad:
+            hint = f"{bad} samples have NaN or infinite features; look for them in the extractor"
+            raise ConfigError(name, shape, hint)
+    return features
+
+
+def check_neighbors(k: int, name: str, count: int) -> None:
+    """Refuse a number of neighbors that a set of ``count`` samples cannot have."""
+    if not 1 <= k < count:
+        hint = f"a sample has {count - 1} neighbors among {count} {name} samples; choose 1 <= k < N"
+        raise ConfigError("k", k, hint)
+
+
+class FeatureStatistics:
+    """Features (N, D) with what depends on them alone: moments, neighbors, kernel sums.
+
+    They are centered and scaled by ``standardization``, or by themselves. Rows and columns of a tile, ``tile_size``,
+    change time and memory, not the result.
     """
 
     name = "fake"  # what an error calls them
@@ -102,11 +134,7 @@ class FeatureStatistics:
         self._points = None
 
     def precompute(self, k: int = 0, kernels: Sequence[Kernel] = ()) -> Self:
-        """Compute k (0: no) nearest neighbors and sums of fitted kernels within this set in one pass, unless known.
-
-        Raises:
-            ConfigError: If there are no k neighbors.
-        """
+        """Compute k (0: no) nearest neighbors and sums of fitted kernels within this set in one pass, unless known."""
         if k:
             check_neighbors(k, self.name, len(self))
             k = max(k, min(DEFAULT_NUM_NEIGHBORS, len(self) - 1))
@@ -153,28 +181,15 @@ class ReferenceStatistics(FeatureStatistics):
     name = "real"
 
     @classmethod
-    def from_features(
-        cls,
-        real: Tensor,
-        *,
-        k: int = 0,
-        kernels: Sequence[Kernel] = (),
-        moments: bool = False,
-        tile_size: int = TILE_SIZE,
-    ) -> Self:
+    def from_features(cls, real: Tensor, *, k: int = 0, kernels: Sequence[Kernel] = (), moments: bool = False) -> Self:
         """The statistics of features (N, D), with what is asked for computed; the rest follows on demand.
 
-        Args:
-            real: Real features, shape (N, D).
-            k: Number of neighbors to find (5 serves precision, recall, density, coverage and the 1-NN test).
-            kernels: Kernels to sum.
-            moments: Whether to compute mean and covariance.
-            tile_size: Rows and columns of a tile.
+        ``k`` is the number of neighbors to find: 5 serves precision, recall, density, coverage and the 1-NN test.
 
         Raises:
             ConfigError: If the features cannot be used, or N <= k.
         """
-        statistics = cls(real, tile_size=tile_size)
+        statistics = cls(real)
         statistics.precompute(k, [kernel.fit(statistics.features) for kernel in kernels])
         if moments:
             _ = statistics.covariance_sqrt
@@ -212,11 +227,7 @@ def as_reference(real: FeaturesLike) -> FeatureStatistics:
 
 
 def as_generated(fake: FeaturesLike, real: FeatureStatistics) -> FeatureStatistics:
-    """The statistics of generated features, standardized as the real ones and on their device.
-
-    Raises:
-        ConfigError: If the dimensions differ.
-    """
+    """The statistics of generated features, standardized as the real ones, whose dimension they must have."""
     if isinstance(fake, FeatureStatistics) and fake is not real and fake.standardization is real.standardization:
         return fake
     features = fake.features if isinstance(fake, FeatureStatistics) else fake

@@ -138,8 +138,7 @@ def for_each_tile(left: Points, right: Points, visitors: Sequence[Visitor], tile
 def exact_pairs(left: Tensor, right: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
     """Squared distances (P,) of ``left[rows]`` and ``right[cols]``, ``sum (x - y)^2`` in float64, from indices (P,).
 
-    A function of the two vectors alone, symmetric. In bounded memory, which is used again for each piece: fresh memory
-    would take longer than the arithmetic.
+    Functions of the two vectors alone. Memory is used again for each piece: fresh one takes longer than the arithmetic.
 
     Example:
         >>> origin = torch.zeros(1, dtype=torch.int64)

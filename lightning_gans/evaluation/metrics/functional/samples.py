@@ -1,14 +1,19 @@
-"""How much of a mixture, or of a set of classes, a generator covers; how often a classifier sees what was asked for."""
+"""Figures of generated samples alone: modes and classes that they cover, Inception Score, Vendi score."""
 
 import math
+from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.metrics.functional.checks import checked_features
 from lightning_gans.evaluation.metrics.functional.moments import chunks
+from lightning_gans.evaluation.metrics.functional.statistics import checked_features
+from lightning_gans.objectives.kernels import Kernel, LinearKernel
+
+COSINE = LinearKernel()  # a linear kernel made to have k(x, x) = 1 is the cosine
 
 
 class ModeCoverageResult(NamedTuple):
@@ -32,11 +37,7 @@ def mode_coverage(samples: Tensor, means: Tensor, std: float | Tensor, threshold
     A perfect generator in two dimensions scores a quality of 1 - exp(-9/2) = 98.889%. Never read the modes without
     the quality: uniform noise captures nearly all of them.
 
-    Args:
-        samples: Fake samples, shape (N, d).
-        means: Centers of the modes, shape (K, d).
-        std: Standard deviation of every mode, or of each, shape (K,).
-        threshold: Standard deviations within which a sample is of high quality.
+    Samples are (N, d), centers of the modes (K, d); ``std`` is the standard deviation of every mode, or of each (K,).
 
     Raises:
         ConfigError: If shapes do not fit, a value is not finite, or std or threshold is not above 0.
@@ -81,10 +82,8 @@ def _nearest(samples: Tensor, means: Tensor, std: float | Tensor, threshold: flo
     widths = torch.as_tensor(std, dtype=torch.float64, device=samples.device).expand(len(means))
     if not bool((widths > 0).all()) or not threshold > 0:
         raise ConfigError("std", std, f"standard deviations and the threshold ({threshold}) must be above 0")
-    found = [
-        (samples[rows, None].double() - means).square().sum(2).min(1)  # of (n, K, d)
-        for rows in chunks(len(samples), means.numel())
-    ]
+    parts = (samples[rows, None].double() - means for rows in chunks(len(samples), means.numel()))  # (n, K, d)
+    found = [part.square().sum(2).min(1) for part in parts]
     nearest = torch.cat([each.indices for each in found])
     squared = torch.cat([each.values for each in found]) / widths[nearest].square()
     return nearest.cpu(), squared.cpu()
@@ -140,3 +139,80 @@ def class_accuracy(logits: Tensor, labels: Tensor) -> float:
         True
     """
     return float((logits.argmax(1).cpu() == labels.cpu()).double().mean())
+
+
+class InceptionScoreResult(NamedTuple):
+    """Mean and standard deviation over the splits (float64 scalars)."""
+
+    mean: Tensor
+    std: Tensor
+
+
+def inception_score(logits: Tensor, splits: int = 10, seed: int | None = 2020) -> InceptionScoreResult:
+    r"""``exp E_x KL(p(y|x) || p(y))``, averaged over splits of the samples.
+
+    Salimans et al. 2016, arXiv:1606.03498, section 4. The logits (N, C) of a classifier are shuffled by
+    ``numpy.random.RandomState(seed)`` (None: not at all) and split at i N // splits, as torch-fidelity does. The mean
+    is between 1 and C; the standard deviation over the splits has ddof = 0, so that it is 0 for one split.
+
+    Raises:
+        ConfigError: If the logits are not a finite matrix, or fewer than the splits.
+
+    Example:
+        >>> inception_score(20 * torch.eye(4), splits=1).mean  # four samples, sure of four classes
+        tensor(4.0000, dtype=torch.float64)
+    """
+    if splits < 1:
+        raise ConfigError("splits", splits, "there must be one split at least")
+    logits = checked_features("logits", logits).cpu().double()
+    count = len(logits)
+    if count < splits:
+        raise ConfigError("splits", splits, f"there are only {count} samples; use fewer splits")
+    if seed is not None:
+        logits = logits[torch.from_numpy(np.random.RandomState(seed).permutation(count))]
+    log_p = logits.log_softmax(1)
+    bounds = [i * count // splits for i in range(splits + 1)]
+    scores = torch.stack([_score(log_p[start:stop]) for start, stop in pairwise(bounds)])
+    return InceptionScoreResult(scores.mean(), scores.std(correction=0))
+
+
+def _score(log_p: Tensor) -> Tensor:
+    """``exp`` of the mean divergence from the marginal, of log probabilities (n, C)."""
+    marginal = torch.logsumexp(log_p, 0) - np.log(len(log_p))  # log p(y), finite also where p underflows
+    divergence: Tensor = (log_p.exp() * (log_p - marginal)).sum(1)
+    return divergence.mean().exp()
+
+
+def vendi_score(features: Tensor, kernel: Kernel = COSINE) -> Tensor:
+    r"""``exp(-sum_i l_i log l_i)``, l the eigenvalues of K / N, where k(x, x) = 1.
+
+    From 1 (all of N samples (N, D) alike) to N (all orthogonal). Friedman and Dieng 2023, arXiv:2210.02410, definition
+    3.1. It needs no real samples, and tells of diversity alone, not of quality. Any kernel is scaled to
+    ``k(x, y) / sqrt(k(x, x) k(y, y))``; others than the default, the cosine, need the whole matrix: 8 N^2 bytes.
+
+    Raises:
+        ConfigError: If features are unfit, or one has k(x, x) = 0.
+
+    Example:
+        >>> vendi_score(torch.eye(3))
+        tensor(3.0000, dtype=torch.float64)
+    """
+    features = checked_features("features", features).double()
+    kernel = kernel.fit(features)
+    if isinstance(kernel, LinearKernel):  # the same eigenvalues from D x D when that is smaller
+        norm = _positive(features.square().sum(1)).sqrt()
+        unit = features / norm[:, None]
+        gram = unit.T @ unit if len(unit) > unit.shape[1] else unit @ unit.T
+    else:
+        gram = kernel(features, features)
+        norm = _positive(gram.diagonal()).sqrt()
+        gram = gram / norm[:, None] / norm
+    values = torch.linalg.eigvalsh(gram / len(features)).clamp_min(0)
+    entropy: Tensor = -torch.special.xlogy(values, values).sum()
+    return entropy.exp().cpu()
+
+
+def _positive(own: Tensor) -> Tensor:
+    if not bool((own > 0).all()):
+        raise ConfigError("features", tuple(own.shape), "some have k(x, x) = 0, so no similarity; use another kernel")
+    return own

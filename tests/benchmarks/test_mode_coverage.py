@@ -16,7 +16,7 @@ from lightning_gans.data import Grid2D, Ring2D
 from lightning_gans.engine import Uniform
 from lightning_gans.networks import DCGANGenerator, MaxoutDiscriminator
 from lightning_gans.regularizers import R1
-from tests.models.running import built
+from tests.models.running import built, built_of
 
 spec = importlib.util.spec_from_file_location(
     "mode_coverage", Path(__file__).parents[2] / "benchmarks/mode_coverage.py"
@@ -166,17 +166,24 @@ def test_a_run_goes_through_the_command_and_is_kept(tmp_path):
     assert picture.stat().st_size > 1000
 
 
-def test_what_a_method_needs_besides_reaches_its_run(tmp_path):
-    benchmark.train(("pacgan", "ring", 0), "pacgan", 1, tmp_path, ["--samples.num_samples", "4"])
-    trained = yaml.safe_load((tmp_path / "config.yaml").read_text())
-    assert trained["data"]["init_args"]["batch_size"] == 200
+def interpreter(monkeypatch, folder, script):
+    """Put a script in place of the Python that a run is started with."""
+    program = folder / "python"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+
+
+def test_what_a_method_needs_besides_reaches_its_run(tmp_path, monkeypatch):
+    interpreter(monkeypatch, tmp_path, f"printf '%s\\n' \"$@\" > {tmp_path}/words")
+    benchmark.train(("pacgan", "ring", 0), "pacgan", 1, tmp_path)
+    words = (tmp_path / "words").read_text().splitlines()
+    assert words[:3] == ["-m", "lightning_gans.cli", "fit"]
+    assert built_of(*words[3:])[1].batch_size == 200
 
 
 def test_a_run_that_fails_says_why(tmp_path, capsys, monkeypatch):
-    program = tmp_path / "python"
-    program.write_text("#!/bin/sh\necho first\necho 'loss is nan'\nexit 2\n")
-    program.chmod(0o700)
-    monkeypatch.setattr(sys, "executable", str(program))
+    interpreter(monkeypatch, tmp_path, "echo first\necho 'loss is nan'\nexit 2")
     assert benchmark.result(("gan", "ring", 0), "points", 2, tmp_path, RING) == "loss is nan"
     assert "('gan', 'ring', 0): failed: loss is nan" in capsys.readouterr().err
     assert not list(tmp_path.rglob("result.json"))

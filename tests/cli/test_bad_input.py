@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from lightning_gans import WGAN
+from lightning_gans.cli import main
 from lightning_gans.cli.messages import user_facing_error
 from tests.cli.conftest import QUIET, TINY
 
@@ -152,13 +153,22 @@ def test_mistaken_command(command, arguments, expected):
     refused(command(*arguments), *expected)
 
 
+@pytest.fixture(scope="module")
+def last(tmp_path_factory):
+    """A checkpoint of one step."""
+    folder = tmp_path_factory.mktemp("trained")
+    short = ["--metrics.every_n_steps", "0", "--samples.every_n_steps", "0", "--trainer.max_steps", "1"]
+    main(["fit", *TINY, *QUIET, *short, "--trainer.default_root_dir", str(folder)])
+    return folder / "checkpoints/last.ckpt"
+
+
 @pytest.fixture(params=["foreign", "bytes", "truncated", "empty"])
-def damaged(request, run, tmp_path):
+def damaged(request, last, tmp_path):
     path = tmp_path / f"{request.param}.ckpt"
     if request.param == "foreign":
         torch.save({"state_dict": {"w": torch.zeros(2)}}, path)
     else:
-        whole = run.last.read_bytes()
+        whole = last.read_bytes()
         path.write_bytes(
             {"bytes": bytes(range(256)) * 40, "truncated": whole[: len(whole) // 2], "empty": b""}[request.param]
         )
@@ -171,11 +181,11 @@ def test_damaged_or_foreign_checkpoint(command, damaged, arguments):
 
 
 @pytest.mark.parametrize("command_line", ["fit", "sample"])
-def test_unwritable_folder(command, run, tmp_path, command_line):
+def test_unwritable_folder(command, last, tmp_path, command_line):
     (tmp_path / "file").write_text("")  # nothing can be created below a file, whoever asks
     lines = {
         "fit": ("fit", *TINY, *QUIET, "--trainer.default_root_dir", "file/below"),
-        "sample": ("sample", run.last, "--output", "file/below"),
+        "sample": ("sample", last, "--output", "file/below"),
     }
     refused(command(*lines[command_line]), "file/below", "another folder")
 

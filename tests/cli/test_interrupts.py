@@ -1,10 +1,11 @@
+import os
 import signal
 import time
 
 import pytest
 import torch
 
-from tests.cli.conftest import QUIET, TINY, start
+from tests.cli.conftest import QUIET, TINY, fork
 
 
 @pytest.mark.filterwarnings("ignore:resumed after step")  # mid-epoch: by the nature of an interrupt
@@ -18,19 +19,20 @@ def test_signals_save_the_last_state_and_the_run_goes_on(command, tmp_path, numb
         "--samples.every_n_steps",
         "5",
     ]
-    process = start(tmp_path, "fit", *TINY, *QUIET, *endless)
+    process = fork(tmp_path, "fit", *TINY, *QUIET, *endless)
     try:
         limit = time.monotonic() + 240
         while not list(tmp_path.glob("runs/wgan/*/samples/*.png")):  # training has begun
-            assert process.poll() is None, process.communicate()
+            assert process.is_alive(), (tmp_path / "err").read_text()
             assert time.monotonic() < limit
             time.sleep(0.1)
-        process.send_signal(number)
-        _, err = process.communicate(timeout=120)
+        os.kill(process.pid, number)
+        process.join(120)
     finally:
         process.kill()
-        process.communicate()
-    assert process.returncode == code, err
+        process.join()
+    err = (tmp_path / "err").read_text()
+    assert process.exitcode == code, err
     assert "Traceback" not in err
     (last,) = tmp_path.glob("runs/wgan/*/checkpoints/last.ckpt")
     reached = torch.load(last, weights_only=True)["global_step"]

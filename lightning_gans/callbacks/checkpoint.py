@@ -100,7 +100,10 @@ class StepCheckpoint(ModelCheckpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remember what was measured before the first step; catch Ctrl-C from here on."""
         super().on_train_start(trainer, pl_module)
-        self._require_known_monitor(trainer)
+        family = f"{str(self.monitor).partition('/')[0]}/"  # a mistyped metric: those of the first evaluation are known
+        known = sorted(name for name in trainer.callback_metrics if name.startswith(family))
+        if self.monitor is not None and known and self.monitor not in known:
+            raise ConfigError("checkpoint.monitor", self.monitor, f"is not measured; choose one of {', '.join(known)}")
         self._seen = self._monitored(trainer)
         if isinstance(pl_module, Game) and self.max_rollbacks:
             pl_module.on_divergence = partial(self._rollback, trainer)
@@ -233,13 +236,6 @@ class StepCheckpoint(ModelCheckpoint):
                     if name in names:
                         return name, bool(names[name])
         return given, False
-
-    def _require_known_monitor(self, trainer: Trainer) -> None:
-        """Refuse a mistyped metric before training: those of the first evaluation are known by now."""
-        family = f"{str(self.monitor).partition('/')[0]}/"
-        known = sorted(name for name in trainer.callback_metrics if name.startswith(family))
-        if self.monitor is not None and known and self.monitor not in known:
-            raise ConfigError("checkpoint.monitor", self.monitor, f"is not measured; choose one of {', '.join(known)}")
 
     def _monitored(self, trainer: Trainer) -> Tensor | None:
         return None if self.monitor is None else trainer.callback_metrics.get(self.monitor)

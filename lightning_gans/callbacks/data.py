@@ -1,5 +1,6 @@
 """What a run's data tell beside their batches: the one place that asks a datamodule for what it may or may not have."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -35,15 +36,14 @@ def are_paired(trainer: Trainer) -> bool:
 
 def data_features(trainer: Trainer) -> FeatureExtractor | None:
     """The extractor that suits the data: ``datamodule.features()``, or None."""
-    asked = _told(trainer, "features")
-    found: FeatureExtractor | None = None if asked is None else asked()
-    return found
+    ask: Callable[[], FeatureExtractor | None] | None = _told(trainer, "features")
+    return None if ask is None else ask()
 
 
 def data_metrics(trainer: Trainer) -> dict[str, Metric]:
     """Further metrics that suit the data, by name: ``datamodule.metrics()``, or none."""
-    asked = _told(trainer, "metrics")
-    return {} if asked is None else asked() or {}
+    ask = _told(trainer, "metrics")
+    return {} if ask is None else ask() or {}
 
 
 def mode_centers(trainer: Trainer) -> Tensor | None:

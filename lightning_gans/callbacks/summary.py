@@ -29,7 +29,9 @@ class RunSummary(Callback):
         folder = run_dir(trainer)  # asks all processes
         if not trainer.is_global_zero:
             return
-        sizes = ", ".join(f"{name} {size}" for name, size in parameter_counts(pl_module).items())
+        parts = pl_module.named_children()
+        counts = {name: sum(p.numel() for p in part.parameters() if p.requires_grad) for name, part in parts}
+        sizes = ", ".join(f"{name} {get_human_readable_count(count)}" for name, count in counts.items() if count)
         device = f"{trainer.world_size} x {pl_module.device.type}" if trainer.world_size > 1 else str(pl_module.device)
         where = "nothing is saved (fast_dev_run)" if is_fast_dev_run(trainer) else relative_path(folder)
         print(f"{type(pl_module).__name__} on {device} ({sizes} parameters): {where}", flush=True)
@@ -88,18 +90,3 @@ def paths(trainer: Trainer) -> dict[str, Any]:
             parts = sorted(latest.parent.glob(f"offline-run-*-{logger.version}"))  # several after a resume
             found["to upload"] = f"wandb sync {' '.join(relative_path(part) for part in parts or [latest])}"
     return {name: relative_path(path) for name, path in found.items() if path}
-
-
-def parameter_counts(model: LightningModule) -> dict[str, str]:
-    """How many trainable parameters each part of a model has, by name, in readable numbers.
-
-    Example:
-        >>> import torch
-        >>> model = LightningModule()
-        >>> model.generator = torch.nn.Linear(100, 60)
-        >>> parameter_counts(model)
-        {'generator': '6.1 K'}
-    """
-    parts = model.named_children()
-    counts = {name: sum(p.numel() for p in part.parameters() if p.requires_grad) for name, part in parts}
-    return {name: get_human_readable_count(count) for name, count in counts.items() if count}

@@ -107,7 +107,10 @@ class MNIST(Downloadable):
             raise self._missing_error(f"{self.folder}/raw/{name}[.gz]", "is not there")
         try:
             content = path.read_bytes() if path.is_file() else gzip.decompress(packed.read_bytes())
-            return read_idx(content, ndim)
+            if content[:4] != bytes([0, 0, 8, ndim]):  # 8: uint8; number of axes, then their lengths, then the values
+                raise ValueError(f"it begins with {content[:4]!r}")
+            shape = np.frombuffer(content, ">i4", ndim, 4).tolist()
+            return torch.from_numpy(np.frombuffer(content, np.uint8, offset=4 + 4 * ndim).reshape(shape).copy())
         except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise self._missing_error(f"{self.folder}/raw/{name}", f"is damaged ({error}): remove it") from error
 
@@ -229,19 +232,3 @@ class CIFAR10(Downloadable):
             raise self._missing_error(self.original.base_folder, "is missing, incomplete or damaged") from error
         images = torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous()
         return ImageDataset(images, torch.tensor(part.targets))
-
-
-def read_idx(content: bytes, ndim: int) -> Tensor:
-    """The uint8 tensor in a file of MNIST's format: two zeros, type 8, number of axes, their lengths, then the bytes.
-
-    Raises:
-        ValueError: It is of another kind, has other than ``ndim`` axes, or another length than it says.
-
-    Example:
-        >>> read_idx(bytes([0, 0, 8, 1, 0, 0, 0, 3, 5, 6, 7]), 1)
-        tensor([5, 6, 7], dtype=torch.uint8)
-    """
-    if content[:4] != bytes([0, 0, 8, ndim]):
-        raise ValueError(f"it begins with {content[:4]!r}")
-    shape = np.frombuffer(content, ">i4", ndim, 4).tolist()
-    return torch.from_numpy(np.frombuffer(content, np.uint8, offset=4 + 4 * ndim).reshape(shape).copy())

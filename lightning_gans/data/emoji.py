@@ -8,15 +8,7 @@ from torchmetrics import Metric
 
 from lightning_gans.data.base import ImageDataModule
 from lightning_gans.data.datasets import BatchedDataset, ImageDataset, PairDataset
-from lightning_gans.data.emoji_images import (
-    Split,
-    Style,
-    check_style,
-    emoji_records,
-    load_emoji,
-    shared_rows,
-    shrink,
-)
+from lightning_gans.data.emoji_images import Split, Style, check_style, emoji_records, load_emoji, shared_rows, shrink
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import EmojiFeatures
 from lightning_gans.evaluation.metrics import hue_metrics, paired_metrics

@@ -92,15 +92,16 @@ class ImageFolder(ImageDataModule):
         good: list[Path] = []
         bad: list[Path] = []
         for file, read in zip(self.files, _read_images(self.files, self.channels, side), strict=True):
-            if isinstance(read, ConfigError):
-                if not self.skip_unreadable:
-                    raise read
+            if not isinstance(read, ConfigError):
+                if keep:
+                    images[len(good)] = read
+                good.append(file)
+            elif self.skip_unreadable:
                 bad.append(file)
-                continue
-            if keep:
-                images[len(good)] = read
-            good.append(file)
-        self._report(bad)
+            else:
+                raise read
+        if bad:
+            self._report(bad)
         labels = self._labels(good)
         return ImageDataset(images[: len(good)], labels) if keep else FileDataset(good, labels, self.channels, side)
 
@@ -123,8 +124,6 @@ class ImageFolder(ImageDataModule):
         return torch.tensor([numbers[file.parts[len(self.root.parts)]] for file in files])
 
     def _report(self, bad: Sequence[Path]) -> None:
-        if not bad:
-            return
         names = ", ".join(str(file) for file in bad[:_NAMED]) + (", ..." if len(bad) > _NAMED else "")
         if len(bad) == len(self.files):
             raise ConfigError("root", str(self.root), f"none of its {len(bad)} images can be read: {names}")

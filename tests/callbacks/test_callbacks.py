@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from lightning_gans import GAN
-from lightning_gans.callbacks import MetricsCallback, SampleGrid, StepCheckpoint
+from lightning_gans.callbacks import MetricsCallback, RunSummary, SampleGrid, StepCheckpoint
 from lightning_gans.data import Digits
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import DigitsFeatures
@@ -179,6 +179,13 @@ def test_files_lie_in_the_loggers_folder_by_default(tmp_path):
     )
     assert [p.parent.parent.name for p in tmp_path.rglob("last.ckpt")] == ["version_0"]
     assert [p.parent.parent.name for p in tmp_path.rglob("step*.png")] == ["version_0"]
+
+
+def test_the_first_line_says_what_is_trained_and_where(tmp_path, capsys):
+    game = LightningModule()
+    game.generator, game.frozen = torch.nn.Linear(100, 60), torch.nn.Linear(9, 9).requires_grad_(False)
+    RunSummary().on_fit_start(trainer(1, default_root_dir=tmp_path / "run"), game)
+    assert capsys.readouterr().out == "LightningModule on cpu (generator 6.1 K parameters): run\n"
 
 
 def test_two_processes_agree_and_do_not_hang(tmp_path):

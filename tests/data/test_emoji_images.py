@@ -76,6 +76,9 @@ def test_no_emoji_is_on_both_sides(style):
     train, test = rows_of(records, "train"), rows_of(records, "test")
     assert len(train) + len(test) == len(records)
     assert len(test) / len(records) == pytest.approx(0.11, abs=0.01)
+    split = {one.codepoints: one.split for one in records}
+    known = {"1F680": "train", "1F469-200D-1F680": "train", "1F44D": "test"}  # rocket, woman astronaut, thumbs up
+    assert {point: split[point] for point in known} == known
     bases = [{records[row].base for row in rows.tolist()} for rows in (train, test)]
     assert not bases[0] & bases[1]
 

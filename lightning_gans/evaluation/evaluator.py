@@ -39,7 +39,7 @@ from lightning_gans.objectives.kernels import Kernel
 __all__ = ["HIGHER_IS_BETTER", "Evaluator", "Report", "default_cache", "differences"]
 
 SCHEMA = 2  # raised whenever the meaning of a figure changes
-CACHE_SCHEMA = 3  # raised whenever the meaning of what is kept of real images changes
+CACHE_SCHEMA = 4  # raised whenever the meaning of what is kept of real images changes
 PRECISION_RECALL_K, DENSITY_COVERAGE_K = 3, 5  # the papers' choices
 _MIN_REAL, _MIN_FAKE = 20, 10  # ten for the splits of the Inception Score, on each half of the real images too
 _NUM_SPLITS, _MANY = 3, 10_000  # several ways of halving a small set; one does for many images
@@ -96,8 +96,7 @@ class Evaluator:
     Args:
         features: The extractor.
         batch_size: Images per call of the extractor.
-        cache: Folder for what depends on the real images alone; None keeps nothing on disk. By default
-            ``~/.cache/lightning_gans``, or the folder in ``LIGHTNING_GANS_CACHE``.
+        cache: Folder for what depends on the real images alone, see ``default_cache``; None keeps nothing on disk.
         mmd_kernel: Of MMD: KID's by default, and the figure is then called ``kid``; ``GaussianKernel(10.0)`` with
             CLIP's features gives CMMD (times 1,000).
         num_half_samples: Number of half-samples for 95% intervals; 0 for none.

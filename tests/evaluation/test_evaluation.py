@@ -92,6 +92,8 @@ def test_statistics_of_real_images_are_computed_once_and_kept(tmp_path, monkeypa
     second = Evaluator(extractor, cache=tmp_path).evaluate(fake(), real())
     assert sum(seen) == 300
     assert first == second
+    (kept,) = tmp_path.glob("*.pt")
+    assert {"neighbors", "covariance_sqrt"} <= torch.load(kept, weights_only=True)["statistics"].keys()
     assert not list(tmp_path.glob("*.part"))
     third = Evaluator(extractor, cache=tmp_path).evaluate(fake(n=200), real())
     assert third.real_vs_real != first.real_vs_real

@@ -16,9 +16,13 @@ from lightning_gans.evaluation.features.classifier import (
     save_classifier,
 )
 from lightning_gans.evaluation.features.extractor import FeatureBatch, FeatureExtractor
-from lightning_gans.evaluation.features.generic import IdentityFeatures, ModuleFeatures, StackedFeatures
+from lightning_gans.evaluation.features.generic import (
+    IdentityFeatures,
+    ModuleFeatures,
+    RandomFeatures,
+    StackedFeatures,
+)
 from lightning_gans.evaluation.features.pretrained import CLIPFeatures, DINOv2Features, InceptionFeatures
-from lightning_gans.evaluation.features.random_features import RandomFeatures
 
 __all__ = [
     "CLIPFeatures",

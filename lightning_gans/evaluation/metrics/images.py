@@ -210,14 +210,12 @@ class PairAgreement(Metric):
         begin, end = rank_slice(len(image_source))
         for start in range(begin, end, BATCH_SIZE):
             stop = min(start + BATCH_SIZE, end)
-            self._compare(first.images(start, stop), second.images(start, stop))
-
-    def _compare(self, first: Tensor, second: Tensor) -> None:
-        self.pairs += len(first)
-        self.pixels += ((self.forward_map(first) > 127) == (second > 127)).float().mean((1, 2, 3)).sum()
-        if self.backward_map is not None and self.classifier is not None:
-            one, other = (self.classifier(images).logits for images in (first, self.backward_map(second)))
-            self.classes += (one.argmax(1) == other.argmax(1)).float().sum()
+            x, y = first.images(start, stop), second.images(start, stop)  # (N, C, H, W), uint8
+            self.pairs += len(x)
+            self.pixels += ((self.forward_map(x) > 127) == (y > 127)).float().mean((1, 2, 3)).sum()
+            if self.backward_map is not None and self.classifier is not None:
+                one, other = (self.classifier(images).logits.argmax(1) for images in (x, self.backward_map(y)))
+                self.classes += (one == other).float().sum()
 
     def compute(self) -> dict[str, Tensor]:
         """The shares by name; none where there were no pairs."""

@@ -8,7 +8,12 @@ from torch import Tensor
 
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.metrics.functional.pairwise import PairwisePass
-from lightning_gans.evaluation.metrics.functional.statistics import FeaturesLike, as_generated, as_reference
+from lightning_gans.evaluation.metrics.functional.statistics import (
+    FeaturesLike,
+    MeanAndStd,
+    as_generated,
+    as_reference,
+)
 from lightning_gans.evaluation.metrics.functional.tiles import Points, Tile, for_each_tile, kernel_tile
 from lightning_gans.objectives.kernels import Kernel, PolynomialKernel
 
@@ -38,13 +43,6 @@ def maximum_mean_discrepancy(
     return PairwisePass(real, fake, kernels=(kernel,)).maximum_mean_discrepancy(kernel, biased)
 
 
-class SubsetDiscrepancy(NamedTuple):
-    """Mean and standard deviation (ddof = 0) of MMD^2 over subsets (float64 scalars)."""
-
-    mean: Tensor
-    std: Tensor
-
-
 def maximum_mean_discrepancy_subsets(
     real: Tensor,
     fake: Tensor,
@@ -52,7 +50,7 @@ def maximum_mean_discrepancy_subsets(
     subsets: int = 100,
     subset_size: int = 1000,
     seed: int = 2020,
-) -> SubsetDiscrepancy:
+) -> MeanAndStd:
     """MMD^2 averaged over random subsets: the KID as first published and as torch-fidelity computes it.
 
     Binkowski et al. 2018, arXiv:1801.01401, section 4. Each of the ``subsets`` takes ``subset_size`` real samples of
@@ -78,7 +76,7 @@ def maximum_mean_discrepancy_subsets(
         reals = torch.from_numpy(random.choice(len(real), subset_size, replace=False)).to(real.device)
         values.append(maximum_mean_discrepancy(real[reals], fake[fakes], kernel))
     stacked = torch.stack(values)
-    return SubsetDiscrepancy(stacked.mean(), stacked.std(correction=0))
+    return MeanAndStd(stacked.mean(), stacked.std(correction=0))
 
 
 class PermutationTest(NamedTuple):

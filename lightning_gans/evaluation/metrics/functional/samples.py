@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.metrics.functional.moments import chunks
-from lightning_gans.evaluation.metrics.functional.statistics import checked_features
+from lightning_gans.evaluation.metrics.functional.statistics import MeanAndStd, checked_features
 from lightning_gans.objectives.kernels import Kernel, LinearKernel
 
 COSINE = LinearKernel()  # a linear kernel made to have k(x, x) = 1 is the cosine
@@ -141,14 +141,7 @@ def class_accuracy(logits: Tensor, labels: Tensor) -> float:
     return float((logits.argmax(1).cpu() == labels.cpu()).double().mean())
 
 
-class InceptionScoreResult(NamedTuple):
-    """Mean and standard deviation over the splits (float64 scalars)."""
-
-    mean: Tensor
-    std: Tensor
-
-
-def inception_score(logits: Tensor, splits: int = 10, seed: int | None = 2020) -> InceptionScoreResult:
+def inception_score(logits: Tensor, splits: int = 10, seed: int | None = 2020) -> MeanAndStd:
     r"""``exp E_x KL(p(y|x) || p(y))``, averaged over splits of the samples.
 
     Salimans et al. 2016, arXiv:1606.03498, section 4. The logits (N, C) of a classifier are shuffled by
@@ -173,7 +166,7 @@ def inception_score(logits: Tensor, splits: int = 10, seed: int | None = 2020) -
     log_p = logits.log_softmax(1)
     bounds = [i * count // splits for i in range(splits + 1)]
     scores = torch.stack([_score(log_p[start:stop]) for start, stop in pairwise(bounds)])
-    return InceptionScoreResult(scores.mean(), scores.std(correction=0))
+    return MeanAndStd(scores.mean(), scores.std(correction=0))
 
 
 def _score(log_p: Tensor) -> Tensor:

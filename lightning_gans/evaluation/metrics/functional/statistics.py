@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Self
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -27,6 +27,13 @@ from lightning_gans.objectives.kernels import Kernel
 
 DEFAULT_NUM_NEIGHBORS = 5  # found at once, as 1, 3 and 5 are asked for in turn
 SCHEMA = 3  # raised whenever the meaning of a stored tensor changes
+
+
+class MeanAndStd(NamedTuple):
+    """Mean and standard deviation (ddof = 0) over splits or subsets (float64 scalars)."""
+
+    mean: Tensor
+    std: Tensor
 
 
 def checked_features(name: str, features: Tensor) -> Tensor:

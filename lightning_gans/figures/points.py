@@ -165,7 +165,6 @@ def _plane(points: Tensor) -> tuple[Any, Any]:
 def _figure() -> tuple[Figure, Axes]:
     """A figure of its own: pyplot would keep it, and change what a notebook shows."""
     figure = Figure(figsize=(7.2, 7.2), dpi=100, facecolor="white")
-    FigureCanvasAgg(figure)
     return figure, figure.add_axes((0.075, 0.105, 0.825, 0.825))
 
 

@@ -8,7 +8,7 @@ from lightning_gans import GAN
 from lightning_gans.callbacks import MetricsCallback, StepCheckpoint
 from lightning_gans.data import Digits, Ring2D
 from lightning_gans.errors import ConfigError, LightningGANsWarning
-from lightning_gans.evaluation.features import DigitsFeatures
+from lightning_gans.evaluation.features import DigitsFeatures, RandomFeatures
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*exists and is not empty")
@@ -128,6 +128,13 @@ def test_best_is_the_direction_in_which_a_metric_improves(tmp_path):
         trainer = Trainer(max_steps=1, accelerator="cpu", callbacks=[MetricsCallback(num_samples=32), keep], **OFF)
         trainer.fit(GAN(*networks), datamodule=ring)
         assert keep.mode == mode
+
+
+def test_a_metric_of_the_second_extractor_has_a_direction_too(tmp_path):
+    keep = StepCheckpoint("metrics/recall_digits", dirpath=str(tmp_path))
+    first, second = (MetricsCallback(kind, num_samples=32) for kind in (RandomFeatures(), DigitsFeatures()))
+    fit(first, second, keep, data=Digits(), steps=1)
+    assert keep.mode == "max"
 
 
 class Scored(Callback):

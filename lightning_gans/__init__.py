@@ -1,4 +1,5 @@
 """Generative adversarial networks for PyTorch Lightning: a game with players, one page a paper."""
+# ruff: noqa: F403, F405 # the names stand once, in __all__
 
 import importlib
 from importlib.metadata import version
@@ -8,50 +9,8 @@ from lightning_gans.errors import ConfigError
 
 if TYPE_CHECKING:
     from lightning_gans.batch import Batch, Condition, Sample
-    from lightning_gans.engine import (
-        Critic,
-        Game,
-        LatentModel,
-        Normal,
-        Optimization,
-        Phase,
-        Player,
-        Prior,
-        TopK,
-        Translator,
-        Uniform,
-        WithEncoder,
-    )
-    from lightning_gans.models import (
-        AAE,
-        ACGAN,
-        ALI,
-        DCGAN,
-        DRAGAN,
-        FGAN,
-        GAN,
-        LSGAN,
-        MMDGAN,
-        R3GAN,
-        SNGAN,
-        VAE,
-        VAEGAN,
-        VEEGAN,
-        WGAN,
-        WGANGP,
-        BiGAN,
-        CoGAN,
-        ConditionalGAN,
-        ConditionalVAE,
-        HingeGAN,
-        InfoGAN,
-        MinimaxGAN,
-        PacGAN,
-        Pix2Pix,
-        ProjectionGAN,
-        SaddlePointFGAN,
-        UnrolledGAN,
-    )
+    from lightning_gans.engine import *
+    from lightning_gans.models import *
     from lightning_gans.schedule import Ramp
 
 __version__ = version("lightning-gans")

@@ -9,35 +9,34 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_unflatten
+from torch.utils._pytree import tree_map
 
 from lightning_gans.errors import ConfigError
 
+_FORMS = (
+    "a tensor of images, (images, labels), (images, sources), or a dict with 'image' and 'label', 'source', 'mask' or "
+    "'text'"
+)
+
 
 class Condition(NamedTuple):
-    """What is given besides noise; absent parts are None.
-
-    Attributes:
-        label: Classes (N,), int64; (N / m, m) where m samples are scored together.
-        source: Images (N, C, h, w) in [-1, 1]: to translate, to enlarge, to complete.
-        mask: (N, 1, H, W), 1 where something is missing, 0 elsewhere.
-        text: Sentence embeddings (N, E).
-    """
+    """What is given besides noise; absent parts are None."""
 
     label: Tensor | None = None
+    """Classes (N,), int64; (N / m, m) where m samples are scored together."""
     source: Tensor | None = None
+    """Images (N, C, h, w) in [-1, 1]: to translate, to enlarge, to complete."""
     mask: Tensor | None = None
+    """(N, 1, H, W), 1 where something is missing, 0 elsewhere."""
     text: Tensor | None = None
+    """Sentence embeddings (N, E)."""
 
     def tensors(self) -> tuple[Tensor, ...]:
         """The parts that are there, in the order of the fields: what networks take after latents or images."""
         return tuple(part for part in self if part is not None)
 
     def only(self, names: Iterable[str]) -> "Condition":
-        """The parts that a model uses, and no others.
-
-        Args:
-            names: Of fields.
+        """The parts that a model uses, by their names, and no others.
 
         Raises:
             ConfigError: One of them is not there.
@@ -59,26 +58,20 @@ class Condition(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What a step is made of: whatever a user's loader yields becomes this once, at the door.
-
-    Attributes:
-        image: What should come out, (N, C, H, W) in [-1, 1], or points (N, d); None when predicting.
-        condition: What is given.
-        indices: Numbers of the samples (N,), int64, where they are known: select their latents when predicting.
-    """
+    """What a step is made of: whatever a user's loader yields becomes this once, at the door."""
 
     image: Tensor  # None in predicting alone, where no loss asks for it
+    """What should come out, (N, C, H, W) in [-1, 1], or points (N, d); None when predicting."""
     condition: Condition = Condition()
+    """What is given."""
     indices: Tensor | None = None
+    """Numbers of the samples (N,), int64, where they are known: select their latents when predicting."""
 
     @classmethod
     def of(cls, raw: Any) -> "Batch":
-        """A user's tensor, (images, labels), (images, sources) or dict as a batch.
+        """A user's tensor, (images, labels), (images, sources) or dict as a batch; refuses anything else.
 
         A dict has ``image`` and any of ``label``, ``source``, ``mask``, ``text``, ``index``; other keys are left alone.
-
-        Raises:
-            ConfigError: It is none of these.
 
         Example:
             >>> Batch.of({"image": torch.zeros(2, 1, 8, 8), "label": torch.tensor([0, 1])}).condition.label
@@ -99,26 +92,20 @@ class Batch(NamedTuple):
                 return cls(raw[0])
             # As torchvision and torch's TensorDataset pair them: numbers that are no floats are labels.
             return cls(raw[0], Condition(source=second) if second.ndim == 4 else Condition(label=second))
-        raise ConfigError("batch", _kind(raw), f"expected {_FORMS}")
+        kind = type(raw).__name__ + (f" of {len(raw)}" if isinstance(raw, tuple | list) else "")
+        kind = f"dict with keys {sorted(map(str, raw))}" if isinstance(raw, Mapping) else kind
+        raise ConfigError("batch", kind, f"expected {_FORMS}")
 
     @property
     def images(self) -> Tensor:
-        """The images of a batch that has some, (N, ...).
-
-        Raises:
-            ConfigError: It has none.
-        """
+        """The images (N, ...); refuses a batch that has none."""
         if self.image is None:
             raise ConfigError("batch", "no image", "training needs what should come out, as 'image'")
         return self.image
 
     @property
     def labels(self) -> Tensor:
-        """The labels of a batch that has some, (N,) int64.
-
-        Raises:
-            ConfigError: It has none.
-        """
+        """The labels (N,), int64; refuses a batch that has none."""
         if self.condition.label is None:
             raise ConfigError("batch", "no label", "this model is given labels: (images, labels) or {'image', 'label'}")
         return self.condition.label
@@ -130,19 +117,16 @@ class Batch(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """What a discriminator scores. Image and latent are interpolated, penalized, augmented; conditions never.
+    """What a discriminator scores. Image and latent are interpolated, penalized, augmented; conditions never."""
 
-    Attributes:
-        image: (N, C, H, W) or points (N, d); None where only latents are scored.
-        condition: What the discriminator is shown of what was given.
-        latent: (N, Z), where image and latent are scored together.
-        generated: Whether it was made by a generator.
-    """
-
-    image: Tensor  # None where latents alone are scored
+    image: Tensor
+    """(N, C, H, W) or points (N, d); None where latents alone are scored."""
     condition: Condition = Condition()
+    """What the discriminator is shown of what was given."""
     latent: Tensor | None = None
+    """(N, Z), where image and latent are scored together."""
     generated: bool = False
+    """Whether it was made by a generator."""
 
     def tensors(self) -> tuple[Tensor, ...]:
         """What a discriminator takes, in this order: image, latent, parts of the condition; those that are there."""
@@ -154,9 +138,8 @@ class Sample(NamedTuple):
 
     def map(self, function: Callable[[Tensor], Tensor]) -> "Sample":
         """The same with a function applied to image and latent."""
-        changed: dict[str, Any] = {
-            name: function(part) for name in ("image", "latent") if (part := getattr(self, name)) is not None
-        }
+        parts: dict[str, Any] = {"image": self.image, "latent": self.latent}
+        changed: dict[str, Any] = {name: function(part) for name, part in parts.items() if part is not None}
         return self._replace(**changed)
 
     @property
@@ -166,24 +149,18 @@ class Sample(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """A sample with what a discriminator says of it.
-
-    Attributes:
-        sample: What was scored; differentiable leaves where a penalty is going to be taken on these logits.
-        logits: (N, ...), float32 or more.
-        rest: What else the network returned: ``(logits, *rest)``.
-    """
+    """A sample with what a discriminator says of it."""
 
     sample: Sample
+    """What was scored; differentiable leaves where a penalty is going to be taken on these logits."""
     logits: Tensor
+    """(N, ...), float32 or more."""
     rest: tuple[Tensor, ...] = ()
+    """What else the network returned: ``(logits, *rest)``."""
 
 
 def split_batch(batch: Batch, count: int) -> Iterator[Batch]:
-    """Split every tensor of a batch into equal micro-batches along its first dimension.
-
-    Raises:
-        ConfigError: The batch does not divide.
+    """Split every tensor of a batch, which must divide, into equal micro-batches along its first dimension.
 
     Example:
         >>> [part.size for part in split_batch(Batch(torch.zeros(6, 2), Condition(label=torch.zeros(6))), 3)]
@@ -192,20 +169,11 @@ def split_batch(batch: Batch, count: int) -> Iterator[Batch]:
     if count == 1:
         yield batch
         return
-    size = batch.size
+    size, step = batch.size, batch.size // count
     if size % count:
         raise ConfigError("optimization.micro_batches", count, f"a batch of {size} does not divide into {count} parts")
-    leaves, structure = tree_flatten(batch)
-    step = size // count
     for start in range(0, size, step):
-        cut = [v[start : start + step] if isinstance(v, Tensor) and v.ndim else v for v in leaves]
-        yield tree_unflatten(cut, structure)
-
-
-_FORMS = (
-    "a tensor of images, (images, labels), (images, sources), or a dict with 'image' and 'label', 'source', 'mask' or "
-    "'text'"
-)
+        yield tree_map(lambda v, at=start: v[at : at + step] if isinstance(v, Tensor) and v.ndim else v, batch)
 
 
 def _tensor(part: Any) -> Tensor | None:
@@ -213,11 +181,3 @@ def _tensor(part: Any) -> Tensor | None:
     if isinstance(part, Integral):
         return torch.tensor(int(part))
     return part if isinstance(part, Tensor) else None
-
-
-def _kind(batch: Any) -> str:
-    if isinstance(batch, Mapping):
-        return f"dict with keys {sorted(map(str, batch))}"
-    if isinstance(batch, tuple | list):
-        return f"{type(batch).__name__} of {len(batch)}"
-    return type(batch).__name__

@@ -4,12 +4,7 @@
 class ConfigError(ValueError):
     """A setting that cannot work: says which, its value, and what to do.
 
-    The command line prints it as one line and exits with code 2; in Python it is a ``ValueError``.
-
-    Args:
-        name: Name of the setting as the user wrote it (``"batch_size"``, ``"--ckpt_path"``).
-        value: The value that cannot work.
-        hint: What is wrong with it and what to do instead.
+    The setting is named as the user wrote it. The command line prints one line and exits with code 2.
 
     Example:
         >>> raise ConfigError("batch_size", 5000, "the data set has 1797 images; choose a smaller one")

@@ -5,13 +5,7 @@ from torch import Tensor
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """Convert float images in [-1, 1] to uint8 in [0, 255]: rounded, values outside clamped.
-
-    Args:
-        images: Floating-point images of any shape, values in [-1, 1].
-
-    Returns:
-        A uint8 tensor of the same shape.
+    """Float images in [-1, 1], of any shape, as uint8 in [0, 255]: rounded, values outside clamped.
 
     Example:
         >>> to_uint8(torch.tensor([-1.0, 0.0, 1.0, 1.5]))
@@ -21,13 +15,7 @@ def to_uint8(images: Tensor) -> Tensor:
 
 
 def from_uint8(images: Tensor) -> Tensor:
-    """Convert uint8 images in [0, 255] to float32 in [-1, 1]; the exact inverse of ``to_uint8``.
-
-    Args:
-        images: uint8 images of any shape.
-
-    Returns:
-        A float32 tensor of the same shape, values in [-1, 1].
+    """Images in [0, 255], uint8 of any shape, as float32 in [-1, 1]; the exact inverse of ``to_uint8``.
 
     Example:
         >>> levels = torch.arange(256, dtype=torch.uint8)

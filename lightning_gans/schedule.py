@@ -8,17 +8,14 @@ from lightning_gans.errors import ConfigError
 
 @dataclass(frozen=True)
 class Clock:
-    """Where a run is, as losses, regularizers and augmentations see it.
-
-    Args:
-        step: Steps done before this one.
-        updates: Updates that the player who is about to be updated has had before.
-        progress: Share of the run, or of the present phase, that is done, in [0, 1].
-    """
+    """Where a run is, as losses, regularizers and augmentations see it."""
 
     step: int = 0
+    """Steps done before this one."""
     updates: int = 0
+    """Updates that the player who is about to be updated has had before."""
     progress: float = 0.0
+    """Share of the run, or of the present phase, that is done, in [0, 1]."""
 
 
 @dataclass(frozen=True)

@@ -56,15 +56,11 @@ def require_supported(trainer: Trainer) -> None:
 
 
 def mute_what_is_no_news() -> None:
-    """Turn off three warnings of Lightning that do not concern a game, once one is trained.
-
-    It has a validation_step for ``validate`` and needs no validation loader for ``fit``; a checkpoint that holds the
-    state after a whole step holds what it should; and of loaders that start over a game tells in its own words.
-    """
+    """Turn off three warnings of Lightning that do not concern a game, once one is trained."""
     for message in (
-        "You defined a `validation_step` but have no `val_dataloader`",
-        "Using ModelCheckpoint with manual optimization",
-        "You're resuming from a checkpoint that ended before the epoch ended",
+        "You defined a `validation_step` but have no `val_dataloader`",  # it is there for ``validate``, not for ``fit``
+        "Using ModelCheckpoint with manual optimization",  # the state after a whole step is what should be saved
+        "You're resuming from a checkpoint that ended before the epoch ended",  # a game tells of it in its own words
     ):
         warnings.filterwarnings("ignore", message=message)
 
@@ -99,7 +95,7 @@ def require_images_in_range(
 
 
 def without_gradient(player: str) -> ConfigError:
-    """What to say of a player that could not learn."""
+    """Of a player that could not learn."""
     hint = f"its loss does not depend on what the {player} owns; is something detached, or in no_grad?"
     return ConfigError(player, "no gradient", hint)
 
@@ -116,11 +112,7 @@ class GradientMonitor:
         return player in self._unreached
 
     def update(self, player: str, owned: Sequence[nn.Parameter], game: nn.Module) -> None:
-        """Look at the gradients of what a player owns after a backward pass; the game knows the parameters' names.
-
-        Raises:
-            ConfigError: None of them was reached.
-        """
+        """Look at the gradients of what a player owns, some of which a backward pass must have reached."""
         missing = [p for p in owned if p.grad is None]
         if len(missing) == len(owned):
             raise without_gradient(player)

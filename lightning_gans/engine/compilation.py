@@ -34,15 +34,9 @@ def compile_networks(modules: Iterable[nn.Module]) -> None:
 
 
 def _call_of(module: nn.Module) -> Any:
-    """A function of ours that calls a module: ``Module.compile`` hands the compiler a frame of torch itself.
-
-    The compiler of some torch releases passes over such frames, and compiles nothing of an ``nn.Sequential``.
-    """
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return module._call_impl(*args, **kwargs)
-
-    return call
+    # The compiler of some torch releases passes over frames of torch itself, which is what ``Module.compile`` hands it,
+    # and compiles nothing of an ``nn.Sequential``.
+    return lambda *args, **kwargs: module._call_impl(*args, **kwargs)
 
 
 @contextmanager

@@ -17,9 +17,7 @@ class EMA(nn.Module):
     running statistics belong to the weights that produced them, so averaged weights need their own: ``update_bn``
     re-estimates them, and is due after every update.
 
-    Args:
-        modules: What to average, by name; copied, never changed.
-        decay: Largest weight of the past per update of the owner, in [0, 1).
+    Modules are named; they are copied, never changed.
     """
 
     num_updates: Tensor

@@ -7,12 +7,10 @@ from torch import Tensor, nn
 
 from lightning_gans.batch import Batch, Condition
 from lightning_gans.engine.ema import eval_mode
-from lightning_gans.engine.latent import LatentModel
+from lightning_gans.engine.latent import COLUMNS, LatentModel
 from lightning_gans.engine.priors import Normal
 from lightning_gans.errors import ConfigError
 from lightning_gans.objectives import reparametrize
-
-_COLUMNS = 8
 
 
 class WithEncoder(LatentModel):
@@ -87,22 +85,19 @@ class WithEncoder(LatentModel):
     def visuals(self, batch: Batch | None, seed: int = 0) -> dict[str, Tensor]:
         """``reconstructions``: real images in odd rows, what came back of them in even ones."""
         pictures = super().visuals(batch, seed)
-        if batch is None or batch.image is None or batch.size < _COLUMNS:
+        if batch is None or batch.image is None or batch.size < COLUMNS:
             return pictures
-        count = batch.size // _COLUMNS * _COLUMNS
+        count = batch.size // COLUMNS * COLUMNS
         real, given = batch.image[:count], batch.condition.map(lambda t: t[:count])
         pair = (real, self.reconstruct(real, given).cpu())
-        rows = torch.stack([part.unflatten(0, (-1, _COLUMNS)) for part in pair], dim=1)  # (R, 2, K, C, H, W)
+        rows = torch.stack([part.unflatten(0, (-1, COLUMNS)) for part in pair], dim=1)  # (R, 2, K, C, H, W)
         return pictures | {"reconstructions": rows.flatten(0, 1)}
 
 
 class WithGaussianEncoder(WithEncoder):
     """An encoder that gives a normal distribution over latents, q(z | x) = N(mean, diag(variance)).
 
-    To be mixed in before ``GAN``, or alone.
-
-    Args:
-        args: Networks, as of ``WithEncoder``; the encoder gives (N, 2 Z): means and logarithms of the variances.
+    To be mixed in before ``GAN``, or alone. The encoder gives (N, 2 Z): means and logarithms of the variances.
 
     Raises:
         ConfigError: The prior is not standard normal.

@@ -12,15 +12,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lightning_gans.batch import Batch, split_batch
-from lightning_gans.engine.checks import (
-    DivergedError,
-    GradientMonitor,
-    mute_what_is_no_news,
-    require_images_in_range,
-    require_supported,
-    warn_about_loaders,
-    without_gradient,
-)
+from lightning_gans.engine import checks, saving
+from lightning_gans.engine.checks import DivergedError, GradientMonitor
 from lightning_gans.engine.compilation import compilation_refused, compile_networks
 from lightning_gans.engine.ema import EMA
 from lightning_gans.engine.logging import LossBuffer, log_metrics
@@ -30,10 +23,8 @@ from lightning_gans.engine.phase import Phase, Timeline
 from lightning_gans.engine.player import Player
 from lightning_gans.engine.priors import Distribution
 from lightning_gans.engine.processes import all_reduce_mean, no_sync
-from lightning_gans.engine.resuming import override_optimizer_settings, reconcile_ema, resume_state, rewind_to_step_end
 from lightning_gans.engine.rng import StepRNG
 from lightning_gans.engine.roster import Roster
-from lightning_gans.engine.saving import resolve_class, save_arguments
 from lightning_gans.errors import ConfigError
 from lightning_gans.schedule import Clock
 
@@ -67,7 +58,7 @@ class Game(LightningModule):
         self, *, optimization: BaseOptimization = defaults, phases: Sequence[Any] = (), max_abs_loss: float = 1e8
     ) -> None:
         super().__init__()
-        self._objects = save_arguments(self, inspect.currentframe())
+        self._objects = saving.save_arguments(self, inspect.currentframe())
         self.automatic_optimization = False
         if not max_abs_loss > 0:
             raise ConfigError("max_abs_loss", max_abs_loss, "must be positive")
@@ -155,7 +146,7 @@ class Game(LightningModule):
         self._rng.seek(self.step, _PREPARING)
         prepared = self.prepare(batch)
         if self.logging_due or self._first:
-            require_images_in_range(prepared.images, self.image_range, self.trainer.strategy, advising=self._first)
+            checks.require_images_in_range(prepared.images, self.image_range, self.trainer.strategy, self._first)
         optimizers: Any = self.optimizers()
         optimizers = optimizers if isinstance(optimizers, list) else [optimizers]
         # Lightning counts the steps of every optimizer by these hooks: muted, and called once for all updates.
@@ -189,7 +180,7 @@ class Game(LightningModule):
                 self._rng.seek(self.step, index, number, update)
                 loss = self._loss(index, update, part) / parts
                 if not loss.requires_grad:
-                    raise without_gradient(player.name)
+                    raise checks.without_gradient(player.name)
                 with no_sync(self.trainer.strategy):
                     self.manual_backward(loss if player.shares is None else loss * player.interval)
                 total = total + loss.detach()
@@ -294,8 +285,8 @@ class Game(LightningModule):
     def configure_callbacks(self) -> list[Callback]:
         """None; but this is where Lightning first asks, and a trainer that cannot play is refused early."""
         if self.trainer.state.fn == "fit":
-            require_supported(self.trainer)
-            mute_what_is_no_news()
+            checks.require_supported(self.trainer)
+            checks.mute_what_is_no_news()
         return []
 
     def configure_model(self) -> None:
@@ -332,7 +323,7 @@ class Game(LightningModule):
 
     def on_train_start(self) -> None:
         """Take the present settings where they differ from a checkpoint's; tell when the data start over."""
-        warn_about_loaders(self.trainer)
+        checks.warn_about_loaders(self.trainer)
         if self._resumed is not None:
             self.override_optimizer_settings(self._resumed)
             self._resumed = None
@@ -340,10 +331,10 @@ class Game(LightningModule):
     def override_optimizer_settings(self, checkpoint: dict[str, Any]) -> None:
         """Let the settings of optimizers and schedulers win over those that a loaded checkpoint was trained with."""
         begins = [self._timeline.span(player.phase)[0] for player in self._roster.players]
-        override_optimizer_settings(self._roster, self.trainer.strategy.optimizers, checkpoint, begins)
+        saving.override_optimizer_settings(self._roster, self.trainer.strategy.optimizers, checkpoint, begins)
 
     def optimizer_of(self, player: str) -> Optimizer:
-        """The optimizer of a player, as it is in training."""
+        """The optimizer of a player, by name, as it is in training."""
         return self.trainer.strategy.optimizers[self._roster.slots[self._roster.names.index(player)]]
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
@@ -356,7 +347,7 @@ class Game(LightningModule):
         if (error := self._divergence()) is not None:
             raise error
         if self._epoch is not None:
-            rewind_to_step_end(checkpoint, self._epoch)
+            saving.rewind_to_step_end(checkpoint, self._epoch)
         kind = f"{type(self).__module__}.{type(self).__qualname__}"
         counters = {"step": self.step, "seed": self.seed, "losses": self._buffer.last_losses}
         plan = {"settings": self._roster.settings, "boundaries": self._timeline.boundaries}
@@ -368,8 +359,8 @@ class Game(LightningModule):
         self.step, self.seed = counters["step"], counters["seed"]
         self._buffer.last_losses, self._timeline.boundaries = dict(counters["losses"]), counters["boundaries"]
         if self._trainer is not None and self._trainer.state.fn == "fit":
-            self._resumed = resume_state(checkpoint)
-            reconcile_ema(checkpoint["state_dict"], self.state_dict(keep_vars=True))
+            self._resumed = saving.resume_state(checkpoint)
+            saving.reconcile_ema(checkpoint["state_dict"], self.state_dict(keep_vars=True))
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> Self:
@@ -392,5 +383,5 @@ class Game(LightningModule):
             given = ", ".join(f"{name}=..." for name in missing)
             hint = f"built in Python: pass what it was built from again ({given})"
             raise ConfigError("checkpoint_path", str(checkpoint_path), hint)
-        kind = resolve_class(content["hyper_parameters"].get("_class_path"), cls)
+        kind = saving.resolve_class(content["hyper_parameters"].get("_class_path"), cls)
         return super(Game, kind).load_from_checkpoint(checkpoint_path, *args, **kwargs)

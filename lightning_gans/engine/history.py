@@ -15,10 +15,7 @@ class History(nn.Module):
 
     Until it is full, images are kept and given back as they are; then each goes, with probability one half, in the
     place of a random earlier one, which is given back instead. Shrivastava et al. 2017, arXiv:1612.07828, section 2.3;
-    Zhu et al. 2017, arXiv:1703.10593, section 4, has 50 images.
-
-    Args:
-        size: Number of images.
+    Zhu et al. 2017, arXiv:1703.10593, section 4, has a ``size`` of 50 images.
     """
 
     count: Tensor

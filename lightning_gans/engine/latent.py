@@ -15,7 +15,7 @@ from lightning_gans.errors import ConfigError
 
 _BN_BATCHES, _BN_BATCH_SIZE, _BN_SEED = 20, 64, 0x5EED
 _SAMPLING_SIZE = 256  # images generated at a time: bounds the memory of sample()
-_COLUMNS = 8  # of a row of pictures
+COLUMNS = 8  # of a row of pictures
 
 
 class LatentModel(Game):
@@ -59,11 +59,10 @@ class LatentModel(Game):
 
     @classmethod
     def network_kwargs(cls, role: str, data: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
-        """What the command line tells the network in an argument of the model, where its own leave it unset, by name.
+        """What the command line tells the network in the argument ``role`` of the model, where its own leave it unset.
 
-        What the network does not take is not told. ``role`` is the argument: ``generator``, ``discriminator``, ...;
-        ``data`` has ``image_shape``, ``num_classes``, ``source_shape`` and ``latent_dim``, None where they are not
-        known; ``settings`` are the arguments of the model.
+        Of ``data``: ``image_shape``, ``num_classes``, ``source_shape``, ``latent_dim``, None where they are not known;
+        ``settings`` are the arguments of the model. What the network does not take is not told.
         """
         told = {"image_shape": data["image_shape"]}
         if "label" in (settings.get("given") or ()):
@@ -86,11 +85,11 @@ class LatentModel(Game):
         """
         if self.num_classes is None:
             return {}
-        classes = Condition(label=torch.arange(self.num_classes).repeat_interleave(_COLUMNS))
-        z, *_ = self.generator_inputs(self._placed(self.sample_condition(0, _COLUMNS, seed)), 0, _COLUMNS, seed)
+        classes = Condition(label=torch.arange(self.num_classes).repeat_interleave(COLUMNS))
+        z, *_ = self.generator_inputs(Condition(), 0, COLUMNS, seed)
         with torch.no_grad():
             images: Tensor = self(z.repeat(self.num_classes, 1), *self._placed(classes).tensors())
-        return {"classes": images.float().cpu().unflatten(0, (self.num_classes, _COLUMNS))}
+        return {"classes": images.float().cpu().unflatten(0, (self.num_classes, COLUMNS))}
 
     # What comes out.
 
@@ -172,21 +171,22 @@ class LatentModel(Game):
         found = Batch.of(batch)
         if found.image is not None and found.image.ndim == 1 and not found.image.is_floating_point():
             found = found._replace(image=None, indices=found.image)  # type: ignore[arg-type] # no loss asks
-        index = found.indices
-        if index is None:
-            index = torch.arange(batch_idx * found.size, (batch_idx + 1) * found.size)
-        given = found.condition
-        if self.num_classes is not None and given.label is None:
-            given = Condition(label=self._classes(index, 0))
+        within = torch.arange(batch_idx * found.size, (batch_idx + 1) * found.size)
+        index = within if found.indices is None else found.indices
+        drawn = self.num_classes is not None and found.condition.label is None
+        given = self._drawn_condition(index, 0) if drawn else found.condition
         z = rows_at(self.prior, fold_in(0, 0), index, self.latent_dim).to(self.device).type(self.dtype)
         images: Tensor = self(z, *self._placed(given, len(index)).tensors())
         return images.float()
 
     def sample_condition(self, first: int, last: int, seed: int) -> Condition:
         """What is given for samples ``first`` to ``last`` where nobody says: uniform classes, from (seed, index)."""
-        return (
-            Condition() if self.num_classes is None else Condition(label=self._classes(torch.arange(first, last), seed))
-        )
+        return self._drawn_condition(torch.arange(first, last), seed)
+
+    def _drawn_condition(self, index: Tensor, seed: int) -> Condition:
+        if self.num_classes is None:
+            return Condition()
+        return Condition(label=(rows_at(torch.rand, fold_in(seed, 1), index) * self.num_classes).long())
 
     def generator_inputs(
         self, condition: Condition, first: int, last: int, seed: int, prior: Prior | None = None
@@ -213,11 +213,6 @@ class LatentModel(Game):
     def _bn_inputs(self, number: int) -> tuple[Tensor, ...]:
         first, last = number * _BN_BATCH_SIZE, (number + 1) * _BN_BATCH_SIZE
         return self.generator_inputs(self._placed(self.sample_condition(first, last, _BN_SEED)), first, last, _BN_SEED)
-
-    def _classes(self, index: Tensor, seed: int) -> Tensor:
-        """Uniform classes of samples by number, (n,)."""
-        assert self.num_classes is not None
-        return (rows_at(torch.rand, fold_in(seed, 1), index) * self.num_classes).long()
 
     def _placed(self, condition: Condition, n: int | None = None) -> Condition:
         """What the model is given of a condition, on its device; checked to be for n samples."""

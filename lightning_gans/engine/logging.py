@@ -18,10 +18,8 @@ _REMEMBERED_LOSSES = 10_000  # when logging is never due, the oldest are forgott
 class LossBuffer:
     """What the updates report until logging is due: losses of all updates, values of due steps, and the speed.
 
-    It keeps tensors and reads none of them before it must: no step waits for the device but those that are logged.
-
-    Args:
-        limit: A loss that is larger, in absolute value, counts as exploded.
+    It keeps tensors and reads none of them before it must: no step waits for the device but those that are logged. A
+    loss beyond the limit, in absolute value, counts as exploded.
     """
 
     def __init__(self, limit: float) -> None:

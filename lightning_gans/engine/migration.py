@@ -19,11 +19,7 @@ _CALLBACKS = {"GameCheckpoint": "StepCheckpoint", "RoundsBar": "StepProgressBar"
 
 
 def migrated(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """A checkpoint's content, changed in place to the words of this version.
-
-    Raises:
-        ConfigError: It was not written by this package, or by one before 0.1.
-    """
+    """A checkpoint's content, changed in place to the words of this version; refused where 0.1 or later wrote none."""
     if KEY in checkpoint:
         return checkpoint
     if "game" not in checkpoint:

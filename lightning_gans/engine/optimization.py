@@ -85,11 +85,7 @@ class Optimization(BaseOptimization):
 
 
 def optimization_of(spec: Any, defaults: BaseOptimization) -> Any:
-    """A game's settings from an object or a mapping of some of its fields, with its defaults where they say nothing.
-
-    Raises:
-        ConfigError: A setting that the game does not have.
-    """
+    """A game's settings from an object or a mapping of some of its fields, with its defaults where they say nothing."""
     kind = type(defaults)
     if isinstance(spec, BaseOptimization) and type(spec) is not kind:  # of another game: what it says must fit
         spec = {name: value for name, value in vars(spec).items() if value is not None}

@@ -34,20 +34,12 @@ class Phase:
 
 
 class Timeline:
-    """Where in a run phases begin and end; a run without phases is one that lasts all the time.
-
-    Args:
-        specs: Its phases, in their order, as objects or plain data.
-
-    Attributes:
-        horizon: Length of the run in steps; infinite as long as it is not known.
-        boundaries: The steps at which phases end but for the last; None until training begins. A checkpoint keeps
-            them, so that a longer run does not fall back into an earlier phase.
-    """
+    """Where in a run its phases, objects or plain data, begin and end; one without phases lasts all the time."""
 
     def __init__(self, specs: Sequence[Phase | Mapping[str, Any]]) -> None:
         self.phases = [spec if isinstance(spec, Phase) else Phase(**spec) for spec in specs]
-        self.horizon = float("inf")
+        self.horizon = float("inf")  # length of the run in steps, infinite as long as it is not known
+        # Where phases end but for the last. Kept in checkpoints: a longer run does not fall back into an earlier phase.
         self.boundaries: list[int] | None = None
         names = [phase.name for phase in self.phases]
         for name in names:

@@ -150,14 +150,12 @@ class InfoGANPrior(Prior):
 
     def split(self, z: Tensor) -> tuple[Tensor, ...]:
         """Noise, each categorical code and all continuous codes of latents (N, Z)."""
-        found: tuple[Tensor, ...] = z.split(self.split_sizes(z.shape[1]), dim=1)
-        return found
+        return tuple(z.split(self.split_sizes(z.shape[1]), dim=1))
 
     def __call__(self, *size: int, generator: torch.Generator, device: torch.device) -> Tensor:
         """Draw latents (N, Z)."""
         n, latent_dim = size
-        spare = self.split_sizes(latent_dim)[0]
-        noise = self.noise(n, spare, generator=generator, device=device)
+        noise = self.noise(n, self.split_sizes(latent_dim)[0], generator=generator, device=device)
         drawn = [torch.randint(count, (n,), generator=generator, device=device) for count in self.categorical]
         hot = [F.one_hot(code, count).to(noise.dtype) for code, count in zip(drawn, self.categorical, strict=True)]
         return torch.cat([noise, *hot, self.codes(n, self.num_continuous, generator=generator, device=device)], dim=1)
@@ -170,8 +168,8 @@ class InfoGANPrior(Prior):
     def interpolate(self, start: Tensor, end: Tensor, t: Tensor) -> Tensor:
         """Noise and continuous codes go from one to the other; categories, of which there is no half, stay."""
         (noise, *hot, codes), (end_noise, *_, end_codes) = self.split(start[None]), self.split(end[None])
-        joined = self.noise.interpolate(noise[0], end_noise[0], t), self.codes.interpolate(codes[0], end_codes[0], t)
-        return torch.cat([joined[0], *(code.expand(len(t), -1) for code in hot), joined[1]], dim=1)
+        noise, codes = self.noise.interpolate(noise[0], end_noise[0], t), torch.lerp(codes[0], end_codes[0], t)
+        return torch.cat([noise, *(code.expand(len(t), -1) for code in hot), codes], dim=1)
 
     def traversal(self, z: Tensor) -> Tensor:
         """What shows the codes' meaning: a row for each category of the first, columns along each continuous one.

@@ -1,11 +1,10 @@
 """What version 0.1 called otherwise: one table, for the line that names the new word and for old checkpoints."""
 
-import importlib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lightning_gans.engine.constructors import constructor_defaults
+from lightning_gans.engine.constructors import constructor_defaults, imported
 
 ClassAt = Callable[[str], type | None]
 """Finds a class by its name; None where there is none."""
@@ -85,41 +84,27 @@ MODULES = {
 }
 """Of the classes that are not in ``CLASSES``."""
 
-_NETWORKS = ("generator", "discriminator", "encoder")
 _EMPTY: tuple[Any, ...] = (None, 0, False, [], ())
 
 
 class Translation:
-    """A config of version 0.1 in the words of this one.
+    """A config of version 0.1, as plain data, in the words of this one: ``config``; ``renamed`` has the new by the old.
 
-    An old name that its class still takes, as a class of the user's own may, stays what it is.
-
-    Args:
-        config: As plain data; with or without ``init_args`` around the arguments of classes.
-        class_at: Finds a class by its import path, or by its mere name; by their paths alone when None.
-
-    Attributes:
-        config: The config that this version reads.
-        renamed: New words by old ones, as a user writes them.
+    With or without ``init_args`` around the arguments of classes. An old name that its class still takes, as a class of
+    the user's own may, stays what it is. Classes are found by ``class_at``, by their import paths alone when None.
     """
 
     def __init__(self, config: Mapping[str, Any], class_at: ClassAt | None = None) -> None:
         self._class_at = class_at or imported_class
         self.renamed: dict[str, str] = {}
-        self.config = {
-            name: self._section(name, value) if isinstance(value, Mapping) else self._value(value, name)
-            for name, value in config.items()
-        }
+        self.config = {name: self._section(name, value) for name, value in config.items()}
 
-    def _section(self, name: str, value: Mapping[str, Any]) -> Any:
-        if name == "model":
-            return self._value(value, name, ARGUMENTS["model"])
-        if name in ARGUMENTS:
-            renames = ARGUMENTS[name]
-            for old in renames.keys() & value.keys():
-                self.renamed[f"{name}.{old}"] = f"{name}.{renames[old]}"
-            return {renames.get(key, key): self._value(each, f"{name}.{key}") for key, each in value.items()}
-        return self._value(value, name)
+    def _section(self, name: str, value: Any) -> Any:
+        if name == "model" or name not in ARGUMENTS or not isinstance(value, Mapping):
+            return self._value(value, name, ARGUMENTS["model"] if name == "model" else None)
+        renames = ARGUMENTS[name]
+        self.renamed |= {f"{name}.{old}": f"{name}.{renames[old]}" for old in renames.keys() & value.keys()}
+        return {renames.get(key, key): self._value(each, f"{name}.{key}") for key, each in value.items()}
 
     def _value(self, value: Any, place: str, renames: Mapping[str, str] | None = None) -> Any:
         """A value with its class, the arguments of that class and all within in new words."""
@@ -148,7 +133,7 @@ class Translation:
                 self._tricks(value, found, written.removeprefix(name))
                 continue
             new = name if taken is not None and name in taken else renames.get(name, name)
-            role = place == "model" and name in _NETWORKS
+            role = place == "model" and name in ("generator", "discriminator", "encoder")
             translated = self._value(value, f"{place}.{name}", ARGUMENTS["network"] if role else None)
             if new != name and (taken is None or new.partition(".")[0] in taken):
                 self.renamed[f"{place}.{name}"] = f"{place}.{new}"
@@ -165,23 +150,24 @@ class Translation:
         for each in value if isinstance(value, list) else [value]:
             trick = self._value({"class_path": each} if isinstance(each, str) else each, "model.tricks")
             path = str(trick.get("class_path", "")) if isinstance(trick, Mapping) else ""
-            if path.rpartition(".")[2] == "TopK":
-                arguments["top_k"] = trick
-                places.append("model.top_k")
-                continue
             name = "augment" if ".augment." in path or path in ("DiffAugment", "InstanceNoise") else "regularizers"
-            arguments.setdefault(name + append, []).append(trick)
+            if path.rpartition(".")[2] == "TopK":
+                name = "top_k"
+                arguments[name] = trick
+            else:
+                arguments.setdefault(name + append, []).append(trick)
             places.append(f"model.{name}")
         self.renamed["model.tricks"] = " and ".join(dict.fromkeys(places)) or "model.regularizers, augment and top_k"
 
     def _class_path(self, path: str) -> str:
-        new = CLASSES.get(path)
-        if new is None and re.fullmatch(r"\w+", path):  # a mere name, which stays one
-            old = next((each for each in CLASSES if each.rpartition(".")[2] == path), path)
-            new = CLASSES[old].rpartition(".")[2] if old in CLASSES and self._class_at(path) is None else path
-        if new is None:
-            module = next((each for each in MODULES if path.startswith(f"{each}.")), None)
-            new = path if module is None else MODULES[module] + path.removeprefix(module)
+        new = CLASSES.get(path, path)
+        module = next((each for each in MODULES if path.startswith(f"{each}.")), None)
+        if re.fullmatch(r"\w+", path):  # a mere name, which stays one
+            old = next((each for each in CLASSES if each.rpartition(".")[2] == path), None)
+            if old is not None and self._class_at(path) is None:
+                new = CLASSES[old].rpartition(".")[2]
+        elif new == path and module is not None:
+            new = MODULES[module] + path.removeprefix(module)
         if new != path:
             self.renamed[path] = new
         return new
@@ -189,9 +175,8 @@ class Translation:
 
 def imported_class(path: str) -> type | None:
     """The class of an import path; None where there is none."""
-    module, _, name = path.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module), name) if module else None
+        found = imported(path)
     except (ImportError, AttributeError, ValueError):
         return None
     return found if isinstance(found, type) else None

@@ -7,7 +7,6 @@ process would use, and a resumed run continues with the noise that an uninterrup
 
 import hashlib
 import struct
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -26,21 +25,12 @@ def fold_in(*coordinates: int) -> int:
     return int.from_bytes(hashlib.blake2b(packed, digest_size=8).digest(), "little") >> 1
 
 
-@dataclass
 class StepRNG:
-    """The random numbers of a game: one stream per (seed, step, player, draw), shared by all processes.
+    """The random numbers of a game: one stream per (seed, step, player, draw), shared by all processes."""
 
-    ``micro_batches`` is the number of equal parts in which a batch is processed.
-    """
-
-    seed: int
-    rank: int = 0
-    world_size: int = 1
-    micro_batches: int = 1
-    _position: tuple[int, ...] = field(default=(0, 0), init=False)
-    _micro_batch: int = field(default=0, init=False)
-    _update: int = field(default=0, init=False)
-    _draws: int = field(default=0, init=False)
+    def __init__(self, seed: int, rank: int = 0, world_size: int = 1, micro_batches: int = 1) -> None:
+        self.seed, self.rank, self.world_size, self.micro_batches = seed, rank, world_size, micro_batches
+        self.seek(0, 0)
 
     def seek(self, step: int, player: int, micro_batch: int = 0, update: int = 0) -> None:
         """Go to the first draw of a micro-batch of an update; ``update`` counts those of one player in one step."""

@@ -13,15 +13,9 @@ from lightning_gans.errors import ConfigError
 
 
 class Roster:
-    """Who plays, looked up by number in every step; built once, when the optimizers are.
+    """Who plays, in the order of their updates, looked up by number in every step; built once, when the optimizers are.
 
-    Args:
-        players: In the order of their updates.
-        averaged: The modules that the moving average covers, by name.
-        phases: Names of the phases.
-
-    Raises:
-        ConfigError: Two players of one name, or one that owns nothing, or plays in no phase of the run.
+    ``averaged`` are the modules that the moving average covers, ``phases`` the names of the phases.
     """
 
     def __init__(
@@ -54,11 +48,7 @@ class Roster:
         return ramped or not all(isinstance(weight, int | float) for weight in weights)
 
     def build_optimizers(self) -> list[dict[str, Any]]:
-        """One optimizer for each player that shares no other's, as Lightning takes them.
-
-        Raises:
-            ConfigError: Nobody plays.
-        """
+        """One optimizer for each player that shares no other's, as Lightning takes them."""
         if not self.players:
             raise ConfigError("players", [], "a game needs at least one")
         configured: list[dict[str, Any]] = []
@@ -67,12 +57,13 @@ class Roster:
                 continue
             optimizer = enable_fused(instantiate(player.optimizer or {}, self.owned[number]))
             self._correct(optimizer, player)
-            scheduler = None if player.scheduler is None else instantiate(player.scheduler, optimizer)
-            self.schedulers[number] = scheduler
-            self.settings[player.name] = settings_of(optimizer, scheduler) | {"ramps": sorted(player.ramps)}
             self._optimizers.append(optimizer)
-            config = {"scheduler": scheduler, "name": f"lr/{player.name}"}
-            configured.append({"optimizer": optimizer} | ({} if scheduler is None else {"lr_scheduler": config}))
+            configured.append({"optimizer": optimizer})
+            if player.scheduler is not None:
+                self.schedulers[number] = scheduler = instantiate(player.scheduler, optimizer)
+                configured[-1]["lr_scheduler"] = {"scheduler": scheduler, "name": f"lr/{player.name}"}
+            settings = settings_of(optimizer, self.schedulers[number])
+            self.settings[player.name] = settings | {"ramps": sorted(player.ramps)}
         return configured
 
     def owner(self, index: int) -> int:
@@ -100,8 +91,8 @@ class Roster:
 
         Karras et al. 2020, arXiv:1912.04958, app. B: k / (k + 1) where one shares it in every k-th update.
         """
-        lazy = [each for each in self.players if each.shares == owner.name]
-        return 1 / (1 + sum(each.updates / each.interval for each in lazy) * owner.interval / owner.updates)
+        shared = sum(each.updates / each.interval for each in self.players if each.shares == owner.name)
+        return 1 / (1 + shared * owner.interval / owner.updates)
 
     def _correct(self, optimizer: Optimizer, owner: Player) -> None:
         """Correct an Adam for the updates of others: rate and betas as if there were its owner's alone.

@@ -1,20 +1,29 @@
-"""What a checkpoint remembers of a game's constructor, and which class it builds again."""
+"""What a checkpoint remembers of a game, and what a resumed run takes from it."""
 
 import inspect
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from types import FrameType
 from typing import Any, TypeVar
 
 from lightning.pytorch import LightningModule
 from lightning.pytorch.core.mixins.hparams_mixin import _given_hyperparameters
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_gans.engine.constructors import imported
+from lightning_gans.engine.migration import KEY
 from lightning_gans.engine.optimization import BaseOptimization
 from lightning_gans.engine.phase import Phase
+from lightning_gans.engine.roster import Roster
 from lightning_gans.errors import ConfigError
 from lightning_gans.schedule import Ramp
 
 Class = TypeVar("Class", bound=type)
+
+_KERNELS = ("fused", "foreach")  # how a step is computed, which depends on the device; not what it computes
 
 
 def save_arguments(game: LightningModule, frame: FrameType | None) -> list[str]:
@@ -22,10 +31,6 @@ def save_arguments(game: LightningModule, frame: FrameType | None) -> list[str]:
 
     Modules, callables and other objects would break ``weights_only`` loading, or be dropped in silence; the command
     line replaces them by their plain description (``class_path``, ``init_args``).
-
-    Args:
-        game: What is being built.
-        frame: Of the base's constructor.
     """
     if _given_hyperparameters.get() is not None:  # by the command line, as plain data
         game.save_hyperparameters(frame=frame)
@@ -36,13 +41,10 @@ def save_arguments(game: LightningModule, frame: FrameType | None) -> list[str]:
 
 
 def init_arguments(game: object, frame: FrameType | None) -> dict[str, Any]:
-    """The arguments that the constructor of an object was given, by name, and its bases' defaults of the others.
+    """The arguments that the constructor of a game was given, by name, and its bases' defaults of the others.
 
-    What a subclass hands on to its base of its own accord is none of them: it does so again when it is built again.
-
-    Args:
-        game: What is being built.
-        frame: Of the base's constructor, which is running now, called by those of the subclasses.
+    What a subclass hands on to its base of its own accord is none of them: it does so again when it is built again. The
+    base's constructor is running in that frame, called by those of the subclasses.
     """
     levels: list[FrameType] = []  # the base's first, the most specific one's at the end
     while frame is not None and frame.f_code.co_name == "__init__" and _first_local(frame) is game:
@@ -101,3 +103,93 @@ def resolve_class(path: str | None, base: Class) -> Class:
     if not issubclass(kind, base):
         raise ConfigError("checkpoint", path, f"holds another model than {base.__name__}; load it by its own class")
     return kind
+
+
+def rewind_to_step_end(checkpoint: dict[str, Any], epoch: int) -> None:
+    """Let a checkpoint say, in place, that its last step, of that epoch, has just ended, whenever it was saved after.
+
+    Lightning counts on when training ends: an epoch that ``max_steps`` cut short is complete then, and resuming plays
+    one batch more of an epoch that is over. From the end of a step it resumes exactly.
+    """
+    loop = checkpoint.get("loops", {}).get("fit_loop")
+    if loop is None or (progress := loop["epoch_loop.batch_progress"])["current"]["processed"] == 0:
+        return  # no training state, or an epoch that has just begun
+    if progress["current"]["ready"] > progress["current"]["processed"]:
+        progress["is_last_batch"] = False  # said of a batch that was loaded, but not used
+    for batches in (progress["total"], progress["current"]):
+        batches["ready"] = batches["started"] = batches["processed"]
+        batches["completed"] = batches["processed"] - 1
+    for epochs in (loop["epoch_progress"]["total"], loop["epoch_progress"]["current"]):
+        epochs["ready"] = epochs["started"] = epoch + 1
+        epochs["processed"] = epochs["completed"] = epoch
+    loop["epoch_loop.state_dict"]["_batches_that_stepped"] = progress["total"]["completed"]
+    checkpoint["epoch"] = epoch
+
+
+def resume_state(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a checkpoint is needed again when training starts; copied, since some schedulers use up their state."""
+    if "lr_schedulers" not in checkpoint:
+        raise ConfigError("ckpt_path", "weights only", "cannot be gone on with; load_from_checkpoint takes it")
+    return {KEY: checkpoint[KEY], "lr_schedulers": deepcopy(checkpoint["lr_schedulers"])}
+
+
+def override_optimizer_settings(
+    roster: Roster, optimizers: Sequence[Optimizer], checkpoint: Mapping[str, Any], begins: Sequence[int]
+) -> None:
+    """Let the present settings win over a checkpoint's: torch restores learning rates with the optimizers' states.
+
+    Players whose settings are those of the checkpoint go on exactly. The others keep what their optimizers, one for
+    each owner, have gathered, take the present settings, and stand where the present schedule is after as many updates
+    since the step at which each begins to play.
+    """
+    before = checkpoint[KEY]["settings"]
+    scheduled = [name for name, settings in before.items() if settings["scheduler"] is not None]
+    states = dict(zip(scheduled, checkpoint["lr_schedulers"], strict=True))
+    for number, player in enumerate(roster.players):
+        if player.shares is not None:
+            continue
+        optimizer, scheduler = optimizers[roster.slots[number]], roster.schedulers[number]
+        now, then, state = roster.settings[player.name], before.get(player.name), states.get(player.name)
+        if _comparable(now) == _comparable(then):
+            if scheduler is not None and state is not None:
+                scheduler.load_state_dict(state)  # by name: Lightning goes by position
+            continue
+        if then is None or now["optimizer"] != then["optimizer"]:
+            optimizer.state.clear()  # another method has no use for it
+        for group, fresh in zip(optimizer.param_groups, now["groups"], strict=True):
+            owned = group["params"]
+            group.clear()
+            group.update(fresh, params=owned)
+        if scheduler is not None:
+            updates = (state or {}).get("last_epoch", player.updates_before(checkpoint[KEY]["step"], begins[number]))
+            _replay(scheduler, now["scheduler"]["state"], updates)
+
+
+def _replay(scheduler: LRScheduler, fresh: dict[str, Any], updates: int) -> None:
+    """Take a scheduler, whose optimizer is as it was built, to where it is after so many updates."""
+    scheduler.load_state_dict(deepcopy(fresh))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step\\(\\)` before")
+        for _ in range(updates):
+            scheduler.step()
+
+
+def _comparable(settings: Mapping[str, Any] | None) -> Any:
+    if settings is None:
+        return None
+    groups = [{key: value for key, value in group.items() if key not in _KERNELS} for group in settings["groups"]]
+    return settings["optimizer"], groups, settings["scheduler"], settings.get("ramps", [])
+
+
+def reconcile_ema(saved: dict[str, Any], present: Mapping[str, Tensor]) -> None:
+    """Let averaging begin or end with a checkpoint: a useless one goes, a new one starts from the weights.
+
+    The state that was saved is changed in place; the present one are the own tensors of the module that loads it.
+    """
+    before = {name for name in saved if name.startswith("ema.")}
+    now = {name: value for name, value in present.items() if name.startswith("ema.")}
+    if before and not now:
+        for name in before:
+            del saved[name]
+    elif now and not before:
+        saved |= {name: saved.get(name.removeprefix("ema.averages."), value) for name, value in now.items()}

@@ -44,5 +44,4 @@ class TopK:
 
     def __call__(self, logits: Tensor, step: int) -> Tensor:
         """The logits (k, ...) of the samples with the largest ones of (N, ...); several of a sample are averaged."""
-        k = self.k(len(logits), step)
-        return logits[logits.reshape(len(logits), -1).mean(1).topk(k).indices]
+        return logits[logits.reshape(len(logits), -1).mean(1).topk(self.k(len(logits), step)).indices]

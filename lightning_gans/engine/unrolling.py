@@ -80,7 +80,7 @@ class _SGD:
 
     def __call__(self, weight: Tensor, grad: Tensor) -> Tensor:
         group, momentum = self.group, self.group["momentum"]
-        step = _decayed(weight, grad, group)
+        step = grad + group["weight_decay"] * weight if group["weight_decay"] else grad
         if momentum:
             kept = step if self.velocity is None else momentum * self.velocity + (1 - group["dampening"]) * step
             self.velocity = kept
@@ -94,12 +94,11 @@ class _Adam:
 
     def __init__(self, group: Mapping[str, Any], state: Mapping[str, Any]) -> None:
         self.group, self.steps = group, state.get("step", 0)
-        self.mean: Tensor | None = state.get("exp_avg")
-        self.square: Tensor | None = state.get("exp_avg_sq")
+        self.mean, self.square = state.get("exp_avg"), state.get("exp_avg_sq")
 
     def __call__(self, weight: Tensor, grad: Tensor) -> Tensor:
         group, (beta1, beta2) = self.group, self.group["betas"]
-        grad = _decayed(weight, grad, group)
+        grad = grad + group["weight_decay"] * weight if group["weight_decay"] else grad
         mean = torch.zeros_like(weight) if self.mean is None else self.mean
         square = torch.zeros_like(weight) if self.square is None else self.square
         steps = torch.as_tensor(self.steps, dtype=weight.dtype, device=weight.device) + 1
@@ -110,11 +109,6 @@ class _Adam:
         root = (square.clamp_min(torch.finfo(square.dtype).tiny) / (1 - beta2**steps)).sqrt()
         moved: Tensor = weight - mean / (root + group["eps"]) * (group["lr"] / (1 - beta1**steps))
         return moved
-
-
-def _decayed(weight: Tensor, grad: Tensor, group: Mapping[str, Any]) -> Tensor:
-    """The gradient with that of the weight decay."""
-    return grad + group["weight_decay"] * weight if group["weight_decay"] else grad
 
 
 _RULES: dict[type[Optimizer], Callable[[Mapping[str, Any], Mapping[str, Any]], UpdateRule]] = {SGD: _SGD, Adam: _Adam}
@@ -165,8 +159,6 @@ def functional_call_with(module: nn.Module, state: Mapping[str, Tensor], functio
 
 
 class _FunctionOf(nn.Module):
-    """A function with the module whose weights are replaced while it runs."""
-
     def __init__(self, module: nn.Module, function: Callable[[], Tensor]) -> None:
         super().__init__()
         self.module, self.function = module, function

@@ -56,7 +56,12 @@ OTHERS = (
 )
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CLASS = re.compile(r"[A-Z]+[a-z0-9]\w*[A-Z]\w*|[A-Z]{2,}[a-z]\w*|[A-Z]\w*(?=\()")  # CamelCase, or called
-SHORT = {"--trainer.max_steps": "2", "--metrics.num_samples": "64", "--samples.num_samples": "8"}
+SHORT = {
+    "--trainer.max_steps": "2",
+    "--metrics.num_samples": "64",
+    "--metrics.num_reference": "128",
+    "--samples.num_samples": "8",
+}
 QUIET = {"--trainer.logger": "false", "--trainer.enable_progress_bar": "false", "--trainer.accelerator": "cpu"}
 
 NOT_RUN = {
@@ -270,8 +275,8 @@ def shortened(words):
         extra = {**(SHORT if words[0] == "fit" else {"--metrics.num_samples": "64"}), **QUIET}
         if any(flag.startswith("--trainer.logger") for flag in given):
             del extra["--trainer.logger"]
-        if {"--data", "data/image_folder"} & set(given):
-            del extra["--metrics.num_samples"]  # without features there is nothing to measure
+        if {"--data", "data/image_folder"} & set(given):  # without features there is nothing to measure
+            extra = {flag: value for flag, value in extra.items() if not flag.startswith("--metrics.")}
         if {"dcgan", "lsgan", "wgan", "pix2pix"} & set(given) and "--ckpt_path" not in given:
             extra |= {"--model.generator.base_channels": "8", "--model.discriminator.base_channels": "8"}
         if "protocols/stacked_mnist" in given:
@@ -302,11 +307,24 @@ def plain(run, kind):
     return str(path)
 
 
+RECIPES = "|".join(path.stem for path in (ROOT / "configs").glob("*.yaml"))
+CHOICE = re.compile(
+    rf"(?<=--config )(?:{RECIPES})\b|(?<=runs/)\w+|(?<=data/)(?:ring|grid)|\b\d+\b|(?<=--output )[\w-]+"
+)
+
+
 def cases():
-    """The commands of all pages; those of the models' are slow: the harness of ``tests/models`` trains them too."""
+    """The commands of all pages.
+
+    Slow are those of the models' pages, which the harness of ``tests/models`` trains too, and those that are an earlier
+    one with another recipe, number or folder.
+    """
+    found = set()
     for command, page in commands().items():
-        slow = page.startswith("docs/models/") and "pix2pix" not in page
+        kind = CHOICE.sub("*", command)
+        slow = kind in found or (page.startswith("docs/models/") and "pix2pix --" not in command)
         yield pytest.param(command, page, marks=[pytest.mark.slow] if slow else [])
+        found.add(kind)
 
 
 @pytest.mark.parametrize(("command", "page"), cases())

@@ -16,12 +16,9 @@ class Augment(ABC):
 
     @abstractmethod
     def __call__(self, samples: Tensor, rand: Callable[..., Tensor], clock: Clock) -> Tensor:
-        """Change samples.
+        """Change images (N, C, H, W), or points (N, d).
 
-        Args:
-            samples: Images (N, C, H, W), or points (N, d).
-            rand: ``rand(distribution, n, *shape)``, the step's random numbers: the same on any number of processes.
-            clock: Where the run is.
+        ``rand(distribution, n, *shape)`` are the step's random numbers: the same on any number of processes.
         """
 
     def logged(self, clock: Clock) -> dict[str, float]:

@@ -63,11 +63,6 @@ class CoupledDiscriminator(nn.Module):
 
     Raises:
         ConfigError: An impossible shape or size.
-
-    Example:
-        >>> discriminator = CoupledDiscriminator((1, 8, 8), base_channels=4)
-        >>> discriminator(torch.zeros(3, 1, 8, 8), torch.tensor([0, 1, 1])).shape
-        torch.Size([3, 1])
     """
 
     def __init__(

@@ -20,10 +20,12 @@ from lightning_gans.networks.shapes import (
     check_not_negative,
     check_positive,
     concat_labels,
-    downsampled_sides,
+    halved_sides,
     split_inputs,
 )
 from lightning_gans.networks.spectral import spectrally_normalized
+
+_LARGEST, _HALVINGS = 7, 3  # the side of the smallest map at most, and how often it is halved at least
 
 
 class DCGANGenerator(nn.Module):
@@ -55,7 +57,7 @@ class DCGANGenerator(nn.Module):
         check_positive(latent_dim=latent_dim, base_channels=base_channels)
         check_not_negative(num_classes=num_classes)
         channels, side = check_image_size(image_shape)
-        sides = downsampled_sides(side)[::-1]  # smallest first
+        sides = halved_sides(side, _LARGEST, _HALVINGS)[::-1]  # smallest first
         widths = [base_channels * 2**i for i in reversed(range(len(sides) - 1))]
         self.latent_dim, self.num_classes = latent_dim, num_classes or 0
         given = latent_dim + self.num_classes
@@ -116,7 +118,7 @@ class DCGANDiscriminator(FeatureNetwork):
         if batch_norm and spectral_norm:
             raise ConfigError("spectral_norm", True, "needs batch_norm: false, whose scale would undo it")
         channels, side = check_image_size(image_shape)
-        sides = downsampled_sides(side)
+        sides = halved_sides(side, _LARGEST, _HALVINGS)
         self.num_classes, self.labels_per_sample = num_classes or 0, labels_per_sample
         shown = channels + self.num_classes * labels_per_sample
         widths = [shown, *(base_channels * 2**i for i in range(len(sides) - 1))]

@@ -45,10 +45,6 @@ def norm_layers(norm: Norm | None, channels: int) -> list[nn.Module]:
 
     Raises:
         ConfigError: An unknown kind.
-
-    Example:
-        >>> norm_layers("batch", 8)[0].num_features, norm_layers(None, 8)
-        (8, [])
     """
     if norm is None:
         return []

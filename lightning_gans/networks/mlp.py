@@ -83,8 +83,6 @@ class MLPDiscriminator(FeatureNetwork):
         ConfigError: A size is missing or not positive.
 
     Example:
-        >>> MLPDiscriminator((1, 8, 8))(torch.zeros(3, 1, 8, 8)).shape
-        torch.Size([3, 1])
         >>> MLPDiscriminator((2,), latent_dim=5)(torch.zeros(3, 2), torch.zeros(3, 5)).shape
         torch.Size([3, 1])
     """
@@ -182,10 +180,6 @@ class MaxoutDiscriminator(MLPDiscriminator):
 
     Raises:
         ConfigError: As ``MLPDiscriminator``, or an activation is given.
-
-    Example:
-        >>> MaxoutDiscriminator((2,))(torch.zeros(3, 2)).shape
-        torch.Size([3, 1])
     """
 
     def __init__(

@@ -16,6 +16,7 @@ from lightning_gans.networks.shapes import (
     check_not_negative,
     check_positive,
     concat_labels,
+    halved_sides,
     split_inputs,
 )
 from lightning_gans.networks.spectral import spectrally_normalized
@@ -32,10 +33,6 @@ class ResNetGenerator(nn.Module):
 
     Raises:
         ConfigError: An impossible shape or size.
-
-    Example:
-        >>> ResNetGenerator(16, (3, 32, 32), base_channels=8)(torch.zeros(2, 16)).shape
-        torch.Size([2, 3, 32, 32])
     """
 
     def __init__(
@@ -49,7 +46,7 @@ class ResNetGenerator(nn.Module):
         check_positive(latent_dim=latent_dim, base_channels=base_channels)
         check_not_negative(num_classes=num_classes)
         channels, side = check_image_size(image_shape)
-        *sides, smallest = _sides(side)
+        *sides, smallest = halved_sides(side, 4)
         self.latent_dim, self.num_classes = latent_dim, num_classes or 0
         self.project = nn.Linear(latent_dim + self.num_classes, base_channels * smallest**2)
         self.unflatten = nn.Unflatten(1, (base_channels, smallest, smallest))
@@ -77,10 +74,6 @@ class ResNetDiscriminator(FeatureNetwork):
 
     Raises:
         ConfigError: An impossible shape or size.
-
-    Example:
-        >>> ResNetDiscriminator((3, 32, 32), base_channels=8)(torch.zeros(2, 3, 32, 32)).shape
-        torch.Size([2, 1])
     """
 
     def __init__(
@@ -96,7 +89,7 @@ class ResNetDiscriminator(FeatureNetwork):
         check_not_negative(num_classes=num_classes)
         channels, side = check_image_size(image_shape)
         self.num_classes, self.labels_per_sample = num_classes or 0, labels_per_sample
-        num_downsamplings = max(1, len(_sides(side)) - 2)
+        num_downsamplings = max(1, len(halved_sides(side, 4)) - 2)
         blocks: list[nn.Module] = [_first_block(channels + self.num_classes * labels_per_sample, base_channels)]
         blocks += [_down_block(base_channels, halve=True) for _ in range(num_downsamplings - 1)]
         blocks += [_down_block(base_channels, halve=False) for _ in range(2)]
@@ -149,19 +142,6 @@ def _first_block(before: int, after: int) -> nn.Module:
     """The first block of a discriminator: no ReLU on the image itself, and the cheap order of reducing its shortcut."""
     hidden = nn.Sequential(_conv(before, after), nn.ReLU(), _conv(after, after), nn.AvgPool2d(2))
     return _Residual(hidden, nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(before, after, 1)))
-
-
-def _sides(side: int) -> list[int]:
-    """The sides of a generator's maps, largest first: halved until 4 or less.
-
-    Example:
-        >>> _sides(32), _sides(28), _sides(8)
-        ([32, 16, 8, 4], [28, 14, 7, 3], [8, 4])
-    """
-    sides = [side]
-    while sides[-1] > 4:
-        sides.append(sides[-1] // 2)
-    return sides
 
 
 def _initialize(module: nn.Module) -> None:

@@ -17,10 +17,6 @@ def check_image_shape(name: str, shape: Sequence[int] | None) -> tuple[int, int,
 
     Raises:
         ConfigError: Not given, not a shape of images, or smaller than 8 pixels.
-
-    Example:
-        >>> check_image_shape("source_shape", [3, 47, 61])
-        (3, 47, 61)
     """
     if shape is None:
         raise ConfigError(name, None, "give (channels, height, width); the command line takes it from the data")
@@ -35,10 +31,6 @@ def check_image_size(image_shape: Sequence[int] | None) -> tuple[int, int]:
 
     Raises:
         ConfigError: Not given, not square, or out of range.
-
-    Example:
-        >>> check_image_size((3, 32, 32))
-        (3, 32)
     """
     if image_shape is not None:
         shape = tuple(image_shape)
@@ -49,15 +41,17 @@ def check_image_size(image_shape: Sequence[int] | None) -> tuple[int, int]:
     return channels, side
 
 
-def downsampled_sides(side: int) -> list[int]:
-    """The sides of the feature maps of a strided network, largest first: halved until under 8, at least three times.
+def halved_sides(side: int, until: int, at_least: int = 0) -> list[int]:
+    """The sides of a network's maps, largest first: halved until one is small enough, and so many times at least.
 
     Example:
-        >>> downsampled_sides(64), downsampled_sides(28), downsampled_sides(8)
+        >>> halved_sides(64, 7, at_least=3), halved_sides(28, 7, at_least=3), halved_sides(8, 7, at_least=3)
         ([64, 32, 16, 8, 4], [28, 14, 7, 3], [8, 4, 2, 1])
+        >>> halved_sides(32, 4), halved_sides(28, 4), halved_sides(8, 4)
+        ([32, 16, 8, 4], [28, 14, 7, 3], [8, 4])
     """
     sides = [side]
-    while sides[-1] >= 8 or len(sides) < 4:
+    while sides[-1] > until or len(sides) <= at_least:
         sides.append(sides[-1] // 2)
     return sides
 

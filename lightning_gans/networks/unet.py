@@ -116,12 +116,7 @@ class UNet(nn.Module):
 
 
 def fitting_downsamplings(size: Sequence[int]) -> int:
-    """How often an image of a size (H, W) is halved: to one pixel at best, its sides padded by a third at most.
-
-    Example:
-        >>> [fitting_downsamplings((side, side)) for side in (256, 64, 47, 28, 8)], fitting_downsamplings((8, 200))
-        ([8, 6, 4, 4, 3], 3)
-    """
+    """How often an image of a size (H, W) is halved: to one pixel at best, its sides padded by a third at most."""
     depth = min(_MAX_DOWNSAMPLINGS, min(size).bit_length() - 1)
     while any(math.ceil(side / 2**depth) * 2**depth > _MAX_GROWTH * side for side in size):
         depth -= 1
@@ -132,12 +127,6 @@ def pad_to_multiple(images: Tensor, multiple: int) -> tuple[Tensor, slice, slice
     """Images (N, C, H, W) whose sides are multiples of a number, and the slices of rows and columns that cut them back.
 
     Both ends of a side grow by half of what is missing: by reflection as far as the image goes, then by its edge.
-
-    Example:
-        >>> padded, rows, columns = pad_to_multiple(torch.arange(6.0).reshape(1, 1, 2, 3), 4)
-        >>> padded[0, 0, rows], columns
-        (tensor([[0., 1., 2., 1.],
-                [3., 4., 5., 4.]]), slice(0, 3, None))
     """
     places = []
     for dim in (2, 3):

@@ -52,9 +52,7 @@ class Regularizer(ABC):
     def validate(self, objective: Objective | None, network: nn.Module) -> None:  # noqa: B027 # most fit all
         """Refuse a discriminator or an objective that it does not fit; called once, when the model is built.
 
-        Args:
-            objective: What the logits are for; None where the discriminator gives features and no logits.
-            network: The discriminator.
+        The objective is None where the discriminator gives features and no logits.
 
         Raises:
             ConfigError: It does not fit.
@@ -62,13 +60,9 @@ class Regularizer(ABC):
 
     @abstractmethod
     def penalty(self, score: Score, real: Scored, fake: Scored, rand: Rand) -> Tensor:
-        """The term without its weight, a scalar.
+        """The term without its weight, a scalar, of real and generated samples with their logits.
 
-        Args:
-            score: The scoring function, under the augmentation that the discriminator sees.
-            real: Real samples with their logits.
-            fake: Generated samples with theirs.
-            rand: The source of its random numbers.
+        ``score`` gives logits of others, under the augmentation that the discriminator sees.
         """
 
 

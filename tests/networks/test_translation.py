@@ -55,6 +55,7 @@ def test_what_pads_by_a_third_at_most():
         assert 2**depth <= side
         assert 3 * (-side % 2**depth) <= side
     assert [fitting_downsamplings((2**n, 2**n)) for n in range(3, 11)] == [3, 4, 5, 6, 7, 8, 8, 8]
+    assert [fitting_downsamplings(size) for size in ((47, 47), (28, 28), (8, 200))] == [4, 4, 3]
 
 
 SHAPES = (3, 32, 32), (3, 32, 32)
@@ -84,6 +85,9 @@ def test_padding_is_reflection_and_then_the_edge_and_is_cut_back_exactly():
     far, _, columns = pad_to_multiple(row, 10)
     assert far[0, 0, 0].tolist() == [3, 3, 2, 1, 2, 3, 2, 1, 1, 1]
     assert columns == slice(3, 6)
+    padded, rows, columns = pad_to_multiple(torch.arange(6.0).reshape(1, 1, 2, 3), 4)
+    assert padded[0, 0, rows].tolist() == [[0, 1, 2, 1], [3, 4, 5, 4]]
+    assert columns == slice(0, 3)
     whole = images(1, 1, 32, 32)
     assert pad_to_multiple(whole, 8)[0] is whole
 

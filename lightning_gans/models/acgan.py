@@ -19,11 +19,7 @@ class ACGAN(GAN):
         D ascends L_S + L_C, G ascends L_C - L_S
 
     Odena et al. 2017, arXiv:1610.09585, eq. 2 and 3, with the non-saturating form of -L_S for G. One network gives
-    both distributions: 1 logit for the source S, and C for the classes.
-
-    Args:
-        args: Generator, as of ``GAN``; discriminator, from images to (N, 1 + C) logits, the first that of being real,
-            or to a pair (N, 1) and (N, C).
+    both distributions: from images to (N, 1 + C) logits, the first for the source S, or to a pair (N, 1) and (N, C).
 
     Raises:
         ConfigError: In training: the discriminator has another number of outputs.
@@ -56,8 +52,8 @@ class ACGAN(GAN):
         real, fake = self.real(batch), self.fake(batch)
         real_scored, fake_scored, labels = self.critic.score(real), self.critic.score(fake), batch.labels
         (real_class,), (fake_class,) = real_scored.rest, fake_scored.rest  # (N, C)
-        self.log_value("class_accuracy/real", _accuracy(real_class, labels))
-        self.log_value("class_accuracy/fake", _accuracy(fake_class, labels))
+        self.log_value("class_accuracy/real", (real_class.argmax(1) == labels).float().mean())
+        self.log_value("class_accuracy/fake", (fake_class.argmax(1) == labels).float().mean())
         source = self.critic.discriminator_loss(real_scored, fake_scored)
         return source + F.cross_entropy(real_class, labels) + F.cross_entropy(fake_class, labels)
 
@@ -65,7 +61,3 @@ class ACGAN(GAN):
         """L_S - L_C, where L_S is -E[log P(S = real | X_fake)]."""
         fake = self.critic.score(self.fake(batch))
         return self.critic.generator_loss(fake) + F.cross_entropy(fake.rest[0], batch.labels)
-
-
-def _accuracy(logits: Tensor, labels: Tensor) -> Tensor:
-    return (logits.argmax(1) == labels).float().mean()

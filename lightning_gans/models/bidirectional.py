@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from lightning_gans.batch import Batch, Sample
@@ -15,17 +15,9 @@ from lightning_gans.models.gan import GAN
 class BidirectionalGAN(WithEncoder, GAN):
     """A GAN on pairs: (x, E(x)) are real, (G(z), z) are fake, and the generator's player owns the encoder too.
 
-    Where D cannot tell the pairs apart, E inverts G. A variant says with which losses.
-
-    Args:
-        generator: As of ``GAN``.
-        encoder: From images, and what is given, to latents (N, Z).
-        discriminator: From images and latents, and what is given, to logits (N, ...).
-        kwargs: As of ``GAN``; the generator's settings (optimizer, clip, ...) are those of its player.
+    Where D cannot tell the pairs apart, E inverts G. A variant says with which losses. The generator's
+    settings (optimizer, clip, ...) are the encoder's too; D scores images with latents (N, Z).
     """
-
-    def __init__(self, generator: nn.Module, encoder: nn.Module, discriminator: nn.Module, **kwargs: Any) -> None:
-        super().__init__(generator, encoder, discriminator, **kwargs)
 
     @classmethod
     def network_kwargs(cls, role: str, data: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
@@ -40,24 +32,17 @@ class BidirectionalGAN(WithEncoder, GAN):
 
     def real(self, batch: Batch) -> Sample:
         """Images with E(images)."""
-        latent = self.encoder(batch.image, *batch.condition.tensors())  # (N, Z)
-        if latent.shape[1] != self.latent_dim:
-            raise self.no_latents(latent)
-        return Sample(batch.image, batch.condition, latent=latent)
+        return super().real(batch)._replace(latent=self.encode_train(batch))
 
     def fake(self, batch: Batch, z: Tensor | None = None) -> Sample:
         """G(z) with z."""
-        z = self.rand(self.prior, len(batch.image), self.latent_dim) if z is None else z
-        return Sample(self.generator(z, *batch.condition.tensors()), batch.condition, latent=z, generated=True)
+        z = self.latent(batch) if z is None else z
+        return super().fake(batch, z)._replace(latent=z)
 
     def log_reconstruction_error(self, batch: Batch, fake: Sample) -> None:
         """Log how well encoder and generator invert each other, as mean squared errors.
 
         ``reconstruction/image`` of G(E(x)), ``reconstruction/latent`` of E(G(z)); raw weights, eval mode.
-
-        Args:
-            batch: With the images x.
-            fake: G(z) with z.
         """
         if not self.logging_due or fake.image is None or fake.latent is None:
             return

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lightning_gans.batch import Batch, Sample
+from lightning_gans.batch import Batch
 from lightning_gans.engine import WithGaussianEncoder
 from lightning_gans.models.bidirectional import BidirectionalGAN
 from lightning_gans.objectives import Bidirectional
@@ -20,9 +20,6 @@ class BiGAN(BidirectionalGAN):
     Donahue et al. 2017, arXiv:1605.09782, eq. 2 and 3; L_GE is the objective with the labels swapped, which the paper
     descends for its stronger gradient (section 3.4). At the optimum E(G(z)) = z and G(E(x)) = x almost everywhere
     (theorem 2).
-
-    Args:
-        kwargs: As of ``GAN``; the generator's settings (optimizer, clip, ...) are of generator and encoder.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -40,13 +37,6 @@ class ALI(WithGaussianEncoder, BiGAN):
 
         z ~ N(mu(x), sigma(x)^2)  in place of E(x),   z = mu(x) + sigma(x) eps,  eps ~ N(0, I)
 
-    Dumoulin et al. 2017, arXiv:1606.00704, eq. 1 and section 2.2. ``encode`` and ``reconstruct`` take the mean.
-
-    Args:
-        args: Generator, encoder and discriminator, as of ``BiGAN``; the encoder from images to mean and logarithm of
-            the variance, (N, 2 Z).
+    Dumoulin et al. 2017, arXiv:1606.00704, eq. 1 and section 2.2. The encoder gives mean and logarithm of the variance,
+    (N, 2 Z); losses take a draw, ``encode`` and ``reconstruct`` the mean.
     """
-
-    def real(self, batch: Batch) -> Sample:
-        """Images with a draw from q(z | x)."""
-        return Sample(batch.image, batch.condition, latent=self.encode_train(batch))

@@ -20,12 +20,10 @@ class CoGAN(GAN):
 
     Liu and Tuzel 2016, arXiv:1606.07536, section 3. No pairs are shown in training: that the first layers of the
     generators (and the last of the discriminators) are the same makes them decode the same z to the same content. The
-    domain is the label, so G(z, i) = G_i(z) and D(x, i) = D_i(x), and the sum over domains is one over a batch of both.
+    domain is the label, so G(z, i) = G_i(z) and D(x, i) = D_i(x), ``CoupledGenerator`` and ``CoupledDiscriminator``,
+    and the sum over domains is one over a batch of both.
 
     Args:
-        args: Generator, from latents (N, Z) and domains (N,) to images, with shared first layers:
-            ``CoupledGenerator``; discriminator, from images and domains to logits, with shared last layers:
-            ``CoupledDiscriminator``.
         given: The label, which is the domain.
     """
 

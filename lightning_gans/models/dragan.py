@@ -18,10 +18,10 @@ class DRAGAN(GAN):
         L_G = -E_z[log D(G(z))],    delta = c std(x) u,  u ~ U[0, 1)^d,  alpha ~ U[0, 1)
 
     Kodali et al. 2017, arXiv:1705.07215, with k = 1 and the noise of the authors' code: of one sign, scaled by the
-    standard deviation of the batch, where the paper writes delta ~ N(0, c I). The gradient is that of the logit.
+    standard deviation of the batch, where the paper writes delta ~ N(0, c I). The gradient is that of the logit, of
+    each sample by itself: D has no batch norm.
 
     Args:
-        args: Generator and discriminator, as of ``GAN``; D without batch norm: the penalty is defined sample by sample.
         gp_weight: lambda.
         noise_scale: c, in standard deviations of the batch's pixels.
 

@@ -18,10 +18,9 @@ class FGAN(GAN):
 
     Nowozin et al. 2016, arXiv:1606.00709, eq. 4 to 6. G does not descend F itself, which is flat where V is sure of
     what is fake, but the alternative of section 3.2 with the same fixed point, which for the original GAN is -log D;
-    ``SaddlePointFGAN`` descends F.
+    ``SaddlePointFGAN`` descends F. V's logits are unbounded, the divergence says what becomes of them.
 
     Args:
-        args: Generator and V, as of ``GAN``; V's logits are unbounded, the divergence says what becomes of them.
         divergence: One of ``lightning_gans.objectives.divergences``; Jensen and Shannon's when None.
     """
 

@@ -7,42 +7,36 @@ from torch import Tensor, nn
 
 from lightning_gans.augment import Augment
 from lightning_gans.batch import Batch, Sample
-from lightning_gans.engine import Critic, LatentModel, Optimization, Player, TopK, adam
+from lightning_gans.engine import Critic, Game, LatentModel, Optimization, Player, TopK, adam
 from lightning_gans.objectives import Minimax, NonSaturating, Objective
 from lightning_gans.regularizers import Regularizer
 
 
-class GAN(LatentModel):
-    """Generative adversarial network with the non-saturating generator loss, or any other objective.
-
-        L_D = -E_x[log D(x)] - E_z[log(1 - D(G(z)))]
-        L_G = -E_z[log D(G(z))]
-
-    Goodfellow et al. 2014, arXiv:1406.2661, eq. 1 and section 3. With logits l, -log D = softplus(-l) and
-    -log(1 - D) = softplus(l).
+class Adversarial(Game):
+    """A game of a discriminator and a generator; to be mixed in before what generates, from latents or from images.
 
     Args:
-        generator: From latents (N, Z), and the parts of the condition that are ``given``, to images (N, C, H, W) in
-            [-1, 1], or to points (N, d).
-        discriminator: From images, and the parts of the condition, to logits of any shape (N, ...).
+        generator: From latents (N, Z) or sources, and what is given, to images (N, C, H, W) in [-1, 1], or points.
+        discriminator: From images, and what is given, to logits of any shape (N, ...).
         optimization: How both learn.
         objective: What both minimize; ``NonSaturating`` when None.
         regularizers: Added to the discriminator's loss.
-        augment: Done to all that the discriminator sees, in this order.
+        augment: Done to the images that the discriminator sees, in this order, and not to sources shown beside them.
         top_k: Chooses among generated samples for the generator's loss; None for all.
 
     Raises:
         ConfigError: A setting is out of its range, or a part does not fit the others.
     """
 
+    generator: nn.Module
     defaults = Optimization(
+        ema_decay=0.999,
+        micro_batches=1,
+        compile=False,
         generator=adam(),
         discriminator=adam(),
         n_critic=1,
         n_generator=1,
-        ema_decay=0.999,
-        micro_batches=1,
-        compile=False,
     )
 
     def __init__(
@@ -57,7 +51,7 @@ class GAN(LatentModel):
         top_k: TopK | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(generator, optimization=optimization, **kwargs)
+        super().__init__(generator=generator, optimization=optimization, **kwargs)  # type: ignore[call-arg] # mixed in
         self.discriminator = discriminator
         self.critic = Critic(discriminator, objective or NonSaturating(), regularizers, augment, top_k=top_k)
 
@@ -85,9 +79,29 @@ class GAN(LatentModel):
         """What the discriminator scores of a batch."""
         return Sample(batch.image, batch.condition)
 
+    def fake(self, batch: Batch) -> Sample:
+        """What the discriminator scores of as many generated samples."""
+        return Sample(self.generator(*batch.condition.tensors()), batch.condition, generated=True)
+
+
+class GAN(Adversarial, LatentModel):
+    """Generative adversarial network with the non-saturating generator loss, or any other objective.
+
+        L_D = -E_x[log D(x)] - E_z[log(1 - D(G(z)))]
+        L_G = -E_z[log D(G(z))]
+
+    Goodfellow et al. 2014, arXiv:1406.2661, eq. 1 and section 3. With logits l, -log D = softplus(-l) and
+    -log(1 - D) = softplus(l).
+
+    Args:
+        generator: From latents (N, Z), and what is given, to images (N, C, H, W) in [-1, 1], or to points (N, d).
+        discriminator: From images, and what is given, to logits of any shape (N, ...).
+        kwargs: As of ``Adversarial`` and ``LatentModel``.
+    """
+
     def fake(self, batch: Batch, z: Tensor | None = None) -> Sample:
         """What the discriminator scores of as many generated samples, of latents (N, Z) or of new ones."""
-        z = self.rand(self.prior, len(batch.image), self.latent_dim) if z is None else z
+        z = self.latent(batch) if z is None else z
         return Sample(self.generator(z, *batch.condition.tensors()), batch.condition, generated=True)
 
 

@@ -26,10 +26,10 @@ class InfoGAN(GAN):
     So D's player owns Q, as in the authors' code: it descends L_D - lambda L_I, the generator's player L_G - lambda
     L_I, and L_I counts for what each owns.
 
+    Latents (N, Z) are noise, one-hot codes, continuous codes: ``latent_dim`` counts all of them, ``prior`` is that of
+    the noise. The discriminator has (N, 1 + K) outputs, D's logit first and Q's K parameters after it, or a pair.
+
     Args:
-        args: Generator, from latents (noise, one-hot codes, continuous codes), (N, Z), to images (N, C, H, W) or
-            points; discriminator, from images to (N, 1 + K) outputs, D's logit first and Q's K parameters after it, or
-            to a pair of both.
         categorical_codes: Number of categories of each categorical code.
         num_continuous_codes: Number of continuous codes, uniform on [-1, 1].
         categorical_weight: lambda of the categorical codes.
@@ -37,7 +37,6 @@ class InfoGAN(GAN):
         q_std: Standard deviation of Q for continuous codes, 1 as in the authors' code for MNIST; None for one that Q
             gives too, as the logarithm, after the means (appendix C). A density that may sharpen has no upper bound:
             then lambda wants to be small (section 4).
-        kwargs: As of ``GAN``; ``latent_dim`` counts the codes too, and ``prior`` is the distribution of the noise.
 
     Raises:
         ConfigError: A setting is out of its range, or there is no code, or no room for the codes.
@@ -62,7 +61,7 @@ class InfoGAN(GAN):
             raise ConfigError("q_std", q_std, "must be positive, or null for one that Q gives")
         self.categorical_weight, self.continuous_weight, self.q_std = categorical_weight, continuous_weight, q_std
         self.prior = InfoGANPrior(categorical_codes, num_continuous_codes, noise=self.prior)
-        if not self.prior.split_sizes(self.latent_dim)[1:] != [0]:
+        if self.prior.split_sizes(self.latent_dim)[1:] == [0]:
             raise ConfigError("categorical_codes", [], "without any code this is GAN; give some, of either kind")
         self._parameter_sizes = _parameters(categorical_codes, num_continuous_codes, q_std)
         self.critic.output_sizes = (1, sum(self._parameter_sizes))
@@ -89,12 +88,7 @@ class InfoGAN(GAN):
         return self.critic.generator_loss(fake) - self.mutual_information_bound(z, *fake.rest)
 
     def mutual_information_bound(self, z: Tensor, parameters: Tensor) -> Tensor:
-        """Lambda L_I, a scalar; logged as ``information/categorical`` and ``information/continuous``, in nats.
-
-        Args:
-            z: What the samples were made of, (N, Z).
-            parameters: Of Q(c | x) for these samples, (N, K).
-        """
+        """Lambda L_I from latents (N, Z) and Q's parameters (N, K), a scalar; its parts are logged, in nats."""
         _, *codes, continuous = self.prior.split(z)
         *logits, mean, own = parameters.split(self._parameter_sizes, dim=1)
         log_std = own if self.q_std is None else torch.full_like(mean, math.log(self.q_std))

@@ -17,7 +17,6 @@ class LSGAN(GAN):
     paper recommends beside it (section 3.3).
 
     Args:
-        args: Generator and discriminator, as of ``GAN``; D's logits are values, unbounded.
         fake_target: a, what D says of generated samples.
         real_target: b, what D says of real samples.
         generator_target: c, what G wants D to say of its samples.

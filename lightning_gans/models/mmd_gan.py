@@ -14,9 +14,6 @@ from lightning_gans.objectives.kernels import Kernel, RationalQuadraticKernel
 from lightning_gans.objectives.two_sample import witness, witness_of_samples
 from lightning_gans.regularizers import gradient_penalty, require_no_batch_statistics
 
-NUM_CRITIC_FEATURES = 16
-"""Outputs of the critic, as in section 4 of the paper; what the command line tells a discriminator."""
-
 
 class MMDGAN(GAN):
     """MMD GAN: the critic h learns features in which a kernel tells two samples apart, the generator closes the gap.
@@ -26,12 +23,11 @@ class MMDGAN(GAN):
         w(t) = E_x[k(h(t), h(x))] - E_z[k(h(t), h(G(z)))],    x_hat = alpha x + (1 - alpha) G(z),  alpha ~ U[0, 1)
 
     Li et al. 2017, arXiv:1705.08584, eq. 3, with the gradient penalty on the witness of Binkowski et al. 2018,
-    arXiv:1801.01401, section 3, in place of the former's clipped weights and autoencoder. Logged logits are values of
-    the witness at the samples, each left out of its own mean.
+    arXiv:1801.01401, section 3, in place of the former's clipped weights and autoencoder. The discriminator is h, from
+    images to features (N, K), without batch norm, as the penalty asks. Logged logits are values of the witness at the
+    samples, each left out of its own mean.
 
     Args:
-        args: Generator, as of ``GAN``; discriminator h, from images to features (N, K), without batch norm, as the
-            penalty asks.
         kernel: k; a mixture of rational quadratic ones when None.
         gp_weight: lambda.
 
@@ -61,9 +57,9 @@ class MMDGAN(GAN):
 
     @classmethod
     def network_kwargs(cls, role: str, data: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
-        """A discriminator that does not say otherwise has 16 ``out_features``."""
+        """A discriminator that does not say otherwise has 16 ``out_features``, as in section 4 of the paper."""
         told = super().network_kwargs(role, data, settings)
-        return told | ({"out_features": NUM_CRITIC_FEATURES} if role == "discriminator" else {})
+        return told | ({"out_features": 16} if role == "discriminator" else {})
 
     def discriminator_loss(self, batch: Batch) -> Tensor:
         """-MMD_u^2 + lambda E[(|grad w(x_hat)|_2 - 1)^2]."""
@@ -74,7 +70,12 @@ class MMDGAN(GAN):
         mmd = real_scores.mean() - fake_scores.mean()
         alpha = self.rand(torch.rand, len(x))  # (N,)
         penalty = gradient_penalty(lambda s: witness(kernel, self.critic.logits(s), x, y), real, fake, alpha)
-        self._log(real_scores.detach(), fake_scores.detach(), penalty)
+        self.log_value("logits/real", real_scores)
+        self.log_value("logits/fake", fake_scores)
+        if self.logging_due:
+            self.log_value("accuracy/discriminator", discriminator_auc(real_scores.detach(), fake_scores.detach()))
+        self.log_value("mmd", mmd)
+        self.log_value("penalty/gradient", penalty)
         return self.gp_weight * penalty - mmd
 
     def generator_loss(self, batch: Batch) -> Tensor:
@@ -82,11 +83,3 @@ class MMDGAN(GAN):
         x, y = self.critic.logits(self.real(batch)), self.critic.logits(self.fake(batch))
         real_scores, fake_scores = witness_of_samples(self.kernel.fit(x.detach()), x, y)
         return real_scores.mean() - fake_scores.mean()
-
-    def _log(self, real_scores: Tensor, fake_scores: Tensor, penalty: Tensor) -> None:
-        self.log_value("logits/real", real_scores)
-        self.log_value("logits/fake", fake_scores)
-        if self.logging_due:
-            self.log_value("accuracy/discriminator", discriminator_auc(real_scores, fake_scores))
-        self.log_value("mmd", real_scores.mean() - fake_scores.mean())
-        self.log_value("penalty/gradient", penalty)

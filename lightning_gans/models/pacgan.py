@@ -24,10 +24,9 @@ class PacGAN(GAN):
     (section 3). A pack of 1 is ``GAN``. The samples of a pack are concatenated along channels, points along their
     coordinates, and labels, where they are given, stand side by side, (N / m, m); all else of D stays as it is. A batch
     of N samples makes N / m packs: sample i goes with i + N / m, i + 2 N / m, ..., drawn independently as its batch is.
+    The discriminator sees (N / m, m C, H, W), or (N / m, m d); the command line tells it so.
 
     Args:
-        args: Generator, as of ``GAN``; discriminator, from packs (N / m, m C, H, W), or (N / m, m d), to logits; the
-            command line tells it so.
         pack: m.
 
     Raises:

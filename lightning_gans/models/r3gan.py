@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 from lightning_gans.engine import Optimization, Player, adam
-from lightning_gans.errors import ConfigError
 from lightning_gans.models.gan import GAN
 from lightning_gans.objectives import Relativistic
 from lightning_gans.regularizers import R1, R2, Regularizer
@@ -19,12 +18,11 @@ class R3GAN(GAN):
         L_G = E[softplus(-(D(G(z)) - D(x)))]
 
     Huang et al. 2024, arXiv:2501.05441, section 2: the relativistic pairing loss against dropped modes, R1 and R2
-    together for local convergence; both are gradients of the logits at hand, so that D is called twice an update. The
-    paper's residual networks are not part of the objective, and not built here.
+    together for local convergence; both are gradients of the logits at hand, so that D is called twice an update, and
+    defined sample by sample, so that D has no batch norm. The paper's residual networks are not part of the objective,
+    and not built here.
 
     Args:
-        args: Generator and discriminator, as of ``GAN``; D without batch norm: the penalties are defined sample by
-            sample.
         gamma: Weight of the penalties; the paper lets it fall, from 0.05 to 0.005 on CIFAR-10, from more on larger
             images: ``Ramp(0.05, 0.005, cosine=True)``.
         ramps: What else changes with the run, for both players: ``lr`` as a factor, ``beta1``, ``beta2``.
@@ -47,8 +45,6 @@ class R3GAN(GAN):
         **kwargs: Any,
     ) -> None:
         gamma = Ramp(**gamma) if isinstance(gamma, dict) else gamma
-        if (smallest := min(gamma.start, gamma.end) if isinstance(gamma, Ramp) else gamma) < 0:
-            raise ConfigError("gamma", smallest, "must be 0 or more")
         every = (R1(gamma), R2(gamma), *regularizers)
         super().__init__(*args, optimization=optimization, objective=Relativistic(), regularizers=every, **kwargs)
         self.ramps = {name: Ramp(**r) if isinstance(r, dict) else r for name, r in (ramps or {}).items()}

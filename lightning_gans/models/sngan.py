@@ -30,16 +30,10 @@ class SNGAN(GAN):
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module, **kwargs: Any) -> None:
         super().__init__(generator, spectrally_normalized(discriminator), **kwargs)
-        _require_normalized(self.discriminator)
-
-
-def _require_normalized(network: nn.Module) -> None:
-    """Check that every weight of a network belongs to a normalized layer."""
-    normalized = {id(m.layer) for m in network.modules() if isinstance(m, SpectralNorm)}
-    for name, module in network.named_modules():
-        if id(module) not in normalized and any(
-            key.startswith("weight") for key, _ in module.named_parameters(recurse=False)
-        ):
-            kind = f"{type(module).__name__} at {name!r}"
-            hint = "cannot be spectrally normalized; use linear and Conv2d layers alone, without batch norm"
-            raise ConfigError("discriminator", kind, hint)
+        normalized = {id(m.layer) for m in self.discriminator.modules() if isinstance(m, SpectralNorm)}
+        for name, module in self.discriminator.named_modules():
+            own = [key for key, _ in module.named_parameters(recurse=False)]
+            if id(module) not in normalized and any(key.startswith("weight") for key in own):
+                kind = f"{type(module).__name__} at {name!r}"
+                hint = "cannot be spectrally normalized; use linear and Conv2d layers alone, without batch norm"
+                raise ConfigError("discriminator", kind, hint)

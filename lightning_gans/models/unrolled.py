@@ -19,10 +19,9 @@ class UnrolledGAN(GAN):
 
     Metz et al. 2017, arXiv:1611.02163, eqs. 5 to 9. The gradient of L_G goes through the k steps, exactly: a generator
     that puts all its mass on one mode sees D move there in response, and has no gain of it. D itself makes one plain
-    update a step; the unrolled ones are forgotten. With k = 0 this is ``MinimaxGAN``.
+    update a step; the unrolled ones are forgotten. D is twice differentiable. With k = 0 this is ``MinimaxGAN``.
 
     Args:
-        args: Generator and discriminator, as of ``GAN``; D twice differentiable.
         unroll_steps: k.
         inner_optimizer: How the unrolled discriminator learns; its own optimizer, Adam or SGD, when None.
 
@@ -46,7 +45,8 @@ class UnrolledGAN(GAN):
         """f(G, D_k), on the samples that D was unrolled on."""
         generated = self.fake(batch)
         with no_autocast_eager(self.device):  # the steps have second derivatives
-            real, fake = self._whole(self.real(batch)), self._whole(generated)
+            # In the precision of the weights: what a generator makes under autocast has half of it.
+            real, fake = (each.map(lambda x: x.type(self.dtype)) for each in (self.real(batch), generated))
             later = unroll(
                 self.discriminator,
                 lambda: self.unrolled_loss(real, fake),
@@ -68,7 +68,3 @@ class UnrolledGAN(GAN):
         loss = self.critic.discriminator_loss(real_scored, fake_scored)
         added = self.critic.regularization(real_scored, fake_scored)
         return loss if added is None else loss + added
-
-    def _whole(self, sample: Sample) -> Sample:
-        """In the precision of the weights: what a generator makes under autocast has half of it."""
-        return sample.map(lambda x: x.type(self.dtype))

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from lightning_gans.batch import Batch, Sample
@@ -52,16 +52,13 @@ class VAEGAN(WithGaussianEncoder, GAN):
         L_D = -E_x[log D(x)] - E_q[log(1 - D(G(z)))] - E_p[log(1 - D(G(z_p)))]
 
     Larsen et al. 2016, arXiv:1512.09300, eq. 7 to 9 and algorithm 1; z ~ q(z | x), z_p ~ N(0, I), Dis_l is
-    ``discriminator.features``. The generator's adversarial terms are the non-saturating ones. The players are updated
-    in turn, each with noise of its own, where algorithm 1 updates all on the same draw.
+    ``discriminator.features(images)``, (N, ...). The generator's adversarial terms are the non-saturating ones. The
+    players are updated in turn, each with noise of its own, where algorithm 1 updates all on the same draw.
 
     Logged, per image: ``kl``, ``reconstruction/features`` (L_like without its constant), both in nats, and
     ``reconstruction/image``, the mean squared error.
 
     Args:
-        generator: The decoder, as of ``VAE``.
-        encoder: As of ``VAE``.
-        discriminator: From images to logits, by way of ``features(images)``, (N, ...).
         gamma: What likeness counts against the discriminator in the generator's loss.
 
     Raises:
@@ -80,23 +77,14 @@ class VAEGAN(WithGaussianEncoder, GAN):
     )
 
     def __init__(
-        self,
-        generator: nn.Module,
-        encoder: nn.Module,
-        discriminator: nn.Module,
-        *,
-        gamma: float = 1.0,
-        optimization: VAEGANOptimization = defaults,
-        **kwargs: Any,
+        self, *args: Any, gamma: float = 1.0, optimization: VAEGANOptimization = defaults, **kwargs: Any
     ) -> None:
-        super().__init__(
-            generator, encoder, discriminator, optimization=optimization, objective=_RebuiltAndDrawn(), **kwargs
-        )
+        super().__init__(*args, optimization=optimization, objective=_RebuiltAndDrawn(), **kwargs)
         if gamma < 0:
             raise ConfigError("gamma", gamma, "must be 0 or more")
-        if not callable(getattr(discriminator, "features", None)):
+        if not callable(getattr(self.discriminator, "features", None)):
             hint = "give it a method features(images): likeness is measured in that layer"
-            raise ConfigError("discriminator", type(discriminator).__name__, hint)
+            raise ConfigError("discriminator", type(self.discriminator).__name__, hint)
         self.gamma = gamma
 
     def players(self) -> list[Player]:

@@ -10,7 +10,7 @@ from lightning_gans.models.bidirectional import BidirectionalGAN
 
 
 class VEEGAN(BidirectionalGAN):
-    """A reconstructor F maps samples back to noise: modes that G drops would not be mapped to all of the noise.
+    """A reconstructor F, the encoder, maps samples to noise: modes that G drops would not be mapped to all of it.
 
         L_D  = -E_x[log D(x, F(x))] - E_z[log(1 - D(G(z), z))]
         L_GF = -E_z[l(G(z), z)] + w E_z[|z - F(G(z))|^2],    D = sigmoid(l)
@@ -21,10 +21,7 @@ class VEEGAN(BidirectionalGAN):
     term alone.
 
     Args:
-        args: Generator, encoder and discriminator, as of ``BidirectionalGAN``; the encoder is F, the paper's
-            reconstructor.
         reconstruction_weight: w, 1 in the paper.
-        kwargs: As of ``GAN``; the generator's settings (optimizer, clip, ...) are of generator and encoder.
 
     Raises:
         ConfigError: ``reconstruction_weight`` is negative.

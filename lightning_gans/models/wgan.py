@@ -22,10 +22,10 @@ class WGAN(GAN):
         min_G max_{|f|_L <= K}  E_x[f(x)] - E_z[f(G(z))]
 
     Arjovsky, Chintala and Bottou 2017, arXiv:1701.07875, eq. 2 and algorithm 1: the critic is updated ``n_critic``
-    times for each update of the generator, and its weights are clipped to [-c, c] after each of them.
+    times for each update of the generator, and its weights are clipped to [-c, c] after each of them. Its logits are
+    the values f(x), unbounded.
 
     Args:
-        args: Generator and critic, as of ``GAN``; the critic's logits are the values f(x), unbounded.
         clip_value: c.
     """
 

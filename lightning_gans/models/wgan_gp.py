@@ -20,11 +20,10 @@ class WGANGP(GAN):
         L_D = E_z[D(G(z))] - E_x[D(x)] + lambda E[(|grad D(x_hat)|_2 - 1)^2]
         L_G = -E_z[D(G(z))],    x_hat = alpha x + (1 - alpha) G(z),  alpha ~ U[0, 1]
 
-    Gulrajani et al. 2017, arXiv:1704.00028, eq. 3 and algorithm 1.
+    Gulrajani et al. 2017, arXiv:1704.00028, eq. 3 and algorithm 1. The critic has no batch norm: the penalty is defined
+    sample by sample (section 4).
 
     Args:
-        args: Generator and critic, as of ``GAN``; the critic without batch norm: the penalty is defined sample by
-            sample (section 4).
         gp_weight: lambda.
 
     Raises:

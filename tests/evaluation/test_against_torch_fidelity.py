@@ -27,7 +27,12 @@ def folder(path, count, seed):
 
 
 @pytest.mark.parametrize(
-    ("layer", "count", "tolerance"), [(64, 70, 1e-6), pytest.param(2048, 20, 1e-3, marks=pytest.mark.slow)]
+    ("layer", "count", "tolerance"),
+    [
+        (64, 20, 1e-3),  # below full rank torch-fidelity's own eigenvalues lose digits
+        pytest.param(64, 70, 1e-6, marks=pytest.mark.slow),
+        pytest.param(2048, 20, 1e-3, marks=pytest.mark.slow),
+    ],
 )
 def test_fid_of_folders(tmp_path, weights, layer, count, tolerance):
     real, fake = folder(tmp_path / "real", count, 0), folder(tmp_path / "fake", count, 1)

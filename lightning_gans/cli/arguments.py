@@ -1,13 +1,18 @@
-"""Classes as a command line knows them: by name, with the arguments of their constructors."""
+"""Classes as a command line knows them: by name, with the arguments of their constructors and their types."""
 
 import dataclasses
 import importlib
 import inspect
 import typing
+from collections.abc import Iterable
+from types import NoneType
+from typing import Any
 
+from jsonargparse import Namespace
 from jsonargparse.typing import import_object
 
-from lightning_gans.engine.constructors import constructor_types
+from lightning_gans.engine.constructors import constructor_defaults, constructor_types
+from lightning_gans.errors import ConfigError
 
 CLASS_MODULES = (
     "lightning_gans",
@@ -28,13 +33,13 @@ CLASS_MODULES = (
 
 
 def class_at(path: str) -> type | None:
-    """The class of an import path, or of a mere name; None where there is none.
-
-    Args:
-        path: Such as ``lightning_gans.WGAN`` or ``WGAN``.
-    """
+    """The class of an import path (``lightning_gans.WGAN``), or of a mere name (``WGAN``); None where there is none."""
     try:
-        found = import_object(path) if "." in path else _by_name(path)
+        if "." in path:
+            found = import_object(path)
+        else:
+            modules = (importlib.import_module(name) for name in CLASS_MODULES)
+            found = next((getattr(module, path) for module in modules if path in module.__all__), None)
     except (ImportError, AttributeError, ValueError):
         return None
     return found if isinstance(found, type) else None
@@ -46,17 +51,57 @@ def known_classes() -> list[str]:
     return [name for module in modules for name in module.__all__ if inspect.isclass(getattr(module, name, None))]
 
 
-def _by_name(name: str) -> object:
-    modules = (importlib.import_module(path) for path in CLASS_MODULES)
-    return next((getattr(module, name) for module in modules if name in module.__all__), None)
-
-
 def optimization_fields(model: type) -> set[str]:
-    """The settings of a model's ``optimization``; none where it has no such argument.
+    """The settings of a model's ``optimization``; none where it has no such argument."""
+    options = _dataclasses_in(constructor_types(model).get("optimization"))
+    return {field.name for each in options for field in dataclasses.fields(each)}
+
+
+def require_no_null(config: Namespace, name: str, linked: Iterable[str] = (), kind: Any = None) -> None:
+    """Check that no setting is null that cannot be, those within included: the parser lets null pass for every type.
 
     Args:
-        model: The model's class.
+        config: A class with its settings, or the fields of a dataclass.
+        name: Where they stand.
+        linked: Names of arguments that the data could have filled.
+        kind: The type of the setting.
+
+    Raises:
+        ConfigError: One is; names the flag.
     """
-    kind = constructor_types(model).get("optimization")
-    options = typing.get_args(kind) or (kind,)
-    return {field.name for each in options if dataclasses.is_dataclass(each) for field in dataclasses.fields(each)}
+    types = _types_within(config, kind)
+    for key, value in init_args(config).items() if "class_path" in config else vars(config).items():
+        setting, kind = f"{name}.{key}", types.get(key, Any)
+        if isinstance(value, Namespace):
+            require_no_null(value, setting, linked, kind)
+        elif value is None and not _may_be_none(kind):
+            if key in linked:
+                raise ConfigError(setting, None, f"is required, and the data do not say it; give --{setting}")
+            readable = kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
+            raise ConfigError(setting, None, f"must be {readable}; leave it out for its default")
+
+
+def init_args(node: Namespace) -> dict[str, Any]:
+    """The arguments of a class in a config, by name; none where it takes none."""
+    arguments = node.get("init_args")
+    return {} if arguments is None else dict(vars(arguments))
+
+
+def _types_within(value: Namespace, kind: Any) -> dict[str, Any]:
+    """The types of the settings of a class or dataclass; Any where the default is None, whatever the type says."""
+    options = [class_at(value.class_path)] if "class_path" in value else _dataclasses_in(kind)
+    if len(options) != 1 or options[0] is None:
+        return {}
+    types, defaults = constructor_types(options[0]), constructor_defaults(options[0])
+    return {name: Any if defaults[name] is None else kind for name, kind in types.items()}
+
+
+def _dataclasses_in(kind: Any) -> list[Any]:
+    return [each for each in typing.get_args(kind) or (kind,) if dataclasses.is_dataclass(each)]
+
+
+def _may_be_none(kind: Any) -> bool:
+    if kind in (Any, None, NoneType, object, inspect.Parameter.empty) or isinstance(kind, typing.TypeVar):
+        return True
+    union = typing.get_origin(kind) in (typing.Union, type(int | None))
+    return union and any(_may_be_none(each) for each in typing.get_args(kind))

@@ -1,19 +1,22 @@
 """The command itself: which function answers, and what the user sees when something is wrong."""
 
 import dataclasses
+import importlib
 import logging
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
-from itertools import chain
+from itertools import pairwise
+from typing import Any
 
 from jsonargparse import ArgumentError, ArgumentParser
 
 from lightning_gans.cli.commands import COMMANDS
 from lightning_gans.cli.configs import resolve_config_names
-from lightning_gans.cli.messages import one_line, parsing_error, user_facing_error
+from lightning_gans.cli.messages import parsing_error, user_facing_error
 from lightning_gans.errors import ConfigError, LightningGANsWarning
 
 TRAINER_COMMANDS = {
@@ -23,6 +26,17 @@ TRAINER_COMMANDS = {
     "predict": "Generate from the test data of a checkpoint (--ckpt_path), such as translations of its images.",
 }
 """Lightning's, on a config of model, data and trainer."""
+
+_IGNORED = (
+    "LeafSpec",  # Lightning on torch 2.13 and newer
+    "does not have many workers",  # the data are in memory
+    "exists and is not empty",  # a resumed run continues in its folder
+    "across ranks is zero",  # no validation inside fit: steps decide
+    "callbacks used to create the checkpoint",  # validation has none
+    "dirpath has changed",  # the checkpoints are in another run's folder
+    "smaller than the logging interval",  # steps are logged, not epochs
+)
+"""Of others' warnings: what does not concern the user. What does, the closing summary says."""
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -48,33 +62,28 @@ def main(args: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader has seen enough, as `| head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes
     except Exception as error:
-        cause = user_facing_error(error)
-        if cause is None:
+        line = user_facing_error(error)
+        if line is None:
             raise  # not the user's to mend
-        print(f"lightning_gans: error: {_line(cause)}", file=sys.stderr)
+        print(f"lightning_gans: error: {line}", file=sys.stderr)
         sys.exit(2)
 
 
 def _dispatch(given: list[str]) -> None:
     name = given[0] if given else None
-    if name in ("-h", "--help"):
-        print(_overview(), end="")
+    summaries = TRAINER_COMMANDS | {each: command.summary for each, command in COMMANDS.items()}
+    if name in ("-h", "--help"):  # Lightning would take seconds for less
+        print("usage: lightning_gans COMMAND ...\n\nTrain, evaluate and sample generative adversarial networks.\n")
+        print("\n".join(f"  {each:<16}{what}" for each, what in summaries.items()))
+        print("\nlightning_gans COMMAND --help lists what a command takes.")
     elif name == "--version":
         print(f"lightning_gans {version('lightning-gans')}")
     elif name in COMMANDS:
         _run_plain_command(name, given[1:])
-    elif name in TRAINER_COMMANDS or (name is not None and name.startswith("-")):
+    elif name in TRAINER_COMMANDS:
         _run_trainer_command(given)
     else:
-        raise ConfigError("command", name, f"choose one of {', '.join([*TRAINER_COMMANDS, *COMMANDS])}")
-
-
-def _overview() -> str:
-    """What ``lightning_gans --help`` says: Lightning would take seconds for less."""
-    lines = ["usage: lightning_gans COMMAND ...", "", "Train, evaluate and sample generative adversarial networks.", ""]
-    entries = chain(TRAINER_COMMANDS.items(), ((name, command.summary) for name, command in COMMANDS.items()))
-    lines += [f"  {name:<16}{what}" for name, what in entries]
-    return "\n".join([*lines, "", "lightning_gans COMMAND --help lists what a command takes.", ""])
+        raise ConfigError("command", name, f"choose one of {', '.join(summaries)}")
 
 
 def plain_parser(name: str) -> ArgumentParser:
@@ -83,26 +92,27 @@ def plain_parser(name: str) -> ArgumentParser:
     parser = ArgumentParser(
         prog=f"lightning_gans {name}", description=command.summary, exit_on_error=False, allow_abbrev=False
     )
-    if command.word:
-        (option,) = dataclasses.fields(command.options)
+    option, *others = dataclasses.fields(command.options)
+    if others:
+        parser.add_class_arguments(command.options, as_group=False, as_positional=True)
+    else:  # a mere word, which may be left out
         what = (command.options.__doc__ or "").rpartition(f"{option.name}: ")[2].strip()
         parser.add_argument(option.name, nargs="?", default=option.default, help=what)
-    else:
-        parser.add_class_arguments(command.options, as_group=False, as_positional=True)
     return parser
 
 
 def _run_plain_command(name: str, args: list[str]) -> None:
-    parser, command = plain_parser(name), COMMANDS[name]
-    flags = {f"--{each.name}" for each in dataclasses.fields(command.options) if each.default is False}
+    parser, (kind, function) = plain_parser(name), COMMANDS[name]
+    flags = {f"--{each.name}" for each in dataclasses.fields(kind) if each.default is False}
     try:
-        parsed = parser.parse_args(_expand_flags(args, flags))
+        options = kind(**parser.parse_args(_expand_flags(args, flags)).as_dict())
     except ArgumentError as error:
         raise parsing_error(error, args, [parser]) from error
-    options = command.options(**parsed.as_dict())
-    if command.needs_torch:
+    module, _, work = function.partition(":")
+    do: Callable[[Any], None] = getattr(importlib.import_module(f"lightning_gans.cli.{module}"), work)
+    if "lightning" in sys.modules:
         _filter_warnings()
-    command.run(options)
+    do(options)
 
 
 def _expand_flags(args: list[str], flags: set[str]) -> list[str]:
@@ -112,10 +122,9 @@ def _expand_flags(args: list[str], flags: set[str]) -> list[str]:
         >>> _expand_flags(["a.ckpt", "--no_ema", "--seed", "3"], {"--no_ema"})
         ['a.ckpt', '--no_ema=true', '--seed', '3']
     """
-    following = [*args[1:], ""]
     return [
         f"{arg}=true" if arg in flags and after not in ("true", "false") else arg
-        for arg, after in zip(args, following, strict=False)
+        for arg, after in pairwise([*args, ""])
     ]
 
 
@@ -133,38 +142,18 @@ def _run_trainer_command(args: list[str]) -> None:
 
 
 def _filter_warnings() -> None:
-    """Keep off the screen what does not concern the user; what does, the closing summary says."""
-    import lightning.pytorch  # noqa: F401 # sets a format of warnings and levels of its own when first imported
-
+    """Settle what the user sees, after Lightning, which sets a format and levels of its own when first imported."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    if warnings.formatwarning is not _format_warning:
-        _formatted.append(warnings.formatwarning)
-        warnings.formatwarning = _format_warning
+    if getattr(warnings.formatwarning, "func", None) is not _format_warning:
+        warnings.formatwarning = partial(_format_warning, warnings.formatwarning)
     warnings.simplefilter("always", LightningGANsWarning)
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning on torch 2.13 and newer
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # the data are in memory
-    warnings.filterwarnings("ignore", message=".*exists and is not empty.*")  # a resumed run continues in its folder
-    warnings.filterwarnings("ignore", message=".*across ranks is zero.*")  # no validation inside fit: steps decide
-    warnings.filterwarnings("ignore", message=".*callbacks used to create the checkpoint.*")  # validation has none
-    warnings.filterwarnings("ignore", message=".*dirpath has changed.*")  # the checkpoints are in another run's folder
-    warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")  # steps are logged, not epochs
+    for words in _IGNORED:
+        warnings.filterwarnings("ignore", message=f".*{words}.*")
 
 
-_formatted = [warnings.formatwarning]  # as Python or Lightning left it, last
-
-
-def _format_warning(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
-) -> str:
+def _format_warning(theirs: Callable[..., str], message: Warning | str, category: type[Warning], *where: Any) -> str:
     """A warning on the screen: this package's as one line, others as Python and Lightning show them."""
     if issubclass(category, LightningGANsWarning):
         return f"lightning_gans: {message}\n"
-    return _formatted[-1](message, category, filename, lineno, line)
-
-
-def _line(error: BaseException) -> str:
-    """An error as one line that names what it is about."""
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return one_line(error)
+    return theirs(message, category, *where)

@@ -1,9 +1,7 @@
 """The plain commands: the options of each, and where its work is done. That is imported when it is to be done."""
 
-import importlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from lightning_gans.errors import ConfigError
 
@@ -170,32 +168,18 @@ class FeatureTrainingOptions:
                 raise ConfigError(f"--{name}", None, "train-features needs --data and --output")
 
 
-@dataclass(frozen=True)
-class Command:
-    """A plain command.
-
-    Args:
-        options: What it takes; the first line of its docstring says what the command does.
-        function: What does the work, as ``module:function`` of this package; takes the options.
-        word: Whether its one option is a word that may be left out, not a flag.
-        needs_torch: Whether torch and Lightning are needed.
-    """
+class Command(NamedTuple):
+    """A plain command."""
 
     options: type[Any]
+    """What it takes; the first line of its docstring says what the command does."""
     function: str
-    word: bool = False
-    needs_torch: bool = True
+    """What does the work, as ``module:function`` of this room; takes the options."""
 
     @property
     def summary(self) -> str:
         """What it does, in one line."""
         return (self.options.__doc__ or "").strip().partition("\n")[0]
-
-    def run(self, options: Any) -> None:
-        """Do it."""
-        module, _, name = self.function.partition(":")
-        work: Callable[[Any], None] = getattr(importlib.import_module(f"lightning_gans.cli.{module}"), name)
-        work(options)
 
 
 COMMANDS = {
@@ -203,7 +187,7 @@ COMMANDS = {
     "translate": Command(TranslatingOptions, "translating:write_translations"),
     "evaluate": Command(EvaluationOptions, "evaluating:evaluate"),
     "train-features": Command(FeatureTrainingOptions, "evaluating:train_features"),
-    "configs": Command(ConfigsOptions, "configs:print_configs", word=True, needs_torch=False),
-    "completion": Command(CompletionOptions, "completing:print_script", word=True),
+    "configs": Command(ConfigsOptions, "configs:print_configs"),
+    "completion": Command(CompletionOptions, "completing:print_script"),
 }
 """By name."""

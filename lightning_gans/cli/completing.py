@@ -8,15 +8,12 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser
+from torch import nn
 
-import lightning_gans.data
-import lightning_gans.evaluation.features
 import lightning_gans.models
-import lightning_gans.networks
-import lightning_gans.objectives
+from lightning_gans import data, networks, objectives
 from lightning_gans.cli.arguments import optimization_fields
 from lightning_gans.cli.command import TRAINER_COMMANDS, plain_parser
 from lightning_gans.cli.commands import COMMANDS, CompletionOptions
@@ -24,6 +21,7 @@ from lightning_gans.cli.configs import shipped_configs
 from lightning_gans.cli.lightning_cli import SECTIONS
 from lightning_gans.engine import Game
 from lightning_gans.engine.constructors import constructor_defaults
+from lightning_gans.evaluation import features
 
 _ROLES = ("generator", "discriminator", "encoder")
 _ZSH = "autoload -U +X compinit && compinit && autoload -U +X bashcompinit && bashcompinit\n"
@@ -50,54 +48,44 @@ complete -o default -o bashdefault -F _lightning_gans lightning_gans lightning-g
 
 
 def print_script(options: CompletionOptions) -> None:
-    """Print the script.
-
-    Args:
-        options: Those of ``lightning_gans completion``.
-    """
+    """Print the script."""
     print(script(options.shell))
 
 
 def script(shell: str) -> str:
-    """The script for a shell.
-
-    Args:
-        shell: bash or zsh.
-    """
-    options = {name: _plain_options(name) for name in COMMANDS} | dict.fromkeys(TRAINER_COMMANDS, _trainer_options())
-    options["configs"] = list(shipped_configs())
-    options["completion"] = ["bash", "zsh"]
+    """The script for a shell, bash or zsh."""
+    settings = {name: _options(plain_parser(name)) for name in COMMANDS}
+    settings |= dict.fromkeys(TRAINER_COMMANDS, _trainer_options())
+    settings |= {"configs": list(shipped_configs()), "completion": ["bash", "zsh"]}
     body = _BASH.format(
         shell=shell,
         commands=" ".join([*TRAINER_COMMANDS, *COMMANDS]),
         values=_cases(_values()),
-        settings=_cases(options, "  "),
+        settings=_cases(settings),
     )
     return (_ZSH if shell == "zsh" else "") + body
 
 
-def _cases(words: Mapping[str, list[str]], indent: str = "") -> str:
-    return "\n".join(f'{indent}    {key}) words="{" ".join(found)}" ;;' for key, found in words.items())
+def _cases(words: Mapping[str, list[str]]) -> str:
+    return "\n".join(f'    {key}) words="{" ".join(found)}" ;;' for key, found in words.items())
 
 
 def _values() -> dict[str, list[str]]:
     """What may follow a setting."""
-    divergences = lightning_gans.objectives
-    features = lightning_gans.evaluation.features
-    networks = _classes(lightning_gans.networks, torch.nn.Module)
+    players = _classes(networks, nn.Module)
     return {
         "--config|-c": list(shipped_configs()),
         "--model": list(_classes(lightning_gans.models, Game)),
-        "--data": list(_classes(lightning_gans.data, lightning_gans.data.ImageDataModule)),
+        "--data": list(_classes(data, data.ImageDataModule)),
         "--metrics.features": list(_classes(features, features.FeatureExtractor)),
-        **{f"--model.{role}": [name for name in networks if role.capitalize() in name] for role in _ROLES},
-        "--model.divergence": [name for name in _classes(divergences, divergences.Divergence) if name != "Divergence"],
+        **{f"--model.{role}": [name for name in players if role.capitalize() in name] for role in _ROLES},
+        "--model.divergence": [name for name in _classes(objectives, objectives.Divergence) if name != "Divergence"],
         "--ckpt_path": ["last"],
     }
 
 
-def _plain_options(name: str) -> list[str]:
-    return [option for action in plain_parser(name)._actions for option in action.option_strings]
+def _options(parser: Any) -> list[str]:
+    return [option for action in parser._actions for option in action.option_strings]
 
 
 def _trainer_options() -> list[str]:
@@ -106,8 +94,8 @@ def _trainer_options() -> list[str]:
     parser.add_lightning_class_args(Trainer, "trainer")
     for name, cls in SECTIONS.items():
         parser.add_lightning_class_args(cls, name)
-    options = [o for action in parser._actions for o in action.option_strings if len(o) > 2]
-    return sorted({*options, *_nested(), "--config", "--ckpt_path", "--seed_everything", "--print_config"})
+    top = ("--config", "--ckpt_path", "--seed_everything", "--print_config", "--model", "--data")
+    return sorted({*(option for option in _options(parser) if len(option) > 2), *_nested(), *top})
 
 
 def _nested() -> Iterator[str]:
@@ -117,12 +105,11 @@ def _nested() -> Iterator[str]:
             yield f"--model.optimization.{name}"
             if f"{name}_scheduler" in optimization_fields(model):  # an optimizer
                 yield from (f"--model.optimization.{name}.{setting}" for setting in ("class_path", "lr"))
-    for name, network in _classes(lightning_gans.networks, torch.nn.Module).items():
+    for name, network in _classes(networks, nn.Module).items():
         for role in (role for role in _ROLES if role.capitalize() in name):
             yield from (f"--model.{role}.{setting}" for setting in constructor_defaults(network))
-    for data in _classes(lightning_gans.data, lightning_gans.data.ImageDataModule).values():
-        yield from (f"--data.{setting}" for setting in constructor_defaults(data))
-    yield from ("--model", "--data")
+    for each in _classes(data, data.ImageDataModule).values():
+        yield from (f"--data.{setting}" for setting in constructor_defaults(each))
 
 
 def _classes(module: Any, base: type) -> dict[str, Any]:

@@ -1,9 +1,13 @@
 """The configs that come with the package: ``lightning_gans configs`` lists them, ``--config NAME`` finds them."""
 
 import difflib
+import os
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from lightning_gans.cli.commands import ConfigsOptions
 from lightning_gans.errors import ConfigError
@@ -14,23 +18,21 @@ CONFIG_FLAGS = ("--config", "-c")
 def print_configs(options: ConfigsOptions) -> None:
     """List them, or print one.
 
-    Args:
-        options: Those of ``lightning_gans configs``.
+    Raises:
+        ConfigError: There is none of that name; suggests the nearest.
     """
-    if options.name is not None:
-        print(find_config(options.name, "name").read_text(), end="")
-        return
-    found = shipped_configs()
-    width = max(map(len, found))
-    for name, file in found.items():
-        print(f"{name:<{width}}  {config_summary(file)}")
-    print("\nlightning_gans fit --config NAME trains one; --config NAME --config data/DATA does so on other data.")
-
-
-def config_folder() -> Path:
-    """Where they are: inside an installed package, or beside it in a checkout."""
-    inside = Path(str(files("lightning_gans"))) / "configs"
-    return inside if inside.is_dir() else inside.parents[1] / "configs"
+    shipped = shipped_configs()
+    if options.name is None:
+        width = max(map(len, shipped))
+        for name, file in shipped.items():
+            print(f"{name:<{width}}  {_summary(file)}")
+        print("\nlightning_gans fit --config NAME trains one; --config NAME --config data/DATA does so on other data.")
+    elif (bare := _bare(options.name)) in shipped:
+        print(shipped[bare].read_text(), end="")
+    else:
+        near = closest_config(options.name)
+        hint = f"did you mean {near}?" if near else "lightning_gans configs lists them"
+        raise ConfigError("name", options.name, f"there is no such config; {hint}")
 
 
 def shipped_configs() -> dict[str, Path]:
@@ -40,32 +42,10 @@ def shipped_configs() -> dict[str, Path]:
         >>> list(shipped_configs())[0], shipped_configs()["wgan"].name
         ('aae', 'wgan.yaml')
     """
-    folder = config_folder()
+    package = Path(str(files("lightning_gans")))
+    folder = next(each for each in (package / "configs", package.parent / "configs") if each.is_dir())  # a checkout's
     found = {str(file.relative_to(folder).with_suffix("").as_posix()): file for file in folder.rglob("*.yaml")}
     return {name: found[name] for name in sorted(found, key=lambda name: ("/" in name, name))}
-
-
-def config_summary(file: Path) -> str:
-    """The first comment line of a config, without a sentence that only begins there."""
-    line = next((line.lstrip("# ") for line in file.read_text().splitlines() if line.startswith("#")), "")
-    return line if line.endswith(".") or ". " not in line else line.rpartition(". ")[0] + "."
-
-
-def find_config(name: str, setting: str) -> Path:
-    """The shipped config of that name, with or without ``.yaml``.
-
-    Args:
-        name: The name.
-        setting: Where it was given.
-
-    Raises:
-        ConfigError: There is none; suggests the nearest.
-    """
-    shipped = shipped_configs()
-    if (bare := _bare(name)) in shipped:
-        return shipped[bare]
-    hint = f"did you mean {near}?" if (near := closest_config(name)) else "lightning_gans configs lists them"
-    raise ConfigError(setting, name, f"there is no such config; {hint}")
 
 
 def closest_config(name: str) -> str | None:
@@ -85,8 +65,7 @@ def resolve_config_names(args: list[str]) -> list[str]:
         >>> resolve_config_names(["fit", "--config", "wgan", "--config=own.yaml"])[3:]
         ['--config', 'own.yaml']
     """
-    words = split_flags(args, CONFIG_FLAGS)
-    shipped = shipped_configs()
+    words, shipped = split_flags(args, CONFIG_FLAGS), shipped_configs()
     for index, (flag, value) in enumerate(pairwise(words), 1):
         if flag in CONFIG_FLAGS and _bare(value) in shipped and not Path(value).is_file():
             words[index] = str(shipped[_bare(value)])
@@ -101,6 +80,20 @@ def split_flags(args: list[str], flags: tuple[str, ...]) -> list[str]:
         ['--config', 'a=b', '--x=3']
     """
     return [word for arg in args for word in (arg.split("=", 1) if arg.partition("=")[0] in flags else [arg])]
+
+
+def config_content(config: str) -> Any:
+    """What a config file holds, or its text; nothing where it cannot be read: the parser says what is wrong with it."""
+    try:
+        return yaml.safe_load(Path(config).read_text() if os.path.isfile(config) else config)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return {}
+
+
+def _summary(file: Path) -> str:
+    """The first comment line of a config, without a sentence that only begins there."""
+    line = next((line.lstrip("# ") for line in file.read_text().splitlines() if line.startswith("#")), "")
+    return line if line.endswith(".") or ". " not in line else line.rpartition(". ")[0] + "."
 
 
 def _bare(name: str) -> str:

@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from rich.console import Console
@@ -17,16 +16,12 @@ import lightning_gans.data
 from lightning_gans.cli.commands import EvaluationOptions, FeatureTrainingOptions
 from lightning_gans.cli.runs import load_model, require_writable
 from lightning_gans.data import GaussianMixture2D, ImageDataModule, ImageDataset, ImageFolder
+from lightning_gans.data.folder import classes_of
 from lightning_gans.engine.protocols import can_sample
 from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation import features
 from lightning_gans.evaluation.evaluator import Evaluator, Report, differences
-from lightning_gans.evaluation.features import (
-    ClassifierFeatures,
-    DigitsFeatures,
-    FeatureExtractor,
-    InceptionFeatures,
-    MNISTFeatures,
-)
+from lightning_gans.evaluation.features import FeatureExtractor
 from lightning_gans.evaluation.features.train import Labeled, stratified_split, write_classifier
 from lightning_gans.evaluation.sources import ArraySource, DatasetSource, FolderSource, GeneratedSource, ImageSource
 
@@ -36,28 +31,25 @@ _NEED_ARGUMENTS = (ImageDataModule, ImageFolder, GaussianMixture2D)
 def evaluate(options: EvaluationOptions) -> None:
     """Measure, print and write.
 
-    Args:
-        options: Those of ``lightning_gans evaluate``.
-
     Raises:
         ConfigError: There is nothing to measure, or what is there cannot be compared with the baseline.
     """
     assert options.real is not None
     if options.output is not None:
-        require_writable(str(Path(options.output).absolute().parent), "--output")
+        require_writable(Path(options.output).absolute().parent, "--output")
     before = None if options.baseline is None else Report.from_file(options.baseline)
-    real = _images(options.real, "--real")
-    fake = _samples(options) if options.fake is None else _images(options.fake, "--fake").source
+    real, suited, metrics = _images(options.real, "--real")
+    fake = _samples(options) if options.fake is None else _images(options.fake, "--fake")[0]
     with Progress(transient=True) as progress:
         tasks = [progress.add_task(name, total=None) for name in ("images", "metrics")]
         evaluator = Evaluator(
-            _extractor(options, real.features),
+            _extractor(options, suited),
             options.batch_size,
             num_half_samples=options.intervals,
-            extra_metrics=real.metrics,
+            extra_metrics=metrics,
             progress=lambda done, total: progress.update(tasks[0], completed=done, total=total),
         )
-        report = evaluator.evaluate(fake, real.source)
+        report = evaluator.evaluate(fake, real)
     found = {} if before is None else differences(before, report)
     _print_report(report, None if found else before)
     if options.output is not None:
@@ -71,24 +63,20 @@ def evaluate(options: EvaluationOptions) -> None:
 def train_features(options: FeatureTrainingOptions) -> None:
     """Train, and write the weights.
 
-    Args:
-        options: Those of ``lightning_gans train-features``.
-
     Raises:
         ConfigError: There are no labeled images, or the file cannot be written.
     """
     assert options.data is not None
     assert options.output is not None
     output = Path(options.output)
-    require_writable(str(output.absolute().parent), "--output")
+    require_writable(output.absolute().parent, "--output")
     images, labels = _labeled(options.data)
     train, test = stratified_split(labels, seed=options.seed)
-    parts = Labeled(images[train], labels[train], images[test], labels[test])
     torch.set_num_threads(1)  # the order of float sums, hence the last bit of a weight, depends on the thread count
     with Progress(transient=True) as progress:
         task = progress.add_task("epochs", total=options.epochs)
         facts = write_classifier(
-            parts,
+            Labeled(images[train], labels[train], images[test], labels[test]),
             output,
             name=options.name or output.stem,
             description=f"{options.data}, {len(images)} images, a fifth of each class held out (seed {options.seed})",
@@ -101,11 +89,6 @@ def train_features(options: FeatureTrainingOptions) -> None:
 
 
 def _named_data(name: str, setting: str) -> ImageDataModule:
-    """The data set of that name.
-
-    Raises:
-        ConfigError: There is none; suggests the nearest.
-    """
     kinds = {n: getattr(lightning_gans.data, n) for n in lightning_gans.data.__all__}
     names = [n for n, kind in kinds.items() if issubclass(kind, ImageDataModule) and kind not in _NEED_ARGUMENTS]
     if name in names:
@@ -116,23 +99,15 @@ def _named_data(name: str, setting: str) -> ImageDataModule:
     raise ConfigError(setting, name, f"no such folder, file or data set; {hint}")
 
 
-class _Images(NamedTuple):
-    """Images, and what suits them if they are a data set of this package: features, and metrics of its own."""
-
-    source: ImageSource
-    features: FeatureExtractor | None
-    metrics: dict[str, Metric]
-
-
-def _images(given: str, setting: str) -> _Images:
-    """The images that a user means."""
+def _images(given: str, setting: str) -> tuple[ImageSource, FeatureExtractor | None, dict[str, Metric]]:
+    """The images that a user means; of a data set of this package with the features and metrics that suit it."""
     path = Path(given)
     if path.is_dir():
-        return _Images(FolderSource(path), None, {})
+        return FolderSource(path), None, {}
     if path.suffix in (".npy", ".npz"):
-        return _Images(ArraySource(path), None, {})
+        return ArraySource(path), None, {}
     data = _named_data(given, setting)
-    return _Images(DatasetSource(data.reference_dataset), data.features(), data.metrics())
+    return DatasetSource(data.reference_dataset), data.features(), data.metrics()
 
 
 def _samples(options: EvaluationOptions) -> ImageSource:
@@ -150,20 +125,20 @@ def _extractor(options: EvaluationOptions, suited: FeatureExtractor | None) -> F
         return suited
     named: dict[str, Callable[[], FeatureExtractor]] = {
         "inception": lambda: _inception(options),
-        "digits": DigitsFeatures,
-        "mnist": MNISTFeatures,
+        "digits": features.DigitsFeatures,
+        "mnist": features.MNISTFeatures,
     }
     name = options.features or "inception"
     if Path(name).suffix == ".safetensors":
-        return ClassifierFeatures(name)
+        return features.ClassifierFeatures(name)
     if name not in named:
         raise ConfigError("--features", name, f"choose one of {', '.join(named)}, or a .safetensors file")
     return named[name]()
 
 
-def _inception(options: EvaluationOptions) -> InceptionFeatures:
+def _inception(options: EvaluationOptions) -> FeatureExtractor:
     try:
-        return InceptionFeatures(options.weights, download=options.download)
+        return features.InceptionFeatures(options.weights, download=options.download)
     except ConfigError as error:  # in the words of Python
         raise ConfigError(f"--{error.name}", error.value, error.hint.replace("download=True", "--download")) from error
 
@@ -176,11 +151,11 @@ def _labeled(given: str) -> tuple[torch.Tensor, torch.Tensor]:
             raise ConfigError("--data", given, "holds no labeled images; give a folder of class folders")
         return dataset.images, dataset.labels
     source = FolderSource(given)
-    classes = [file.relative_to(source.path).parts[0] for file in source.files]
-    if len(set(classes)) < 2 or any(file.parent == source.path for file in source.files):
+    classes = classes_of(source.files, source.path)
+    if len(classes) < 2:
         raise ConfigError("--data", given, "needs one folder of images for each of two or more classes")
-    numbers = {name: number for number, name in enumerate(sorted(set(classes)))}
-    return source.images(0, len(source)), torch.tensor([numbers[name] for name in classes])
+    labels = [classes.index(file.relative_to(source.path).parts[0]) for file in source.files]
+    return source.images(0, len(source)), torch.tensor(labels)
 
 
 def _print_report(report: Report, before: Report | None) -> None:

@@ -1,17 +1,15 @@
 """Override configs meet models with other players: what they set of a GAN's parts that a model does not have."""
 
-import os
 import warnings
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonargparse import ArgumentParser
 
 from lightning_gans.cli.arguments import class_at, optimization_fields
-from lightning_gans.cli.configs import CONFIG_FLAGS, split_flags
+from lightning_gans.cli.configs import CONFIG_FLAGS, config_content, split_flags
 from lightning_gans.errors import LightningGANsWarning
 from lightning_gans.models import GAN
 
@@ -32,13 +30,20 @@ def drop_inapplicable_arguments(args: list[str]) -> list[str]:
     for index, (flag, value) in enumerate(pairwise(words), 1):
         if flag in _MODEL_FLAGS:
             model = class_at(value)
-        elif flag in CONFIG_FLAGS and (section := _model_section(value)):
-            if "class_path" in section:
-                model = class_at(str(section["class_path"]))
-            elif model is not None and (names := sorted(_inapplicable(section, model))):
-                message = f"{model.__name__} has no {', '.join(names)}: what {value} sets there is left out"
-                warnings.warn(message, LightningGANsWarning, stacklevel=1)
-                words[index] = _without(value, names)
+        content = config_content(value) if flag in CONFIG_FLAGS else None
+        section = content.get("model") if isinstance(content, dict) else None
+        if not isinstance(section, dict):
+            continue
+        if "class_path" in section:
+            model = class_at(str(section["class_path"]))
+        elif model is not None and (names := sorted(_inapplicable(section, model))):
+            message = f"{model.__name__} has no {', '.join(names)}: what {value} sets there is left out"
+            warnings.warn(message, LightningGANsWarning, stacklevel=1)
+            for name in names:
+                *path, last = name.split(".")
+                node = section["init_args"][path[0]] if path else section["init_args"]
+                del node[last]
+            words[index] = yaml.safe_dump(content)
     return words
 
 
@@ -58,29 +63,3 @@ def _inapplicable(section: dict[str, Any], model: type) -> Iterator[str]:
 def _arguments(model: type) -> set[str]:
     """As the parser sees them, who reads the code: what a constructor sets for its base is no argument."""
     return set(ArgumentParser(exit_on_error=False).add_class_arguments(model))
-
-
-def _model_section(value: str) -> dict[str, Any]:
-    """What a config file, or its text, says of the model; nothing where it cannot be read, or says nothing."""
-    try:
-        content = _content(value)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return {}
-    section = content.get("model") if isinstance(content, dict) else None
-    return section if isinstance(section, dict) else {}
-
-
-def _without(value: str, names: list[str]) -> str:
-    """The text of a config without those arguments of the model."""
-    content = _content(value)
-    for name in names:
-        *path, last = ["model", "init_args", *name.split(".")]
-        node = content
-        for key in path:
-            node = node[key]
-        del node[last]
-    return yaml.safe_dump(content)
-
-
-def _content(value: str) -> Any:
-    return yaml.safe_load(Path(value).read_text() if os.path.isfile(value) else value)

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from lightning_gans.cli.configs import CONFIG_FLAGS, split_flags
+from lightning_gans.cli.configs import CONFIG_FLAGS, config_content, split_flags
 
 FLAGS = {"--raw": "--no_ema", "--num": "--num_samples"}
 """Of the plain commands."""
@@ -30,11 +30,7 @@ _SHOWN = 8  # renamed words on one line
 
 
 def renamed_words(args: Sequence[str]) -> str | None:
-    """One line for the words of version 0.1 among the arguments and in the config files of a command; None for none.
-
-    Args:
-        args: Of the command.
-    """
+    """One line for the words of version 0.1 among the arguments and in the config files of a command; None for none."""
     words = split_flags(list(args), (*CONFIG_FLAGS, *FLAGS))
     found = {word: FLAGS[word] for word in words if word in FLAGS}
     for flag, value in pairwise(words):
@@ -43,19 +39,14 @@ def renamed_words(args: Sequence[str]) -> str | None:
             found[name] = CONFIGS[name]
     config = _merged(words)
     if config.keys() & _SECTIONS:
-        found |= _renamed_settings(config)
+        from lightning_gans.cli.arguments import class_at  # torch comes with it, which the plain commands do without
+        from lightning_gans.engine.renamed import Translation
+
+        found |= Translation(config, class_at).renamed
     lines = [f"{old} is now {new}" for old, new in list(found.items())[:_SHOWN]]
     if len(found) > _SHOWN:
         lines.append(f"and {len(found) - _SHOWN} more")
     return f"{'; '.join(lines)} (renamed since version 0.1)" if lines else None
-
-
-def _renamed_settings(config: dict[str, Any]) -> dict[str, str]:
-    """Imports the engine, which the plain commands need not know to refuse a flag."""
-    from lightning_gans.cli.arguments import class_at
-    from lightning_gans.engine.renamed import Translation
-
-    return Translation(config, class_at).renamed
 
 
 def _merged(words: Sequence[str]) -> dict[str, Any]:
@@ -63,30 +54,18 @@ def _merged(words: Sequence[str]) -> dict[str, Any]:
     config: dict[str, Any] = {}
     for word, after in pairwise([*words, ""]):
         if word in CONFIG_FLAGS:
-            _merge(config, _flat(_content(after)))
+            _merge(config, _flat(config_content(after)))
         elif word.startswith("--"):
             name, assigned, value = word[2:].partition("=")
             value = value if assigned else "" if after.startswith("--") else after
-            path = [part for part in name.removesuffix("+").split(".") if part != "init_args"]
-            tree: Any = _flat(_parsed(value))
-            for part in reversed(path):
-                tree = {part: tree}
+            try:
+                tree = _flat(yaml.safe_load(value))
+            except yaml.YAMLError:
+                tree = value
+            for part in reversed(name.removesuffix("+").split(".")):
+                tree = {part: tree} if part != "init_args" else tree
             _merge(config, tree)
     return config
-
-
-def _content(file: str) -> Any:
-    try:
-        return yaml.safe_load(Path(file).read_text() if Path(file).is_file() else file)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return {}  # whoever reads it next says what is wrong with it
-
-
-def _parsed(value: str) -> Any:
-    try:
-        return yaml.safe_load(value)
-    except yaml.YAMLError:
-        return value
 
 
 def _flat(value: Any) -> Any:

@@ -1,32 +1,36 @@
-"""Where a run's files are: its folder, its checkpoints, its W&B run."""
+"""Where a run's files are: its folder, its W&B run, its checkpoints, and with which settings one goes on with these."""
 
 import os
+import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
+from jsonargparse import Namespace
 from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
+from torchvision.transforms.functional import to_pil_image
 
 from lightning_gans.callbacks.run_dir import relative_path
 from lightning_gans.engine import Game
 from lightning_gans.engine.migration import KEY, migrated
 from lightning_gans.engine.renamed import Translation
 from lightning_gans.errors import ConfigError
+from lightning_gans.images import to_uint8
 
 PROJECT = "lightning_gans"
 RUN_DIR = "LIGHTNING_GANS_RUN_DIR"  # how the processes of one run agree on its folder
+_SHOWN = 10  # settings that differ
 
 
 def new_run_dir(name: str, checkpoint: str | None) -> str:
-    """A new folder for a run, or that of the checkpoint it resumes; the same on all processes of the run.
-
-    Args:
-        name: Of the model.
-        checkpoint: The checkpoint that the run resumes, if it does.
-    """
+    """A new folder for a run of a model, or that of the checkpoint it resumes; the same on all processes of the run."""
     if checkpoint is not None and Path(checkpoint).parent.name == "checkpoints":
         return str(Path(checkpoint).parent.parent)
     if RUN_DIR not in os.environ:
@@ -39,15 +43,11 @@ def new_run_dir(name: str, checkpoint: str | None) -> str:
     return os.environ[RUN_DIR]
 
 
-def require_writable(folder: str, setting: str) -> None:
+def require_writable(folder: str | Path, setting: str) -> None:
     """Make a folder before any work is done.
 
-    Args:
-        folder: The folder.
-        setting: Where another one can be chosen.
-
     Raises:
-        ConfigError: Nothing can be written there.
+        ConfigError: Nothing can be written there; names the setting.
     """
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -55,49 +55,46 @@ def require_writable(folder: str, setting: str) -> None:
             pass
     except OSError as error:
         hint = f"cannot be written to ({error.strerror}); choose another folder"
-        raise ConfigError(setting, folder, hint) from error
+        raise ConfigError(setting, str(folder), hint) from error
+
+
+def write_image(image: Tensor, file: Path) -> None:
+    """Write an image (C, H, W) in [-1, 1], of 1 or 3 channels, as PNG, and make its folder; gray stays gray.
+
+    Raises:
+        ConfigError: The image has other channels, or the file cannot be written.
+    """
+    if image.shape[0] not in (1, 3):
+        raise ConfigError("checkpoint", f"{image.shape[0]} channels", "PNG files hold 1 or 3; use Python")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        to_pil_image(to_uint8(image).cpu()).save(file)
+    except OSError as error:
+        raise ConfigError("--output", str(file), f"cannot be written ({error.strerror or error})") from error
 
 
 def wandb_logger(folder: str, checkpoint: str | None, name: str) -> WandbLogger:
-    """W&B, offline unless the user is logged in; it never asks. A resumed run continues the same W&B run.
-
-    Args:
-        folder: Of the run.
-        checkpoint: The checkpoint that the run resumes, if it does.
-        name: Of the model.
-    """
+    """W&B, offline unless the user is logged in; it never asks. A resumed run continues the W&B run."""
     import wandb
 
-    mode = os.environ.get("WANDB_MODE") or ("online" if wandb.login(prompt=False, verify=False) else "offline")
+    states = [] if checkpoint is None else read_checkpoint(checkpoint)["callbacks"].values()
+    ids = [state["wandb_id"] for state in states if isinstance(state, dict) and "wandb_id" in state]
     logger = WandbLogger(
         name=f"{name}-{Path(folder).name}",
         project=os.environ.get("WANDB_PROJECT", PROJECT),
         save_dir=folder,
-        id=None if checkpoint is None else _wandb_id(checkpoint),
-        mode=mode,
+        id=str(ids[0]) if ids and ids[0] else None,
+        mode=os.environ.get("WANDB_MODE") or ("online" if wandb.login(prompt=False, verify=False) else "offline"),
         settings=wandb.Settings(silent=True),  # the closing summary says where the run is
     )
     logger._wandb_init.pop("anonymous")  # Lightning passes None, and W&B warns that it has no effect
     return logger
 
 
-def _wandb_id(checkpoint: str) -> str | None:
-    for state in read_checkpoint(checkpoint)["callbacks"].values():
-        if isinstance(state, dict) and "wandb_id" in state:
-            return str(state["wandb_id"]) if state["wandb_id"] else None
-    return None
-
-
 def find_checkpoint(given: str, name: str, root: str | None) -> tuple[Path, dict[str, Any]]:
-    """The checkpoint that a user means; ``last`` is the newest last state in the given folder, or of this model.
+    """The checkpoint that a user means, and its content; ``last`` is the newest last state of the model of a name.
 
-    Args:
-        given: A path, or ``last``.
-        name: Of the model.
-        root: ``trainer.default_root_dir``, if it was given.
-
-    Returns:
-        Its path and content.
+    It is looked for in ``root``, the trainer's, or below ``runs/``.
 
     Raises:
         ConfigError: There is none, or it was not written by this package, or is of another model than ``last`` means.
@@ -118,12 +115,8 @@ def find_checkpoint(given: str, name: str, root: str | None) -> tuple[Path, dict
 def read_checkpoint(path: str | Path, others: Sequence[Path] = ()) -> dict[str, Any]:
     """The content of a checkpoint of this package; in the words of this version where version 0.1 wrote it.
 
-    Args:
-        path: The file.
-        others: Files that would do instead, the best first, besides those in the same folder.
-
     Raises:
-        ConfigError: It is missing, damaged, or foreign; names the next best one, where there is any.
+        ConfigError: It is missing, damaged, or foreign; names the next best in its folder or among the others, if any.
     """
     if Path(path).is_dir():
         inside = [*Path(path).glob("checkpoints/best.ckpt"), *_newest_first(Path(path), "**/*.ckpt")]
@@ -137,9 +130,8 @@ def read_checkpoint(path: str | Path, others: Sequence[Path] = ()) -> dict[str, 
         beside = [file for file in _newest_first(Path(path).parent, "*.ckpt") if file != Path(path)]
         sound = next((file for file in (*beside, *others) if _is_sound(file)), None)
         instead = "take another" if sound is None else f"take {relative_path(sound)}"
-        raise ConfigError(
-            "checkpoint", str(path), f"damaged, or not a checkpoint ({type(error).__name__}); {instead}"
-        ) from error
+        hint = f"damaged, or not a checkpoint ({type(error).__name__}); {instead}"
+        raise ConfigError("checkpoint", str(path), hint) from error
     if not _is_ours(content):
         raise ConfigError("checkpoint", str(path), "it was not written by lightning_gans; take one that was")
     if KEY not in content and "config" in content:
@@ -148,23 +140,67 @@ def read_checkpoint(path: str | Path, others: Sequence[Path] = ()) -> dict[str, 
 
 
 def load_model(checkpoint: str, device: str | None) -> Game:
-    """The model of a checkpoint.
-
-    Args:
-        checkpoint: The file.
-        device: Where it shall compute; None for the accelerator, if there is one.
+    """The model of a checkpoint, on a device, or on the accelerator, if there is one.
 
     Raises:
         ConfigError: The file is no checkpoint of this package, or there is no such device.
     """
     read_checkpoint(checkpoint)  # says better than Lightning what is wrong with it
-    where = torch.accelerator.current_accelerator(check_available=True) if device is None else None
     model = Game.load_from_checkpoint(checkpoint, map_location="cpu")
     try:
-        return model.to(torch.device(device or "cpu") if where is None else where)
+        return model.to(torch.device(device or torch.accelerator.current_accelerator(check_available=True) or "cpu"))
     except (RuntimeError, AssertionError) as error:  # as torch says that there is no such device
         line = str(error).partition("\n")[0].partition(". ")[0]
         raise ConfigError("--device", device, f"cannot be used here ({line}); cpu always can") from error
+
+
+def load_config_from_checkpoint(args: list[str]) -> list[str]:
+    """The same arguments; with the config that a checkpoint was trained with where only the checkpoint is given.
+
+    Raises:
+        ConfigError: The checkpoint holds none, or ``last`` of no model is asked for.
+    """
+    words = [part for arg in args for part in (arg.split("=", 1) if arg.startswith("--") else [arg])]
+    given = next((value for flag, value in pairwise(words) if flag == "--ckpt_path"), None)
+    if given is None or {"--config", "-c", "-h", "--help", "--model", "--model.class_path"} & set(words):
+        return args
+    if given == "last":
+        raise ConfigError("--ckpt_path", "last", "of which model? give its --config too, or the checkpoint's path")
+    config = read_checkpoint(given).get("config")
+    if config is None:
+        raise ConfigError("--ckpt_path", given, "a script trained it, and it holds no settings; give its --config")
+    return [args[0], "--config", yaml.safe_dump(config | {"ckpt_path": None}), *args[1:]]
+
+
+def exit_if_finished(path: Path, content: Mapping[str, Any], trainer: Namespace) -> None:
+    """Say so and leave, with exit code 0, where a checkpoint has done all steps or epochs that are asked for."""
+    loop = content["loops"]["fit_loop"]
+    whole = loop["epoch_loop.batch_progress"]["is_last_batch"]  # a checkpoint ends with a step, before its epoch does
+    epochs = loop["epoch_progress"]["current"]["processed"] + int(whole)
+    for setting, done in (("max_steps", content["global_step"]), ("max_epochs", epochs)):
+        wanted = trainer[setting]
+        if wanted is not None and 0 <= wanted <= done:
+            _print(
+                f"nothing left to do: {relative_path(path)} has {done} of {wanted} ({setting}); "
+                f"go on with --trainer.{setting} {done + max(wanted, 1)}"
+            )
+            sys.exit(0)
+
+
+def warn_changed_settings(content: Mapping[str, Any], config: Mapping[str, Any]) -> set[str]:
+    """Print and return the settings that differ from those that a checkpoint was trained with: the present ones win."""
+    if "config" not in content:
+        return set()
+    before, now = dict(_settings(content["config"])), dict(_settings(config))
+    known = before if "of_version_0_1" in content else before | now  # that knew nothing of what is new
+    names = [name for name in known if before.get(name) != now.get(name) and name != "ckpt_path"]
+    if names:
+        _print(f"resumed from step {content['global_step']} with settings that differ from the checkpoint's:")
+    for name in names[:_SHOWN]:
+        _print(f"  {name.replace('.init_args.', '.')}: {before.get(name, 'none')} -> {now.get(name, 'none')}")
+    if len(names) > _SHOWN:
+        _print(f"  and {len(names) - _SHOWN} more")
+    return set(names)
 
 
 def _newest_first(folder: Path, pattern: str) -> list[Path]:
@@ -180,3 +216,22 @@ def _is_sound(path: Path) -> bool:
 
 def _is_ours(content: Any) -> bool:
     return isinstance(content, dict) and bool({KEY, "game"} & content.keys())  # "game": version 0.1
+
+
+def _settings(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """All settings of nested mappings, by their paths.
+
+    Example:
+        >>> list(_settings({"model": {"init_args": {"n": 5}}, "seed": 0}))
+        [('model.init_args.n', 5), ('seed', 0)]
+    """
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            yield from _settings(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+@rank_zero_only
+def _print(line: str) -> None:
+    print(line, flush=True)

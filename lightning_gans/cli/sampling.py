@@ -2,18 +2,17 @@
 
 import zipfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from lightning_gans.batch import Condition
 from lightning_gans.cli.commands import SamplingOptions
-from lightning_gans.cli.image_files import write_image
-from lightning_gans.cli.runs import load_model, require_writable
+from lightning_gans.cli.runs import load_model, require_writable, write_image
 from lightning_gans.engine import LatentModel
 from lightning_gans.engine.protocols import can_translate, is_class_conditional
 from lightning_gans.engine.rng import fold_in
@@ -24,14 +23,10 @@ from lightning_gans.images import to_uint8
 
 _AT_ONCE = 64  # made together, always as many: how a sum is rounded depends on the size of its batch
 _IN_GRID, _IN_SCATTER = 64, 5000
-_ARRAYS = (".npy", ".npz")
 
 
 def write_samples(options: SamplingOptions) -> None:
     """Generate samples and write them, a bounded number at a time.
-
-    Args:
-        options: Those of ``lightning_gans sample``.
 
     Raises:
         ConfigError: The model cannot generate that, or the output cannot be written to.
@@ -41,42 +36,29 @@ def write_samples(options: SamplingOptions) -> None:
         hint = "generates nothing from latents" + ("; use lightning_gans translate" if can_translate(model) else "")
         raise ConfigError("checkpoint", options.checkpoint, f"{type(model).__name__} {hint}")
     _require_classes(model, options.labels)
-    output = Path(options.output)
-    require_writable(str(output.absolute().parent if output.suffix in _ARRAYS else output), "--output")
+    output, in_one = Path(options.output), Path(options.output).suffix in (".npy", ".npz")
+    require_writable(output.absolute().parent if in_one else output, "--output")
     parts = batches(model, options)
     first = next(parts)
-    if output.suffix in _ARRAYS:
-        print(f"{_write_array(output, _again(first, parts), options.num_samples)} in {output}")
+    parts = chain([first], parts)
+    if in_one:
+        print(f"{_write_array(output, parts, options.num_samples)} in {output}")
     elif first.ndim == 2:
-        _write_points(output, _again(first, parts), options.num_samples)
+        _write_points(output, parts, options.num_samples)
     else:
-        _write_images(output, _again(first, parts), options)
+        _write_images(output, parts, options)
 
 
 def batches(model: LatentModel, options: SamplingOptions) -> Iterator[Tensor]:
-    """The samples in order, some at a time; sample i depends on the seed and on i alone, to the last bit.
-
-    Args:
-        model: The model.
-        options: What to generate.
-
-    Yields:
-        Samples (n, ...), n <= 64.
-    """
-    make = _independent if options.interpolate is None else _interpolated
+    """The samples in order, (n, ...) with n <= 64; sample i depends on the seed and on i alone, to the last bit."""
+    drawn: dict[str, Any] = {"seed": options.seed, "truncation": options.truncation, "ema": not options.no_ema}
     for start in range(0, options.num_samples, _AT_ONCE):
-        yield make(model, options, start)[: options.num_samples - start]
-
-
-def _independent(model: LatentModel, options: SamplingOptions, start: int) -> Tensor:
-    return model.sample(
-        _AT_ONCE,
-        labels=_labels(options.labels, torch.arange(start, start + _AT_ONCE)),
-        seed=options.seed,
-        truncation=options.truncation,
-        ema=not options.no_ema,
-        start=start,
-    )
+        if options.interpolate is None:
+            labels = _labels(options.labels, torch.arange(start, start + _AT_ONCE))
+            part = model.sample(_AT_ONCE, labels=labels, start=start, **drawn)
+        else:
+            part = _interpolated(model, options, start)
+        yield part[: options.num_samples - start]
 
 
 @torch.no_grad()
@@ -102,7 +84,7 @@ def _labels(labels: int | list[int] | None, indices: Tensor) -> Tensor | None:
     """The class of each index: a list is gone through again and again."""
     if labels is None:
         return None
-    given = torch.tensor([labels] if isinstance(labels, int) else labels)
+    given = torch.tensor(labels).reshape(-1)
     return given[indices % len(given)]
 
 
@@ -114,11 +96,6 @@ def _require_classes(model: LatentModel, labels: int | list[int] | None) -> None
     given = [labels] if isinstance(labels, int) else labels
     if wrong := [label for label in given if not 0 <= label < model.num_classes]:
         raise ConfigError("--labels", wrong[0], f"the classes of this model are 0 to {model.num_classes - 1}")
-
-
-def _again(first: Tensor, rest: Iterator[Tensor]) -> Iterator[Tensor]:
-    yield first
-    yield from rest
 
 
 def _write_images(folder: Path, parts: Iterator[Tensor], options: SamplingOptions) -> None:
@@ -144,10 +121,18 @@ def _write_images(folder: Path, parts: Iterator[Tensor], options: SamplingOption
 
 
 def _write_points(folder: Path, parts: Iterator[Tensor], count: int) -> None:
-    """All points as one array, which grows on the disk, and a picture of the first."""
+    """All points as one array, which grows on the disk, and a picture of the first.
+
+    Those of the plane are drawn as such, of more dimensions their first two coordinates, numbers as a histogram.
+    """
     file, picture = folder / "points.npy", folder / "scatter.png"
     _write_array(file, parts, count)
-    _figure(torch.from_numpy(np.array(np.load(file, mmap_mode="r")[:_IN_SCATTER]))).save(picture)
+    points = torch.from_numpy(np.array(np.load(file, mmap_mode="r")[:_IN_SCATTER]))
+    window, title = PlotWindow.of(points[:, :2].expand(-1, 2)), f"{len(points):,} points"
+    if points.shape[1] == 1:
+        plot_histogram(points, None, window.extent[:2], title).save(picture)
+    else:
+        plot_points(points, None, window, title).save(picture)
     print(f"{count} points in {file}, and {picture}")
 
 
@@ -171,12 +156,3 @@ def _stream(file: IO[bytes], parts: Iterator[Tensor], count: int) -> tuple[int, 
             np.lib.format.write_array_header_1_0(file, header)
         file.write(np.ascontiguousarray(values).tobytes())
     return shape
-
-
-def _figure(points: Tensor) -> Image.Image:
-    """Points of the plane as such, of more dimensions their first two coordinates, numbers as a histogram."""
-    window = PlotWindow.of(points[:, :2].expand(-1, 2))
-    title = f"{len(points):,} points"
-    if points.shape[1] == 1:
-        return plot_histogram(points, None, window.extent[:2], title)
-    return plot_points(points, None, window, title)

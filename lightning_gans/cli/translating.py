@@ -10,10 +10,10 @@ from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
 from lightning_gans.cli.commands import TranslatingOptions
-from lightning_gans.cli.image_files import read_image, write_image
-from lightning_gans.cli.runs import load_model, require_writable
+from lightning_gans.cli.image_files import read_image
+from lightning_gans.cli.runs import load_model, require_writable, write_image
 from lightning_gans.engine import Translator
-from lightning_gans.engine.protocols import Translates, can_translate
+from lightning_gans.engine.protocols import can_translate
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.files import image_files
 from lightning_gans.figures.grids import grid_picture
@@ -25,9 +25,6 @@ _IN_SHEET, _PAIRS_IN_ROW, _TILE = 32, 4, 128  # images, pairs, pixels
 def write_translations(options: TranslatingOptions) -> None:
     """Translate an image or a folder of them, one at a time, and write each as it is made.
 
-    Args:
-        options: Those of ``lightning_gans translate``.
-
     Raises:
         ConfigError: The model cannot translate, there are no images, or the output cannot be written to.
         SystemExit: With code 1: some images could not be read; the others are done.
@@ -37,8 +34,8 @@ def write_translations(options: TranslatingOptions) -> None:
         hint = f"{type(model).__name__} does not translate images; lightning_gans sample generates from latents"
         raise ConfigError("checkpoint", options.checkpoint, hint)
     output = Path(options.output)
-    require_writable(str(output), "--output")
-    targets = target_files(Path(options.images), output)
+    require_writable(output, "--output")
+    targets = _targets(Path(options.images), output)
     shape = model.source_shape if isinstance(model, Translator) else None
     channels = 3 if shape is None else shape[0]
     if channels not in (1, 3):
@@ -52,29 +49,23 @@ def write_translations(options: TranslatingOptions) -> None:
             print(f"lightning_gans: {error}", file=sys.stderr)
             failed += 1
             continue
-        translated = _translated(model, image, options)
+        translated = model.translate(image[None], seed=options.seed, ema=not options.no_ema)[0].cpu()
         write_image(translated, target)
         if len(tiles) < 2 * _IN_SHEET:
             tiles += [_tile(image), _tile(translated)]
-    done = len(targets) - failed
     if tiles:
         grid_picture(torch.stack(tiles), 2 * _PAIRS_IN_ROW).save(output / "grid.png")
-    print(f"{done} of {len(targets)} images in {output}" + (f", and {output / 'grid.png'}" if tiles else ""))
+    sheet = f", and {output / 'grid.png'}" if tiles else ""
+    print(f"{len(targets) - failed} of {len(targets)} images in {output}{sheet}")
     if failed:
         sys.exit(1)
 
 
-def target_files(given: Path, output: Path) -> dict[Path, Path]:
+def _targets(given: Path, output: Path) -> dict[Path, Path]:
     """Where the translation of each image goes: the same name inside the output, as PNG.
 
-    Two images whose names differ in their suffixes alone keep these, and so does one that is called ``grid``.
-
-    Args:
-        given: An image, or a folder; what lies in the output is left out.
-        output: The folder for the translations.
-
-    Raises:
-        ConfigError: There is nothing to translate.
+    Two images whose names differ in their suffixes alone keep these, and so does one that is called ``grid``. What lies
+    in the output is left out.
     """
     if given.is_file():
         found, root = [given], given.parent
@@ -86,14 +77,10 @@ def target_files(given: Path, output: Path) -> dict[Path, Path]:
             raise ConfigError("images", str(given), "holds nothing but what was translated before")
     else:
         raise ConfigError("images", str(given), "no such image or folder")
-    bare = {file: file.relative_to(root).with_suffix("") for file in found}
-    taken = Counter(bare.values()) + Counter([Path("grid")])
-    whole = {file: file.relative_to(root) for file in found}
-    return {file: output / f"{name if taken[name] == 1 else whole[file]}.png" for file, name in bare.items()}
-
-
-def _translated(model: Translates, image: Tensor, options: TranslatingOptions) -> Tensor:
-    return model.translate(image[None], seed=options.seed, ema=not options.no_ema)[0].cpu()
+    names = {file: file.relative_to(root) for file in found}
+    taken = Counter([Path("grid"), *(name.with_suffix("") for name in names.values())])
+    bare = {file: name.with_suffix("") if taken[name.with_suffix("")] == 1 else name for file, name in names.items()}
+    return {file: output / f"{name}.png" for file, name in bare.items()}
 
 
 def _tile(image: Tensor) -> Tensor:
@@ -102,8 +89,4 @@ def _tile(image: Tensor) -> Tensor:
     scale = _TILE // max(picture.size)
     if scale > 1:  # small ones by a whole factor, so that pixels stay what they are
         picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
-    return from_uint8(pil_to_tensor(ImageOps.pad(_fitted(picture), (_TILE, _TILE), color="white")))
-
-
-def _fitted(picture: Image.Image) -> Image.Image:
-    return ImageOps.contain(picture, (_TILE, _TILE)) if max(picture.size) > _TILE else picture
+    return from_uint8(pil_to_tensor(ImageOps.pad(picture, (_TILE, _TILE), color="white")))

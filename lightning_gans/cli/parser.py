@@ -1,0 +1,73 @@
+"""Lightning's parser, with a help that can be read, which lets the config of a network leave open what the data say."""
+
+import inspect
+import re
+import textwrap
+from typing import Any
+
+from lightning.pytorch.cli import LightningArgumentParser
+from torch import nn
+
+from lightning_gans.cli.data_links import LINKED_ARGUMENTS
+
+TITLES = {
+    "trainer": "Lightning's trainer",
+    "model": "The model, its networks and how they learn (--model.help WGAN lists the settings of one)",
+    "data": "The data (--data.help Digits lists the settings of one)",
+    "metrics": "What is measured, and how often",
+    "samples": "The pictures",
+    "checkpoint": "What is saved, and how often",
+}
+"""Of the sections; Lightning takes the first line of a docstring."""
+
+_WIDTH, _INDENT = 80, 24 * " "
+_SUBCLASSES = re.compile(r",\s+known\s+subclasses:\s+([^()]*)\)")
+
+
+class GameArgumentParser(LightningArgumentParser):
+    """Lightning's parser; of the arguments of a network or model, none that is linked to the data is required.
+
+    jsonargparse's links on instantiation would fill them in too, but they overwrite what the user says.
+    """
+
+    def parse_args(self, args: Any = None, *more: Any, **kwargs: Any) -> Any:
+        """Parse; jsonargparse hands a null of the command line on to the parser of a class within as ``None``."""
+        if isinstance(args, list):
+            args = [f"{arg.removesuffix('None')}null" if arg.endswith("=None") else arg for arg in args]
+        return super().parse_args(args, *more, **kwargs)
+
+    def add_class_arguments(self, theclass: Any, *args: Any, **kwargs: Any) -> list[str]:
+        """Add the arguments of a class."""
+        added: list[str] = super().add_class_arguments(theclass, *args, **kwargs)
+        if inspect.isclass(theclass) and issubclass(theclass, nn.Module):
+            for action in self._actions:
+                if action.dest.rpartition(".")[2] in LINKED_ARGUMENTS:
+                    action.required = False
+        return added
+
+    def format_help(self, *args: Any, **kwargs: Any) -> str:
+        """Lightning's, with sections headed by what they set, and without the classes of all that is installed."""
+        for name, group in (self.groups or {}).items():
+            group.title = TITLES.get(name, group.title)
+        return without_foreign_classes(super().format_help(*args, **kwargs))
+
+
+def without_foreign_classes(text: str) -> str:
+    """A help text in which a setting's known classes are those of this package, by their mere names.
+
+    Example:
+        >>> print(without_foreign_classes("(type: Game, known subclasses: lightning_gans.GAN, other.Thing)"))
+        (type: Game, known:
+                                GAN)
+    """
+    return _SUBCLASSES.sub(_ours, text)
+
+
+def _ours(found: re.Match[str]) -> str:
+    paths = [path for path in re.sub(r"\s", "", found[1]).split(",") if path.startswith("lightning_gans.")]
+    networks = [path for path in paths if path.startswith("lightning_gans.networks.")]  # of all that is a Module
+    names = [path.rpartition(".")[2] for path in networks or paths]
+    if not names:
+        return ")"
+    listed = textwrap.fill(f"{', '.join(names)})", _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
+    return f", known:\n{listed}"

@@ -40,11 +40,7 @@ _IGNORED = (
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run a command; what the user can mend is one line on stderr and exit code 2.
-
-    Args:
-        args: The command and its arguments; those of the process by default.
-    """
+    """Run a command, the process's own by default; what the user can mend is one line on stderr and exit code 2."""
     given = list(sys.argv[1:] if args is None else args)
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # so that classes of the user's own are found where the command is given
@@ -89,9 +85,8 @@ def _dispatch(given: list[str]) -> None:
 def plain_parser(name: str) -> ArgumentParser:
     """The parser of a plain command."""
     command = COMMANDS[name]
-    parser = ArgumentParser(
-        prog=f"lightning_gans {name}", description=command.summary, exit_on_error=False, allow_abbrev=False
-    )
+    settings: dict[str, Any] = {"exit_on_error": False, "allow_abbrev": False}
+    parser = ArgumentParser(prog=f"lightning_gans {name}", description=command.summary, **settings)
     option, *others = dataclasses.fields(command.options)
     if others:
         parser.add_class_arguments(command.options, as_group=False, as_positional=True)
@@ -107,7 +102,7 @@ def _run_plain_command(name: str, args: list[str]) -> None:
     try:
         options = kind(**parser.parse_args(_expand_flags(args, flags)).as_dict())
     except ArgumentError as error:
-        raise parsing_error(error, args, [parser]) from error
+        raise parsing_error(error, args, parser) from error
     module, _, work = function.partition(":")
     do: Callable[[Any], None] = getattr(importlib.import_module(f"lightning_gans.cli.{module}"), work)
     if "lightning" in sys.modules:
@@ -122,10 +117,8 @@ def _expand_flags(args: list[str], flags: set[str]) -> list[str]:
         >>> _expand_flags(["a.ckpt", "--no_ema", "--seed", "3"], {"--no_ema"})
         ['a.ckpt', '--no_ema=true', '--seed', '3']
     """
-    return [
-        f"{arg}=true" if arg in flags and after not in ("true", "false") else arg
-        for arg, after in pairwise([*args, ""])
-    ]
+    pairs = pairwise([*args, ""])
+    return [f"{arg}=true" if arg in flags and after not in ("true", "false") else arg for arg, after in pairs]
 
 
 def _run_trainer_command(args: list[str]) -> None:

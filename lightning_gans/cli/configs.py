@@ -16,11 +16,7 @@ CONFIG_FLAGS = ("--config", "-c")
 
 
 def print_configs(options: ConfigsOptions) -> None:
-    """List them, or print one.
-
-    Raises:
-        ConfigError: There is none of that name; suggests the nearest.
-    """
+    """List them, or print one; of a name that there is not, the error suggests the nearest."""
     shipped = shipped_configs()
     if options.name is None:
         width = max(map(len, shipped))

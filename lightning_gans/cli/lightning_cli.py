@@ -150,7 +150,7 @@ class GameCLI(LightningCLI):
         try:
             self.config = parser.parse_args(self.words)
         except (ArgumentError, UnicodeDecodeError) as error:
-            raise parsing_error(error, self.words, [parser]) from error
+            raise parsing_error(error, self.words, parser) from error
         seed = self.config.get("seed_everything")
         if seed is not None and not 0 <= seed < 2**32:
             raise ConfigError("--seed_everything", seed, "must be a number from 0 to 4294967295")

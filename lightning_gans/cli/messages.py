@@ -45,12 +45,12 @@ class _Place(NamedTuple):
     options: Sequence[str]
 
 
-def parsing_error(error: Exception, args: Sequence[str], parsers: Iterable[ArgumentParser]) -> ConfigError:
+def parsing_error(error: Exception, args: Sequence[str], parser: ArgumentParser) -> ConfigError:
     """The one line that a parser's error comes down to.
 
     The user's error behind it, if a class raised one; or the new names of what version 0.1 called otherwise; or the
     config file that cannot be read; or else the path of the setting with what is wrong there, and what was probably
-    meant: an option of the parsers, or a class.
+    meant: an option of the parser, or a class.
     """
     if (behind := _config_error(error)) is not None:
         return behind
@@ -64,7 +64,7 @@ def parsing_error(error: Exception, args: Sequence[str], parsers: Iterable[Argum
     keys = [match[1] for cause in causes if type(cause) is TypeError and (match := _KEY.search(one_line(cause)))]
     owners = [match[1] or match[2] for message in messages if (match := _OWNER.search(message))]
     unions = [match[1] for message in messages[-2:] if (match := _UNION.search(message))]
-    options = [o.lstrip("-") for p in parsers for a in p._actions for o in a.option_strings if o.startswith("--")]
+    options = [o.lstrip("-") for a in parser._actions for o in a.option_strings if o.startswith("--")]
     place = _Place(".".join(keys), owners[-1] if owners else None, unions[-1] if unions else None, options)
     for pattern, explain in _FORMS.items():
         if match := re.search(pattern, messages[-1]):
@@ -97,12 +97,7 @@ def user_facing_error(error: Exception) -> str | None:
 
 
 def one_line(error: BaseException) -> str:
-    """An error's message on one line.
-
-    Example:
-        >>> one_line(ValueError("two   words"))
-        'two words'
-    """
+    """An error's message on one line; its kind where it says nothing."""
     return re.sub(r"\s+", " ", str(error)).strip() or type(error).__name__
 
 

@@ -21,9 +21,6 @@ def drop_inapplicable_arguments(args: list[str]) -> list[str]:
 
     An override config names no model but sets some of its arguments, as ``data/ring`` does. Dropped is what ``GAN`` has
     and this model has not, a discriminator, and a warning says so; all else is the parser's to refuse.
-
-    Args:
-        args: A command of Lightning's and its arguments.
     """
     words = split_flags(args, (*CONFIG_FLAGS, *_MODEL_FLAGS))
     model: type | None = None

@@ -44,11 +44,7 @@ def new_run_dir(name: str, checkpoint: str | None) -> str:
 
 
 def require_writable(folder: str | Path, setting: str) -> None:
-    """Make a folder before any work is done.
-
-    Raises:
-        ConfigError: Nothing can be written there; names the setting.
-    """
+    """Make a folder before any work is done; a ``ConfigError`` names the setting where nothing can be written there."""
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -155,11 +151,7 @@ def load_model(checkpoint: str, device: str | None) -> Game:
 
 
 def load_config_from_checkpoint(args: list[str]) -> list[str]:
-    """The same arguments; with the config that a checkpoint was trained with where only the checkpoint is given.
-
-    Raises:
-        ConfigError: The checkpoint holds none, or ``last`` of no model is asked for.
-    """
+    """The same arguments; with the config that a checkpoint was trained with where only the checkpoint is given."""
     words = [part for arg in args for part in (arg.split("=", 1) if arg.startswith("--") else [arg])]
     given = next((value for flag, value in pairwise(words) if flag == "--ckpt_path"), None)
     if given is None or {"--config", "-c", "-h", "--help", "--model", "--model.class_path"} & set(words):
@@ -219,12 +211,7 @@ def _is_ours(content: Any) -> bool:
 
 
 def _settings(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """All settings of nested mappings, by their paths.
-
-    Example:
-        >>> list(_settings({"model": {"init_args": {"n": 5}}, "seed": 0}))
-        [('model.init_args.n', 5), ('seed', 0)]
-    """
+    """All settings of nested mappings, by their paths, such as ``model.init_args.latent_dim``."""
     for key, value in config.items():
         if isinstance(value, Mapping) and value:
             yield from _settings(value, f"{prefix}{key}.")

@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any
@@ -26,16 +27,13 @@ _IN_GRID, _IN_SCATTER = 64, 5000
 
 
 def write_samples(options: SamplingOptions) -> None:
-    """Generate samples and write them, a bounded number at a time.
-
-    Raises:
-        ConfigError: The model cannot generate that, or the output cannot be written to.
-    """
+    """Generate samples and write them, a bounded number at a time."""
     model = load_model(options.checkpoint, options.device)
     if not isinstance(model, LatentModel):
         hint = "generates nothing from latents" + ("; use lightning_gans translate" if can_translate(model) else "")
         raise ConfigError("checkpoint", options.checkpoint, f"{type(model).__name__} {hint}")
-    _require_classes(model, options.labels)
+    if options.labels is not None:
+        _require_classes(model, options.labels)
     output, in_one = Path(options.output), Path(options.output).suffix in (".npy", ".npz")
     require_writable(output.absolute().parent if in_one else output, "--output")
     parts = batches(model, options)
@@ -88,12 +86,10 @@ def _labels(labels: int | list[int] | None, indices: Tensor) -> Tensor | None:
     return given[indices % len(given)]
 
 
-def _require_classes(model: LatentModel, labels: int | list[int] | None) -> None:
-    if labels is None:
-        return
+def _require_classes(model: LatentModel, labels: int | list[int]) -> None:
     if not is_class_conditional(model):
         raise ConfigError("--labels", labels, f"{type(model).__name__} is not conditional: it knows no classes")
-    given = [labels] if isinstance(labels, int) else labels
+    given = torch.tensor(labels).reshape(-1).tolist()
     if wrong := [label for label in given if not 0 <= label < model.num_classes]:
         raise ConfigError("--labels", wrong[0], f"the classes of this model are 0 to {model.num_classes - 1}")
 
@@ -138,21 +134,17 @@ def _write_points(folder: Path, parts: Iterator[Tensor], count: int) -> None:
 
 def _write_array(file: Path, parts: Iterator[Tensor], count: int) -> tuple[int, ...]:
     """One array, written as it is made: images (N, H, W, C) as uint8, points (N, d) as they are."""
-    with file.open("wb") as opened:
-        if file.suffix == ".npz":
-            with zipfile.ZipFile(opened, "w") as archive, archive.open("arr_0.npy", "w", force_zip64=True) as inner:
-                return _stream(inner, parts, count)
-        return _stream(opened, parts, count)
-
-
-def _stream(file: IO[bytes], parts: Iterator[Tensor], count: int) -> tuple[int, ...]:
-    """Write an .npy file's header with the first part, and the values of all."""
     shape: tuple[int, ...] = ()
-    for part in parts:
-        values = (part if part.ndim == 2 else to_uint8(part).permute(0, 2, 3, 1)).cpu().numpy()
-        if not shape:
-            shape = (count, *values.shape[1:])
-            header: Any = {"descr": values.dtype.str, "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-        file.write(np.ascontiguousarray(values).tobytes())
+    with ExitStack() as stack:
+        opened: IO[bytes] = stack.enter_context(file.open("wb"))
+        if file.suffix == ".npz":
+            archive = stack.enter_context(zipfile.ZipFile(opened, "w"))
+            opened = stack.enter_context(archive.open("arr_0.npy", "w", force_zip64=True))
+        for part in parts:
+            values = (part if part.ndim == 2 else to_uint8(part).permute(0, 2, 3, 1)).cpu().numpy()
+            if not shape:
+                shape = (count, *values.shape[1:])
+                header: Any = {"descr": values.dtype.str, "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(opened, header)
+            opened.write(np.ascontiguousarray(values).tobytes())
     return shape

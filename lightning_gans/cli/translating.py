@@ -10,8 +10,8 @@ from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
 from lightning_gans.cli.commands import TranslatingOptions
-from lightning_gans.cli.image_files import read_image
 from lightning_gans.cli.runs import load_model, require_writable, write_image
+from lightning_gans.data.folder import read_image
 from lightning_gans.engine import Translator
 from lightning_gans.engine.protocols import can_translate
 from lightning_gans.errors import ConfigError
@@ -44,7 +44,7 @@ def write_translations(options: TranslatingOptions) -> None:
     failed = 0
     for source, target in targets.items():
         try:
-            image = read_image(source, channels)
+            image = from_uint8(read_image(source, channels))
         except ConfigError as error:
             print(f"lightning_gans: {error}", file=sys.stderr)
             failed += 1

@@ -179,8 +179,10 @@ class FileDataset(BatchedDataset):
         return digest.hexdigest()
 
 
-def read_image(file: Path, channels: int, side: int) -> Tensor:
+def read_image(file: Path, channels: int, side: int | None = None) -> Tensor:
     """Decode an image, resize its shorter side and crop the middle: uint8 (channels, side, side), 1 or 3 channels.
+
+    Without ``side`` it keeps its size: (channels, H, W).
 
     It is turned upright as its camera says; transparency is dropped. Resizing is Pillow's bicubic with antialiasing.
 
@@ -191,14 +193,17 @@ def read_image(file: Path, channels: int, side: int) -> Tensor:
         with Image.open(file) as image:
             if image.mode[0] in "IF":
                 raise ConfigError("image", str(file), f"has levels of mode {image.mode}; convert it to 8 bits")
-            image.draft(_MODES[channels], (round(side * _REDUCED_TO), round(side * _REDUCED_TO)))
+            if side is not None:
+                image.draft(_MODES[channels], (round(side * _REDUCED_TO), round(side * _REDUCED_TO)))
             upright = ImageOps.exif_transpose(image).convert(_MODES[channels])
     except ConfigError:
         raise
     except (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError) as error:
-        hint = f"cannot be read ({error}); remove it, or leave such files out with skip_unreadable"
-        raise ConfigError("image", str(file), hint) from error
-    pixels: Tensor = pil_to_tensor(ImageOps.fit(upright, (side, side), Image.Resampling.BICUBIC))
+        hint = "" if side is None else "; remove it, or leave such files out with skip_unreadable"
+        raise ConfigError("image", str(file), f"cannot be read ({error}){hint}") from error
+    if side is not None:
+        upright = ImageOps.fit(upright, (side, side), Image.Resampling.BICUBIC)
+    pixels: Tensor = pil_to_tensor(upright)
     return pixels
 
 

@@ -2,8 +2,8 @@
 
 from lightning_gans.callbacks.checkpoint import StepCheckpoint
 from lightning_gans.callbacks.metrics import MetricsCallback
-from lightning_gans.callbacks.progress import StepProgressBar
 from lightning_gans.callbacks.samples import SampleGrid
 from lightning_gans.callbacks.summary import RunSummary
+from lightning_gans.engine.progress import StepProgressBar
 
 __all__ = ["MetricsCallback", "RunSummary", "SampleGrid", "StepCheckpoint", "StepProgressBar"]

@@ -5,7 +5,8 @@ Numbers are read when logging is due: no other step waits for the device.
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from lightning.fabric.utilities.types import _Stateful
@@ -14,6 +15,8 @@ from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy, Stra
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 
+from lightning_gans.batch import Batch
+from lightning_gans.engine.protocols import Generates
 from lightning_gans.errors import ConfigError, LightningGANsWarning
 
 _ROUNDING = 1e-3  # half precision and resized images may miss the ends of their range by so much
@@ -56,42 +59,119 @@ def require_supported(trainer: Trainer) -> None:
 
 
 def mute_what_is_no_news() -> None:
-    """Turn off three warnings of Lightning that do not concern a game, once one is trained."""
+    """Turn off warnings that do not concern a game, once a trainer has one."""
     for message in (
         "You defined a `validation_step` but have no `val_dataloader`",  # it is there for ``validate``, not for ``fit``
         "Using ModelCheckpoint with manual optimization",  # the state after a whole step is what should be saved
         "You're resuming from a checkpoint that ended before the epoch ended",  # a game tells of it in its own words
+        "Total length of `list` across ranks is zero",  # no validation inside fit: steps decide when to measure
+        "The number of training batches .* is smaller than the logging interval",  # steps are logged, not epochs
+        ".*LeafSpec",  # Lightning's own, on torch 2.13 and newer
     ):
         warnings.filterwarnings("ignore", message=message)
 
 
-def require_images_in_range(
-    images: Tensor, bounds: tuple[float, float] | None, strategy: Strategy, advising: bool = False
+def require_fitting_parts(batch: Batch, dtype: torch.dtype) -> None:
+    """Check that a batch holds floats of the networks' precision, and one class for each sample.
+
+    Raises:
+        ConfigError: There are no images, or a part is of another type or shape.
+    """
+    size = len(batch.images)
+    for name, part in _floats(batch).items():
+        if part.dtype != dtype:
+            hint = f"the networks are {dtype}; convert them: .to({dtype})"
+            raise ConfigError("batch", f"{name}s of {part.dtype}", hint)
+    if (labels := batch.condition.label) is None:
+        return
+    if labels.dtype != torch.int64:
+        raise ConfigError("batch", f"labels of {labels.dtype}", "are numbers of classes, int64; convert them: .long()")
+    if labels.shape != (size,):
+        hint = f"one class for each sample is needed, ({size},); of a row for each, take .argmax(1) or [:, 0]"
+        raise ConfigError("batch", f"labels of shape {tuple(labels.shape)}", hint)
+
+
+def require_values_in_range(
+    batch: Batch, bounds: tuple[float, float] | None, num_classes: int | None, strategy: Strategy, advising: bool
 ) -> None:
-    """Check that a batch holds finite numbers, and images (N, C, H, W) the range that networks are built for.
+    """Check that a batch holds finite numbers, images (N, C, H, W) the range of the networks, and labels known classes.
 
     Collective. The range of points (N, d) is free, and that of images without ``bounds``. ``advising`` says so when
-    all values lie in the upper half of the range, as those of unscaled images do.
+    all values of images lie in the upper half of the range, as those of unscaled images do.
 
     Raises:
         ConfigError: Some value is not finite, or out of range, on whatever process.
     """
-    if not images.is_floating_point() or images.numel() == 0:
-        return  # the model says what it takes instead
-    ends = torch.stack([-images.detach().amin(), images.detach().amax()]).float()
-    ends = ends.nan_to_num(nan=math.inf, posinf=math.inf, neginf=-math.inf)
-    negative_low, high = strategy.reduce(ends, reduce_op="max").tolist()
-    low = -negative_low
-    if not (math.isfinite(low) and math.isfinite(high)):
-        hint = "some are not finite; clean or skip those images"
-        raise ConfigError("batch", f"values from {low:g} to {high:g}", hint)
-    if bounds is None or images.ndim != 4:
+    floats, labels = _floats(batch), batch.condition.label
+    parts = {name: part for name, part in floats.items() if name in ("image", "source")}
+    if labels is not None and num_classes is not None:
+        parts["label"] = labels
+    if not parts:
         return
-    if low < bounds[0] - _ROUNDING or high > bounds[1] + _ROUNDING:
+    ends = torch.stack(
+        [end.float() for part in parts.values() for end in (-part.detach().amin(), part.detach().amax())]
+    )
+    ends = ends.nan_to_num(nan=math.inf, posinf=math.inf, neginf=-math.inf)
+    negative_lows, highs = strategy.reduce(ends, reduce_op="max").view(-1, 2).T.tolist()
+    for (name, part), negative_low, high in zip(parts.items(), negative_lows, highs, strict=True):
+        low = -negative_low
+        if name != "label":
+            require_in_range("batch", f"{name}s", low, high, bounds if part.ndim == 4 else None)
+        elif num_classes is not None and not 0 <= low <= high < num_classes:
+            hint = f"num_classes={num_classes} of the model are 0 to {num_classes - 1}"
+            raise ConfigError("batch", f"labels from {low:g} to {high:g}", hint)
+        if advising and name == "image" and bounds is not None and part.ndim == 4 and low >= sum(bounds) / 2:
+            warn(f"the first images lie in [{low:g}, {high:g}], but networks take {list(bounds)}: were they scaled?")
+
+
+def require_in_range(setting: str, name: str, low: float, high: float, bounds: tuple[float, float] | None) -> None:
+    """Check the smallest and largest value of images; errors name the setting that they come from.
+
+    Raises:
+        ConfigError: One is not finite, or out of bounds.
+    """
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ConfigError(setting, f"{name} with NaN or infinity", "clean those, or leave them out")
+    if bounds is not None and (low < bounds[0] - _ROUNDING or high > bounds[1] + _ROUNDING):
         hint = f"networks take {list(bounds)}; scale them (images.from_uint8 does), or set the model's image_range"
-        raise ConfigError("batch", f"images from {low:g} to {high:g}", hint)
-    if advising and low >= sum(bounds) / 2:
-        warn(f"the first images lie in [{low:g}, {high:g}], but networks take {list(bounds)}: were they scaled?")
+        raise ConfigError(setting, f"{name} from {low:g} to {high:g}", hint)
+
+
+@contextmanager
+def shapes_explained(game: object, batch: Batch) -> Iterator[None]:
+    """Where a step fails since images of a batch have another shape than generated ones, say that; else what it said.
+
+    Raises:
+        ConfigError: They have.
+    """
+    try:
+        yield
+    except (RuntimeError, ValueError, IndexError) as error:
+        if isinstance(error, ConfigError) or not isinstance(game, Generates):
+            raise
+        try:
+            generated = game.generate(batch.condition.map(lambda part: part[:1]), n=1, ema=False)
+        except (RuntimeError, ValueError, IndexError):
+            raise error from None  # the networks do not even fit each other
+        require_same_shape(batch.images, generated)
+        raise
+
+
+def require_same_shape(real: Tensor, generated: Tensor) -> None:
+    """Check that real and generated images are of one shape (C, H, W), or points of one number of coordinates.
+
+    Raises:
+        ConfigError: They are not.
+    """
+    if real.shape[1:] != generated.shape[1:]:
+        hint = f"the generator makes {tuple(generated.shape[1:])}; resize or crop them, or build the networks for them"
+        raise ConfigError("batch", f"images of shape {tuple(real.shape[1:])}", hint)
+
+
+def _floats(batch: Batch) -> dict[str, Tensor]:
+    """The parts of a batch that are there and hold floats, by their names."""
+    parts = {"image": batch.image, **batch.condition._asdict()}
+    return {name: part for name, part in parts.items() if part is not None and part.is_floating_point() and len(part)}
 
 
 def without_gradient(player: str) -> ConfigError:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lightning_gans.augment import Augment
 from lightning_gans.batch import Sample, Scored
+from lightning_gans.engine.checks import require_same_shape
 from lightning_gans.engine.history import History
 from lightning_gans.engine.top_k import TopK
 from lightning_gans.errors import ConfigError
@@ -131,6 +132,8 @@ class Critic(nn.Module):
         if self.history is not None and isinstance(fake, Sample) and self._update is not None:
             self._update.unused.discard("history")
             fake = self.history(fake, self._update.rand)
+        if isinstance(real, Sample) and isinstance(fake, Sample):
+            _require_same_shape(real, fake)  # before a network fails on it
         real, fake = (x if isinstance(x, Scored) else self.score(x) for x in (real, fake))
         if self._update is not None:
             self._update.unused.discard("objective")
@@ -198,6 +201,7 @@ class Critic(nn.Module):
         assert update is not None
         if update.trains and update.scored.keys() == {False, True}:
             real, fake = update.scored[False], update.scored[True]
+            _require_same_shape(real.sample, fake.sample)
             if update.log is not None and self.objective is not None:
                 self._log_logits(update.log, real.logits, fake.logits, update.clock)
             added = self.regularization(real, fake) if self.regularizers else None
@@ -240,6 +244,11 @@ class Critic(nn.Module):
         for augment in self.augment:
             for name, value in augment.logged(clock).items():
                 log(name, value)
+
+
+def _require_same_shape(real: Sample, fake: Sample) -> None:
+    if real.image is not None and fake.image is not None:
+        require_same_shape(real.image, fake.image)
 
 
 def discriminator_auc(real_logits: Tensor, fake_logits: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import inspect
 import io
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar, Self
 
 import torch
@@ -23,6 +24,7 @@ from lightning_gans.engine.phase import Phase, Timeline
 from lightning_gans.engine.player import Player
 from lightning_gans.engine.priors import Distribution
 from lightning_gans.engine.processes import all_reduce_mean, no_sync
+from lightning_gans.engine.progress import replace_default_bar
 from lightning_gans.engine.rng import StepRNG
 from lightning_gans.engine.roster import Roster
 from lightning_gans.errors import ConfigError
@@ -53,6 +55,8 @@ class Game(LightningModule):
     """The parts of the condition that the model uses: fields of ``Condition``."""
     image_range: tuple[float, float] | None = (-1.0, 1.0)
     """The range that images must lie in, as decision of a class; None for any. Points have none."""
+    num_classes: int | None = None
+    """Number of classes, where labels are given."""
 
     def __init__(
         self, *, optimization: BaseOptimization = defaults, phases: Sequence[Any] = (), max_abs_loss: float = 1e8
@@ -104,8 +108,10 @@ class Game(LightningModule):
             ConfigError: Something that the model is given is missing, or images are no floats.
         """
         found = Batch.of(batch)
-        if found.image is not None and not found.image.is_floating_point():
-            raise ConfigError("batch", str(found.image.dtype), "networks take floats in [-1, 1]; see images.from_uint8")
+        for name, part in (("images", found.image), ("sources", found.condition.source)):
+            if part is not None and not part.is_floating_point():
+                hint = "networks take floats in [-1, 1]; images.from_uint8 makes them"
+                raise ConfigError("batch", f"{name} of {part.dtype}", hint)
         return found._replace(condition=found.condition.only(self.given))
 
     # What a loss may use.
@@ -140,13 +146,17 @@ class Game(LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """Update each player that is due, on one batch."""
         every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined] # Lightning sets it unseen by mypy
-        self.logging_due = every > 0 and (self.trainer.global_step + 1) % every == 0
+        done = self.trainer.global_step + 1
+        self.logging_due = every > 0 and (done % every == 0 or done == self.trainer.max_steps)
         self._buffer.values = {}
         self._rng.seed_all(self.step, self.device)
         self._rng.seek(self.step, _PREPARING)
         prepared = self.prepare(batch)
+        if self._first:
+            checks.require_fitting_parts(prepared, next(self.parameters()).dtype)
         if self.logging_due or self._first:
-            checks.require_images_in_range(prepared.images, self.image_range, self.trainer.strategy, self._first)
+            limits = self.image_range, self.num_classes
+            checks.require_values_in_range(prepared, *limits, self.trainer.strategy, advising=self._first)
         optimizers: Any = self.optimizers()
         optimizers = optimizers if isinstance(optimizers, list) else [optimizers]
         # Lightning counts the steps of every optimizer by these hooks: muted, and called once for all updates.
@@ -154,7 +164,8 @@ class Game(LightningModule):
         for optimizer in optimizers:
             optimizer._on_before_step = optimizer._on_after_step = do_nothing_closure
         phase = self.phase
-        with compilation_refused(self.optimization.compile):
+        explained = checks.shapes_explained(self, prepared) if self._first else nullcontext()
+        with compilation_refused(self.optimization.compile), explained:
             for index, player in enumerate(self._roster.players):
                 if player.phase in (None, phase and phase.name) and player.is_due(self.step):
                     for update in range(player.updates):
@@ -283,10 +294,11 @@ class Game(LightningModule):
     # What Lightning asks for, in the order in which it does.
 
     def configure_callbacks(self) -> list[Callback]:
-        """None; but this is where Lightning first asks, and a trainer that cannot play is refused early."""
+        """None; but this is where Lightning first asks: a trainer that cannot play is refused early, and gets a bar."""
+        checks.mute_what_is_no_news()
         if self.trainer.state.fn == "fit":
             checks.require_supported(self.trainer)
-            checks.mute_what_is_no_news()
+            replace_default_bar(self.trainer)
         return []
 
     def configure_model(self) -> None:

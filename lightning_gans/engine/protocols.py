@@ -26,14 +26,19 @@ class Samples(Protocol):
 
 
 @runtime_checkable
-class Translates(Protocol):
+class Generates(Protocol):
+    """Generates from what is given."""
+
+    def generate(self, condition: Condition, *, n: int, seed: int = 0, start: int = 0, ema: bool = True) -> Tensor:
+        """Images (n, C, H, W) in [-1, 1], or (n, d)."""
+
+
+@runtime_checkable
+class Translates(Generates, Protocol):
     """Generates from images."""
 
     def translate(self, images: Tensor, *, seed: int = 0, ema: bool = True) -> Tensor:
-        """Images (N, C, H, W) in [-1, 1] for sources (N, c, h, w)."""
-
-    def generate(self, condition: Condition, *, n: int, seed: int = 0, start: int = 0, ema: bool = True) -> Tensor:
-        """The same for all that is given."""
+        """``generate`` for sources (N, c, h, w)."""
 
 
 @runtime_checkable

@@ -160,7 +160,7 @@ def model_of(kind):
 def test_images_that_are_no_floats_are_refused_in_one_line(kind):
     images = torch.zeros(4, 1, 8, 8, dtype=torch.uint8)
     batch = {"image": images, "label": torch.zeros(4, dtype=torch.int64), "source": images.float()}
-    with pytest.raises(ConfigError, match=r"batch='torch.uint8': networks take floats"):
+    with pytest.raises(ConfigError, match=r"batch='images of torch.uint8': networks take floats"):
         train(model_of(kind), 1, loader=lambda *_: torch.utils.data.DataLoader([batch], batch_size=None))
 
 

@@ -7,12 +7,14 @@ import pytest
 import torch
 from lightning.pytorch.loggers import CSVLogger
 from torch import nn
+from torch.utils.data import DataLoader
 
-from lightning_gans import GAN, ConfigError, Ramp, TopK
+from lightning_gans import GAN, VAE, ConfigError, Pix2Pix, Ramp, TopK
 from lightning_gans.augment import InstanceNoise
 from lightning_gans.callbacks import StepCheckpoint
 from lightning_gans.engine import NonFiniteLossError
 from lightning_gans.errors import LightningGANsWarning
+from lightning_gans.networks import MLPDiscriminator, MLPEncoder, MLPGenerator
 from lightning_gans.regularizers import R1, GradientPenalty, LabelSmoothing
 from tests.games import gan, networks, points, same, state, train
 
@@ -38,8 +40,8 @@ def spoiled(value, n=64):
     ("value", "message"),
     [
         (200.0, r"batch='images from -0\.99\d* to 200': networks take \[-1\.0, 1\.0\]"),
-        (math.nan, "batch='values from -inf to inf': some are not finite"),
-        (-math.inf, "batch='values from -inf to 0.*not finite"),
+        (math.nan, "batch='images with NaN or infinity': clean those"),
+        (-math.inf, "batch='images with NaN or infinity': clean those"),
     ],
 )
 def test_images_out_of_range_are_named(value, message):
@@ -59,8 +61,93 @@ def test_the_range_is_the_class_to_say_and_points_have_none():
 
     train(image_game(Free), 2, data=spoiled(200.0, 32))
     train(gan(), 2, data=points() * 100)
-    with pytest.raises(ConfigError, match="not finite"):
+    with pytest.raises(ConfigError, match="NaN or infinity"):
         train(gan(), 2, data=points() * math.inf)
+
+
+LABELS = torch.arange(64) % 3
+
+
+def conditional():
+    nets = MLPGenerator(3, (1, 4, 4), (8,), num_classes=3), MLPDiscriminator((1, 4, 4), (8,), num_classes=3)
+    return GAN(*nets, given=["label"], num_classes=3)
+
+
+def autoencoder():
+    return VAE(MLPGenerator(3, (1, 4, 4), (8,)), MLPEncoder((1, 4, 4), (8,), out_features=6))
+
+
+def by_hand():
+    class ByHand(GAN):
+        def discriminator_loss(self, batch):
+            real, fake = self.critic.score(self.real(batch)), self.critic.score(self.fake(batch))
+            return fake.logits.mean() - real.logits.mean()
+
+    return image_game(ByHand)
+
+
+def convolutional():
+    """Its discriminator takes images of any size."""
+    layers = nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 1)
+    return GAN(MLPGenerator(3, (1, 4, 4), (8,)), nn.Sequential(*layers))
+
+
+def translator():
+    return Pix2Pix(nn.Conv2d(1, 1, 1), nn.Conv2d(2, 1, 1))
+
+
+BUILDS = (image_game, autoencoder, by_hand, convolutional)
+LARGER, WITH_ALPHA, FLAT = images().repeat(1, 1, 2, 2), images().repeat(1, 4, 1, 1), images().flatten(1)
+
+
+@pytest.mark.parametrize(
+    ("build", "parts", "message"),
+    [
+        (image_game, images().double(), r"images of torch\.float64': the networks are torch\.float32"),
+        (translator, (images(), images() * 99), r"sources from -9\d.* to 9.*': networks take"),
+        (translator, (images(), images().double()), r"sources of torch\.float64"),
+        (translator, (images(), images().to(torch.uint8)), r"sources of torch\.uint8': networks take floats"),
+        (conditional, (images(), LABELS.float()), r"labels of torch\.float32': .*int64; convert them: \.long\(\)"),
+        (conditional, (images(), LABELS.int()), r"labels of torch\.int32"),
+        (conditional, (images(), LABELS[:, None]), r"labels of shape \(32, 1\)': one class for each sample"),
+        (conditional, (images(), LABELS + 1), "labels from 1 to 3': num_classes=3 of the model are 0 to 2"),
+        (conditional, (images(), LABELS - 1), "labels from -1 to 1'"),
+        *((build, LARGER, r"images of shape \(1, 8, 8\)': the generator makes \(1, 4, 4\)") for build in BUILDS),
+        *((build, WITH_ALPHA, r"images of shape \(4, 4, 4\)': the generator makes") for build in BUILDS),
+        *((build, FLAT, r"images of shape \(16,\)': the generator makes") for build in BUILDS),
+    ],
+)
+def test_a_batch_that_does_not_fit_is_refused_in_the_first_step(build, parts, message):
+    """Labels of one number for each sample, points in the place of images and others would even train."""
+    with pytest.raises(ConfigError, match=f"batch='{message}") as told:
+        train(build(), 1, data=parts)
+    assert "\n" not in str(told.value)
+
+
+def test_so_are_dicts():
+    batches = DataLoader(
+        [{"image": each, "label": label} for each, label in zip(images(), LABELS.float(), strict=True)]
+    )
+    with pytest.raises(ConfigError, match=r"labels of torch\.float32"):
+        train(conditional(), 1, loader=lambda *_: batches)
+
+
+def test_labels_are_looked_at_again_when_logging_is_due():
+    with pytest.raises(ConfigError, match="labels from 7 to 9"):
+        train(conditional(), 2, data=(images(), torch.cat([LABELS[:32], LABELS[32:] + 7])), log_every_n_steps=2)
+
+
+def test_networks_that_fail_on_images_that_fit_say_what_is_wrong_themselves():
+    other = nn.Sequential(nn.Flatten(), nn.Linear(9, 1))
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        train(GAN(MLPGenerator(3, (1, 4, 4), (8,)), other), 1, data=images())
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        train(GAN(nn.Linear(9, 16), other, latent_dim=3), 1, data=images())
+
+
+@pytest.mark.parametrize("precision", ["64-true", "bf16-true", "bf16-mixed"])
+def test_floats_are_those_of_the_precision(precision):
+    train(image_game(), 1, data=images(), precision=precision)
 
 
 def test_unscaled_images_are_mentioned():

@@ -340,7 +340,7 @@ def test_bad_batches_are_named(config, finished):
     raw, model = finished(config).batches[0], copy.deepcopy(built(config)[0])
     batch = Batch.of(raw)
     pixels = Batch((batch.image * 127.5 + 127.5).to(torch.uint8), batch.condition)
-    with pytest.raises(ConfigError, match=r"batch='torch\.uint8': .*floats in \[-1, 1\]"):
+    with pytest.raises(ConfigError, match=r"batch='images of torch\.uint8': .*floats in \[-1, 1\]"):
         model.prepare(pixels)
     for part in ROWS[config].given:
         with pytest.raises(ConfigError, match=f"the model is given a {part}, and the batch has none"):

@@ -115,6 +115,9 @@ class Critic(nn.Module):
                 for augment in self.augment:
                     changed = augment(seen.inputs()[0], update.rand, update.clock)
                     seen = seen._replace(latent=changed) if seen.image is None else seen._replace(image=changed)
+            weight = next(self.network.parameters(), None)
+            if weight is not None and weight.dtype in (torch.bfloat16, torch.float16):  # penalties come in float32
+                seen = seen.map(lambda x: x.type(weight.dtype))
             output: Any = self.network(*seen.tensors())
         parts = output if isinstance(output, tuple) else self._split(output) if self.output_sizes else (output,)
         logits, *rest = (part if part.dtype == torch.float64 else part.float() for part in parts)
@@ -160,9 +163,14 @@ class Critic(nn.Module):
         return chosen
 
     def regularization(self, real: Scored, fake: Scored) -> Tensor | None:
-        """The sum of the regularizers that are due, weighted; None where none is."""
+        """The sum of the regularizers that are due, weighted; None where none is.
+
+        Raises:
+            ConfigError: There is no update in which they could be.
+        """
         update, terms = self._update, []
-        assert update is not None
+        if update is None:
+            raise ConfigError("critic", "outside an update", "which regularizers are due is known in trainer.fit alone")
         for regularizer in self._due(update.clock):
             penalty = regularizer.penalty(self.logits, real, fake, update.rand)
             if update.log is not None:

@@ -251,6 +251,8 @@ class Game(LightningModule):
         values = self._buffer.flush(self.trainer.strategy)
         for player in self._roster.players:
             self._monitor.warn(player.name, values.get(f"grad_norm/{player.name}"))
+            if player.shares is None:
+                values[f"lr/{player.name}"] = float(self.optimizer_of(player.name).param_groups[0]["lr"])
         shown = [name for name in values if name.startswith("loss/")]
         log_metrics(self.trainer, values, prog_bar=[*shown, "images_per_second"])
 
@@ -317,9 +319,14 @@ class Game(LightningModule):
         if self.phases or self._roster.needs_horizon:
             self._timeline.settle(float(self.trainer.estimated_stepping_batches))
         if self._roster.needs_horizon and self._timeline.horizon == float("inf"):
-            hint = "a ramp goes by shares of the run, and this one has no end; set trainer.max_steps"
+            hint = "ramps and schedules without a length (T_max, ...) go by that of the run, which has no end; set it"
             raise ConfigError("trainer.max_steps", -1, hint)
-        return self._roster.build_optimizers()
+        return self._roster.build_optimizers(self._updates_of)
+
+    def _updates_of(self, player: Player) -> int:
+        """How many updates a player has in the whole run, at least one."""
+        begin, end = self._timeline.span(player.phase)
+        return max(1, player.updates_before(int(end), begin))
 
     def on_fit_start(self) -> None:
         """Agree on the seed: the run's, the same on all processes; a resumed run keeps the one it began with."""
@@ -346,7 +353,13 @@ class Game(LightningModule):
         saving.override_optimizer_settings(self._roster, self.trainer.strategy.optimizers, checkpoint, begins)
 
     def optimizer_of(self, player: str) -> Optimizer:
-        """The optimizer of a player, by name, as it is in training."""
+        """The optimizer of a player, by name, as it is in training.
+
+        Raises:
+            ConfigError: No trainer has built it.
+        """
+        if self._trainer is None:
+            raise ConfigError(player, "no optimizer", "this loss needs it, and trainer.fit alone builds it")
         return self.trainer.strategy.optimizers[self._roster.slots[self._roster.names.index(player)]]
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:

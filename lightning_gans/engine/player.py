@@ -1,5 +1,6 @@
 """A player: what it owns, what it minimizes, how it is updated."""
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ OptimizerSpec = Callable[[Iterable[nn.Parameter]], Optimizer] | Mapping[str, Any
 SchedulerSpec = Callable[[Optimizer], LRScheduler] | Mapping[str, Any]
 """A function from an optimizer to a scheduler, or ``{"class_path": ..., "init_args": {...}}``."""
 
+_LENGTHS = ("T_max", "total_steps", "total_iters")  # how torch's schedulers call the number of updates that they last
+
 
 @dataclass(frozen=True)
 class Player:
@@ -39,7 +42,8 @@ class Player:
             regularization: Karras et al. 2020, arXiv:1912.04958, app. B). Its loss counts n times, and the rates of
             that optimizer, an Adam, are corrected for the further updates.
         clip: Largest 2-norm that its gradient may have, None for no clipping.
-        scheduler: Builds its learning rate scheduler, stepped once per own update; None for a constant rate.
+        scheduler: Builds its learning rate scheduler, stepped once per own update; None for a constant rate. A length
+            (``T_max``, ``total_steps``, ``total_iters``) that is left open is that of the run: all its own updates.
         ramps: What changes with the run: ``lr`` as a factor of the optimizer's own, ``beta1`` and ``beta2`` of Adam.
         critics: The critics that it trains: their regularizers belong to its loss.
         against: The critics that score what it makes.
@@ -101,35 +105,66 @@ class Player:
         return self.updates * (step // self.interval - begin // self.interval)
 
 
-def instantiate(spec: Callable[[Any], Any] | Mapping[str, Any], argument: object) -> Any:
+def instantiate(
+    spec: Callable[..., Any] | Mapping[str, Any], argument: object, setting: str = "optimizer", **further: Any
+) -> Any:
     """Build an optimizer from its parameters, or a scheduler from its optimizer, by its specification.
 
     A callable, or a plain dict with ``class_path`` and ``init_args``: the form that round-trips through YAML and
-    through checkpoints.
+    through checkpoints. ``further`` arguments win; errors name the setting.
 
     Raises:
-        ConfigError: ``class_path`` names nothing that can be imported, or an object is given that is built already.
+        ConfigError: ``class_path`` names nothing that can be imported, an object is given that is built already, or
+            what is to be built refuses its settings.
 
     Example:
         >>> spec = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1}}
         >>> type(instantiate(spec, [torch.nn.Parameter(torch.zeros(1))])).__name__
         'SGD'
     """
-    if callable(spec):
-        built = spec(argument)
-    elif isinstance(spec, Mapping):
-        try:
-            factory = imported(spec["class_path"])
-        except (ImportError, AttributeError, ValueError) as error:
-            raise ConfigError("class_path", spec["class_path"], f"cannot be imported ({error})") from error
-        built = factory(argument, **spec.get("init_args", {}))
-    else:
+    if not callable(spec) and not isinstance(spec, Mapping):
         hint = "is built already; give what builds it: a class with its settings, or a function of the parameters"
-        raise ConfigError("optimizer", type(spec).__name__, hint)
+        raise ConfigError(setting, type(spec).__name__, hint)
+    factory, given = (spec, {}) if callable(spec) else (_class_of(spec), spec.get("init_args", {}))
+    try:
+        built = factory(argument, **{**given, **further})
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        hidden = (*getattr(factory, "args", ()), getattr(factory, "func", factory))  # of the command line's partial
+        name = next((each.__name__ for each in (factory, *hidden) if isinstance(each, type)), "a function")
+        raise ConfigError(setting, name, f"does not take its settings ({error})") from error
     if isinstance(built, ReduceLROnPlateau):
         hint = "waits for a metric, and a player's schedule goes by its own updates; choose another"
-        raise ConfigError("scheduler", "ReduceLROnPlateau", hint)
+        raise ConfigError(setting, "ReduceLROnPlateau", hint)
     return built
+
+
+def open_length(spec: Callable[..., Any] | Mapping[str, Any] | None) -> str | None:
+    """The argument by which a scheduler would be told how many updates it lasts, where its specification says null.
+
+    Or nothing, and the class has no default. None where the length is said, or there is none.
+
+    Example:
+        >>> open_length({"class_path": "torch.optim.lr_scheduler.CosineAnnealingLR"})
+        'T_max'
+        >>> open_length({"class_path": "torch.optim.lr_scheduler.LinearLR", "init_args": {"total_iters": None}})
+        'total_iters'
+        >>> open_length(torch.optim.lr_scheduler.LinearLR)  # its default is 5
+    """
+    if spec is None:
+        return None
+    given = spec.get("init_args", {}) if isinstance(spec, Mapping) else getattr(spec, "keywords", {})
+    arguments = inspect.signature(_class_of(spec) if isinstance(spec, Mapping) else spec).parameters
+    found = {name: each.default for name, each in arguments.items()} | given
+    if found.get("epochs") is not None:  # OneCycleLR's other way
+        return None
+    return next((name for name in _LENGTHS if found.get(name, 0) in (None, inspect.Parameter.empty)), None)
+
+
+def _class_of(spec: Mapping[str, Any]) -> Any:
+    try:
+        return imported(spec["class_path"])
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError("class_path", spec["class_path"], f"cannot be imported ({error})") from error
 
 
 def enable_fused(optimizer: Optimizer) -> Optimizer:

@@ -1,13 +1,13 @@
 """The players of a run with what belongs to each: parameters, optimizer, schedule, critics."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lightning_gans.engine.player import Player, enable_fused, instantiate, settings_of
+from lightning_gans.engine.player import Player, enable_fused, instantiate, open_length, settings_of
 from lightning_gans.engine.processes import batch_norm_buffers
 from lightning_gans.errors import ConfigError
 
@@ -42,25 +42,32 @@ class Roster:
 
     @property
     def needs_horizon(self) -> bool:
-        """Whether anything goes by shares of the run."""
+        """Whether anything goes by shares of the run, or lasts as long."""
         weights = [each.weight for critic, _ in self.critics for each in critic.regularizers]
-        ramped = any(player.ramps for player in self.players)
-        return ramped or not all(isinstance(weight, int | float) for weight in weights)
+        scheduled = any(player.ramps or open_length(player.scheduler) for player in self.players)
+        return scheduled or not all(isinstance(weight, int | float) for weight in weights)
 
-    def build_optimizers(self) -> list[dict[str, Any]]:
-        """One optimizer for each player that shares no other's, as Lightning takes them."""
+    def build_optimizers(self, updates_of: Callable[[Player], int]) -> list[dict[str, Any]]:
+        """One optimizer for each player that shares no other's, as Lightning takes them.
+
+        ``updates_of`` says how many updates a player has in the whole run, where a schedule lasts as long.
+        """
         if not self.players:
             raise ConfigError("players", [], "a game needs at least one")
         configured: list[dict[str, Any]] = []
         for number, player in enumerate(self.players):
             if player.shares is not None:
                 continue
-            optimizer = enable_fused(instantiate(player.optimizer or {}, self.owned[number]))
+            setting = f"optimization.{player.name}"
+            optimizer = enable_fused(instantiate(player.optimizer or {}, self.owned[number], setting))
             self._correct(optimizer, player)
             self._optimizers.append(optimizer)
             configured.append({"optimizer": optimizer})
             if player.scheduler is not None:
-                self.schedulers[number] = scheduler = instantiate(player.scheduler, optimizer)
+                name = open_length(player.scheduler)
+                length = {} if name is None else {name: updates_of(player)}
+                scheduler = instantiate(player.scheduler, optimizer, f"{setting}_scheduler", **length)
+                self.schedulers[number] = scheduler
                 configured[-1]["lr_scheduler"] = {"scheduler": scheduler, "name": f"lr/{player.name}"}
             settings = settings_of(optimizer, self.schedulers[number])
             self.settings[player.name] = settings | {"ramps": sorted(player.ramps)}

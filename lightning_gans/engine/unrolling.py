@@ -101,7 +101,8 @@ class _Adam:
         grad = grad + group["weight_decay"] * weight if group["weight_decay"] else grad
         mean = torch.zeros_like(weight) if self.mean is None else self.mean
         square = torch.zeros_like(weight) if self.square is None else self.square
-        steps = torch.as_tensor(self.steps, dtype=weight.dtype, device=weight.device) + 1
+        precise = torch.promote_types(weight.dtype, torch.float32)  # 1 - beta2 is 0 in half precision
+        steps = torch.as_tensor(self.steps, dtype=precise, device=weight.device) + 1
         mean = torch.lerp(mean, grad, 1 - beta1)
         square = torch.addcmul(beta2 * square, grad, grad, value=1 - beta2)
         self.steps, self.mean, self.square = steps, mean, square

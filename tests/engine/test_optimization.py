@@ -118,7 +118,7 @@ def test_an_optimizer_that_is_built_already_is_refused():
     model = gan()
     built = torch.optim.Adam(model.generator.parameters())
     for role in ("generator", "discriminator"):
-        with pytest.raises(ConfigError, match="optimizer='Adam': is built already"):
+        with pytest.raises(ConfigError, match=f"optimization.{role}='Adam': is built already"):
             train(gan(optimization={role: built}), 1)
 
 

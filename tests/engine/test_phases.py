@@ -6,6 +6,7 @@ import pytest
 import torch
 from lightning.pytorch import Callback
 from torch.nn import functional as F
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from lightning_gans import GAN, ConfigError, Phase, Player, Ramp
 from lightning_gans.engine import adam
@@ -198,8 +199,15 @@ class Ramped(GAN):
     ("build", "message"),
     [
         (lambda: gan(Pretrained), r"phases\.pretrain=0\.5: a share of a run without an end; set trainer\.max_steps"),
-        (lambda: gan(Ramped), r"trainer\.max_steps=-1: a ramp goes by shares of the run"),
-        (lambda: gan(regularizers=[R1(Ramp(1.0, 0.1))]), r"trainer\.max_steps=-1: a ramp goes by shares of the run"),
+        (lambda: gan(Ramped), r"trainer\.max_steps=-1: ramps and schedules without a length"),
+        (
+            lambda: gan(regularizers=[R1(Ramp(1.0, 0.1))]),
+            r"trainer\.max_steps=-1: ramps and schedules without a length",
+        ),
+        (
+            lambda: gan(optimization={"generator_scheduler": CosineAnnealingLR}),
+            r"trainer\.max_steps=-1: ramps and sched",
+        ),
     ],
 )
 def test_shares_of_a_run_without_an_end_are_refused(build, message):

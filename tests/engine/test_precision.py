@@ -8,11 +8,11 @@ import torch
 from lightning.pytorch import Callback
 from torch.utils.data import DataLoader
 
-from lightning_gans import WGANGP, Sample
+from lightning_gans import GAN, WGANGP, Sample, UnrolledGAN
 from lightning_gans.engine.player import enable_fused
 from lightning_gans.regularizers import R1
 from lightning_gans.schedule import Clock
-from tests.games import gan, points, same, state, train
+from tests.games import BOTH_SGD, gan, points, same, state, train
 
 CPU_PRECISIONS = ["32-true", "64-true", "bf16-mixed"]
 
@@ -75,6 +75,29 @@ def test_logits_that_are_differentiated_are_exact_under_autocast(due):
         inputs = x.image.clone().requires_grad_()
         (slope,) = torch.autograd.grad(model.discriminator(inputs).sum(), inputs)
         torch.testing.assert_close(penalty, 5 * slope.square().sum(1).mean())  # gamma / 2 is 5
+
+
+@pytest.mark.parametrize(
+    ("cls", "settings", "logged"),
+    [
+        (GAN, {"regularizers": [R1()]}, "penalty/r1"),
+        (WGANGP, {}, "penalty/gradient"),
+        (UnrolledGAN, {}, "loss/generator"),
+    ],
+)
+@pytest.mark.parametrize("precision", ["bf16-true", "16-true"])
+def test_weights_of_half_precision_train_with_penalties_too(cls, settings, logged, precision):
+    """Penalties, and what is unrolled, are differentiated twice."""
+    half, full = (
+        train(gan(cls, optimization=BOTH_SGD, **settings), 1, precision=each, log_every_n_steps=1)
+        for each in (precision, "32-true")
+    )
+    expected = float(full.callback_metrics[logged])
+    assert float(half.callback_metrics[logged]) == pytest.approx(expected, rel=0.05)
+    assert all(p.dtype == torch.bfloat16 for p in half.model.generator.parameters()) == (precision == "bf16-true")
+    train(
+        gan(cls, **settings), 5, precision="bf16-true"
+    )  # under Adam too, or else a loss that is not a number stops it
 
 
 @pytest.mark.parametrize("precision", CPU_PRECISIONS)

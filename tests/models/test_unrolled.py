@@ -138,6 +138,15 @@ def test_gradient_through_penalties_equals_differences_of_the_loss(regularizer):
     assert rise / 2e-5 == pytest.approx(slope[0, 0].item(), rel=1e-6)
 
 
+def test_its_loss_can_be_had_in_training_alone():
+    model, batch = gan(UnrolledGAN), Batch(points(8))
+    with pytest.raises(ConfigError, match="discriminator='no optimizer': this loss needs it"):
+        model.generator_loss(batch)
+    train(model, 1)
+    with pytest.raises(ConfigError, match="critic='outside an update'"):
+        model.generator_loss(batch)
+
+
 def test_an_optimizer_that_cannot_be_unrolled_is_refused():
     rms = {"class_path": "torch.optim.RMSprop", "init_args": {"lr": 1e-3}}
     with pytest.raises(ConfigError, match=r"optimization\.discriminator='RMSprop'"):

@@ -14,7 +14,7 @@ from lightning_gans.callbacks.run_dir import is_fast_dev_run
 from lightning_gans.engine import Game, log_metrics
 from lightning_gans.engine.protocols import can_encode, can_sample, can_translate, is_class_conditional
 from lightning_gans.errors import ConfigError, LightningGANsWarning
-from lightning_gans.evaluation.evaluator import Evaluator
+from lightning_gans.evaluation.evaluator import MIN_REAL, SUBSET_SIZE, Evaluator
 from lightning_gans.evaluation.features import FeatureExtractor
 from lightning_gans.evaluation.metrics.functional.mmd import KID_KERNEL
 from lightning_gans.evaluation.report import Report
@@ -54,6 +54,7 @@ class MetricsCallback(Callback):
         extra_metrics: Further torchmetrics metrics by name, fed with uint8 images and logged as ``metrics/<name>``,
             besides those of ``datamodule.metrics()``.
         num_reference: Number of real images to measure against, spread over all; None for all, as papers do.
+        subset_size: Of these, so many for figures of quadratic cost, see ``Evaluator``; None for all.
 
     Raises:
         ConfigError: A setting is out of its range, or there are no real images; in ``validate`` and ``test`` also
@@ -72,18 +73,22 @@ class MetricsCallback(Callback):
         mmd_kernel: Kernel | None = None,
         extra_metrics: dict[str, Metric] | None = None,
         num_reference: int | None = None,
+        subset_size: int | None = SUBSET_SIZE,
     ) -> None:
         if every_n_steps < 0:
             raise ConfigError("metrics.every_n_steps", every_n_steps, "must be 1 or more; 0 measures nothing in fit")
         if num_reference is not None and num_reference < 2:
             raise ConfigError("metrics.num_reference", num_reference, "a distribution needs at least 2 images")
+        if subset_size is not None and subset_size < MIN_REAL:
+            raise ConfigError("metrics.subset_size", subset_size, f"must be {MIN_REAL} or more")
         if num_samples < 2:
             raise ConfigError("metrics.num_samples", num_samples, "a distribution needs at least 2 samples")
         if batch_size < 1:
             raise ConfigError("metrics.batch_size", batch_size, "must be positive")
         self.features, self.batch_size, self.mmd_kernel = features, batch_size, mmd_kernel
         self.every_n_steps, self.num_samples, self.seed, self.ema = every_n_steps, num_samples, seed, ema
-        self.reference, self.num_reference, self.extra_metrics = reference, num_reference, extra_metrics or {}
+        self.reference, self.num_reference, self.subset_size = reference, num_reference, subset_size
+        self.extra_metrics = extra_metrics or {}
         self.evaluator: Evaluator | None = None  # None as long as there are no features
         self.report: Report | None = None
         self._references: DatasetSource | None = None
@@ -113,8 +118,13 @@ class MetricsCallback(Callback):
             extra_metrics = data_metrics(trainer) | self.extra_metrics
             for metric in extra_metrics.values():
                 Metric.reset(metric)  # whatever it was told to keep of the real images of an earlier loop
-            kernel = self.mmd_kernel or KID_KERNEL
-            self.evaluator = Evaluator(features, self.batch_size, mmd_kernel=kernel, extra_metrics=extra_metrics)
+            self.evaluator = Evaluator(
+                features,
+                self.batch_size,
+                mmd_kernel=self.mmd_kernel or KID_KERNEL,
+                extra_metrics=extra_metrics,
+                subset_size=self.subset_size,
+            )
         elif stage != "fit":
             raise ConfigError("metrics.features", None, f"there is nothing to measure with; {_HINT}")
         elif trainer.is_global_zero and self.every_n_steps > 0:
@@ -125,14 +135,17 @@ class MetricsCallback(Callback):
         """Measure the untrained generator; a resumed run already knows its last values."""
         if self.evaluator is None:
             return
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger) and trainer.is_global_zero:
-                self._define_summaries(logger)
+        loggers = [logger for logger in trainer.loggers if isinstance(logger, WandbLogger) and trainer.is_global_zero]
+        for logger in loggers:
+            self._define_summaries(logger)
         if self._resumed and trainer.global_step > 0:
             self._resumed = False
             trainer.callback_metrics.update({name: torch.tensor(value) for name, value in self._last.items()})
         else:
             self._evaluate_and_log(trainer, pl_module)
+            assert self.report is not None
+            for logger in loggers:
+                logger.log_hyperparams({f"provenance_{self.evaluator.features.name}": self.report.provenance})
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Measure when a multiple of ``every_n_steps`` is reached."""

@@ -62,13 +62,9 @@ class RunSummary(Callback):
 
 def table(report: Report, steps: int) -> Table:
     """The figures, each beside what a perfect generator scores, and under them how they came about."""
-    made = report.provenance
-    fake = made["fake"]
-    caption = (
-        f"{fake['count']} samples ({fake['weights']} weights, seed {fake['seed']}) against {made['real']['count']} "
-        f"real images; features {made['features']} {made['features_sha256'][:8]}; floor: {made['real_vs_real']}"
-    )
-    result = Table("metric", title=f"Metrics after {steps} steps", caption=caption)
+    fake = report.provenance["fake"]
+    samples = f"{fake['count']} samples ({fake['weights']} weights, seed {fake['seed']})"
+    result = Table("metric", title=f"Metrics after {steps} steps", caption=f"{samples} {report.caption}")
     for heading in ("value", "floor"):
         result.add_column(heading, justify="right")
     for name, value in report.values.items():

@@ -107,7 +107,19 @@ def _run_plain_command(name: str, args: list[str]) -> None:
     do: Callable[[Any], None] = getattr(importlib.import_module(f"lightning_gans.cli.{module}"), work)
     if "lightning" in sys.modules:
         _filter_warnings()
-    do(options)
+    try:
+        do(options)
+    except ConfigError as error:
+        raise _in_flags(error, options) from error
+
+
+def _in_flags(error: ConfigError, options: Any) -> ConfigError:
+    """An error under the flag that its value was given with, if there is one."""
+    flags = [each.name for each in dataclasses.fields(options) if each.default is not dataclasses.MISSING]
+    for name in flags:
+        if getattr(options, name) == error.value and (name == error.name or isinstance(error.value, str)):
+            return ConfigError(f"--{name}", error.value, error.hint.replace("download=True", "--download"))
+    return error
 
 
 def _expand_flags(args: list[str], flags: set[str]) -> list[str]:

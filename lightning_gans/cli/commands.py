@@ -114,6 +114,7 @@ class EvaluationOptions:
         no_ema: The generator's raw weights instead of the averaged ones.
         batch_size: Images at a time.
         intervals: Number of half-samples for 95% intervals; 0 for none, 100 is plenty.
+        subset_size: Real images, of more, that neighbors and MMD are taken of; null for all. FID is of all.
         output: JSON file for the report.
         baseline: An earlier report to compare with; refused where it was measured otherwise.
     """
@@ -129,6 +130,7 @@ class EvaluationOptions:
     no_ema: bool = False
     batch_size: int = 64
     intervals: int = 0
+    subset_size: int | None = 10_000
     output: str | None = None
     baseline: str | None = None
 
@@ -137,9 +139,11 @@ class EvaluationOptions:
             raise ConfigError("--real", None, "name a folder, a .npy or .npz file, or a data set such as Digits")
         if (self.fake is None) == (self.checkpoint is None):
             raise ConfigError("--fake", self.fake, "give either --fake or --checkpoint")
-        for name, least in (("num_samples", 2), ("batch_size", 1), ("intervals", 0)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"--{name}", getattr(self, name), f"must be {least} or more")
+        for name, least in (("num_samples", 2), ("batch_size", 1), ("intervals", 0), ("subset_size", 20)):
+            if (value := getattr(self, name)) is not None and value < least:
+                raise ConfigError(f"--{name}", value, f"must be {least} or more")
+        if self.intervals == 1:
+            raise ConfigError("--intervals", 1, "a spread needs 2 or more; 0 for none")
 
 
 @dataclass(frozen=True)

@@ -40,12 +40,20 @@ def evaluate(options: EvaluationOptions) -> None:
     before = None if options.baseline is None else Report.from_file(options.baseline)
     real, suited, metrics = _images(options.real, "--real")
     fake = _samples(options) if options.fake is None else _images(options.fake, "--fake")[0]
+    extractor = _extractor(options, suited)
+    measured = ("--fake", options.fake, fake) if options.fake else ("--checkpoint", options.checkpoint, fake)
+    for flag, given, source in (("--real", options.real, real), measured):
+        try:
+            extractor.check(source.images(0, 1))
+        except ConfigError as error:
+            raise ConfigError(flag, given, f"its images are {error.value}, and {error.hint}") from error
     with Progress(transient=True) as progress:
         tasks = [progress.add_task(name, total=None) for name in ("images", "metrics")]
         evaluator = Evaluator(
-            _extractor(options, suited),
+            extractor,
             options.batch_size,
             num_half_samples=options.intervals,
+            subset_size=options.subset_size,
             extra_metrics=metrics,
             progress=lambda done, total: progress.update(tasks[0], completed=done, total=total),
         )
@@ -124,7 +132,7 @@ def _extractor(options: EvaluationOptions, suited: FeatureExtractor | None) -> F
     if options.features is None and suited is not None:
         return suited
     named: dict[str, Callable[[], FeatureExtractor]] = {
-        "inception": lambda: _inception(options),
+        "inception": lambda: features.InceptionFeatures(options.weights, download=options.download),
         "digits": features.DigitsFeatures,
         "mnist": features.MNISTFeatures,
     }
@@ -134,13 +142,6 @@ def _extractor(options: EvaluationOptions, suited: FeatureExtractor | None) -> F
     if name not in named:
         raise ConfigError("--features", name, f"choose one of {', '.join(named)}, or a .safetensors file")
     return named[name]()
-
-
-def _inception(options: EvaluationOptions) -> FeatureExtractor:
-    try:
-        return features.InceptionFeatures(options.weights, download=options.download)
-    except ConfigError as error:  # in the words of Python
-        raise ConfigError(f"--{error.name}", error.value, error.hint.replace("download=True", "--download")) from error
 
 
 def _labeled(given: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -160,11 +161,7 @@ def _labeled(given: str) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _print_report(report: Report, before: Report | None) -> None:
     """The figures as a table, with floors, intervals and the earlier report's where there are any."""
-    made = report.provenance
-    caption = (
-        f"{made['fake']['count']} against {made['real']['count']} real images; features {made['features']} "
-        f"{made['features_sha256'][:8]}; floor: {made['real_vs_real']}"
-    )
+    caption = f"{report.provenance['fake']['count']} {report.caption}"
     table = Table(title=time.strftime("Metrics, %Y-%m-%d %H:%M"), caption=caption)
     table.add_column("metric")
     for heading in ("value", "floor", *(["95% interval"] * bool(report.intervals)), *(["baseline"] * bool(before))):

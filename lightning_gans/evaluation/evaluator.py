@@ -36,12 +36,16 @@ from lightning_gans.evaluation.metrics.functional.mmd import KID_KERNEL
 from lightning_gans.evaluation.report import HIGHER_IS_BETTER, Report, differences
 from lightning_gans.objectives.kernels import Kernel
 
-__all__ = ["HIGHER_IS_BETTER", "Evaluator", "Report", "default_cache", "differences"]
+__all__ = ["HIGHER_IS_BETTER", "SUBSET_SIZE", "Evaluator", "Report", "default_cache", "differences"]
 
 SCHEMA = 2  # raised whenever the meaning of a figure changes
-CACHE_SCHEMA = 4  # raised whenever the meaning of what is kept of real images changes
+CACHE_SCHEMA = 5  # raised whenever the meaning of what is kept of real images changes
 PRECISION_RECALL_K, DENSITY_COVERAGE_K = 3, 5  # the papers' choices
-_MIN_REAL, _MIN_FAKE = 20, 10  # ten for the splits of the Inception Score, on each half of the real images too
+SUBSET_SIZE = (
+    10_000  # of Dhariwal and Nichol 2021, arXiv:2105.05233: their reference batches, with moments of all images
+)
+SUBSET_SEED = 0
+MIN_REAL, _MIN_FAKE = 20, 10  # ten for the splits of the Inception Score, on each half of the real images too
 _NUM_SPLITS, _MANY = 3, 10_000  # several ways of halving a small set; one does for many images
 _WITHOUT_INTERVAL = ("coverage", "one_nn_accuracy")  # they depend on how dense the samples lie, which halves change
 
@@ -56,8 +60,14 @@ class Reference:
     """Real images as features, with what follows from them."""
 
     statistics: ReferenceStatistics
-    logits: Tensor | None  # (N, K); None where the extractor knows no classes
-    split_half_scores: dict[str, float] | None = None  # one half of the images against the other, once known
+    logits: Tensor | None = None  # (N, K); None where the extractor knows no classes
+    subset: ReferenceStatistics | None = None  # None where pairs are formed with all images
+    split_scores: dict[int, dict[str, float]] = field(default_factory=dict)  # some of the images against so many others
+
+    @property
+    def pairwise(self) -> ReferenceStatistics:
+        """Those of the images that pairs are formed with."""
+        return self.statistics if self.subset is None else self.subset
 
 
 def _load(folder: Path | None, key: str) -> Reference | None:
@@ -66,7 +76,8 @@ def _load(folder: Path | None, key: str) -> Reference | None:
         return None
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
-        return Reference(**{**found, "statistics": ReferenceStatistics.from_dict(found["statistics"])})
+        stored = {name: found[name] for name in ("statistics", "subset") if found[name] is not None}
+        return Reference(**found | {name: ReferenceStatistics.from_dict(part) for name, part in stored.items()})
     except Exception as error:  # whatever is wrong with it, the images are still there
         warnings.warn(f"{path} is damaged ({type(error).__name__}); computing it again", stacklevel=2)
         return None
@@ -76,7 +87,8 @@ def _store(folder: Path | None, key: str, reference: Reference) -> None:
     """Write a file, which is renamed into place when it is complete. The first process writes."""
     if folder is None or rank() != 0:
         return
-    content = {**vars(reference), "statistics": reference.statistics.to_dict()}
+    parts = vars(reference).items()
+    content = {name: part.to_dict() if isinstance(part, ReferenceStatistics) else part for name, part in parts}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         part = folder / f"{key}.{uuid.uuid4().hex}.part"
@@ -102,9 +114,11 @@ class Evaluator:
         num_half_samples: Number of half-samples for 95% intervals; 0 for none.
         extra_metrics: Further torchmetrics metrics by name; ``ExtraMetrics`` says what they are fed with.
         progress: Called after each batch with the number of images done and their total.
+        subset_size: Real images that figures of quadratic cost (neighbors, MMD) are measured against, drawn by a fixed
+            seed where there are more; None for all. FID is always measured against all.
 
     Raises:
-        ConfigError: ``batch_size`` is not positive, or ``num_half_samples`` is 1 or negative.
+        ConfigError: ``batch_size`` is not positive, ``num_half_samples`` is 1 or negative, or ``subset_size`` below 20.
     """
 
     features: FeatureExtractor
@@ -114,6 +128,7 @@ class Evaluator:
     num_half_samples: int = 0
     extra_metrics: Mapping[str, Metric] = field(default_factory=dict)
     progress: Callable[[int, int], None] = lambda done, total: None
+    subset_size: int | None = SUBSET_SIZE
     _references: dict[str, Reference | None] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -121,6 +136,8 @@ class Evaluator:
             raise ConfigError("batch_size", self.batch_size, "must be positive")
         if self.num_half_samples < 0 or self.num_half_samples == 1:
             raise ConfigError("num_half_samples", self.num_half_samples, "a spread needs 2 or more; 0 for none")
+        if self.subset_size is not None and self.subset_size < MIN_REAL:
+            raise ConfigError("subset_size", self.subset_size, f"must be {MIN_REAL} or more")
         self._extra = ExtraMetrics(self.extra_metrics, self.batch_size)
 
     @property
@@ -143,12 +160,13 @@ class Evaluator:
             ConfigError: The images do not suit the extractor, or there are too few of them.
         """
         parts = 2 if self.num_half_samples else 1
-        for name, source, least in (("real", real, _MIN_REAL), ("fake", fake, _MIN_FAKE * parts)):
+        for name, source, least in (("real", real, MIN_REAL), ("fake", fake, _MIN_FAKE * parts)):
             if len(source) < least:
                 raise ConfigError(name, f"{len(source)} images", f"at least {least} are needed for these figures")
         sources = {"real": real.provenance(), "fake": fake.provenance()}
         features = [self.features.name, self.features.fingerprint]
         names = [CACHE_SCHEMA, self.mmd_kernel.key, *features, sources["real"], torch.__version__.split(".")[:2]]
+        names += [self._subset(len(real))]
         key = hashlib.sha256(json.dumps(names, sort_keys=True).encode()).hexdigest()
         reference = self._reference(key, real)
         extracted = self._extract(fake)
@@ -166,30 +184,43 @@ class Evaluator:
             if not on_rank_zero(lambda: found is not None):
                 extracted = self._extract(real)
                 found = Reference(ReferenceStatistics(extracted.features), extracted.logits)
+                if (subset := self._subset(len(real))) is not None:
+                    order = torch.randperm(len(real), generator=torch.Generator().manual_seed(SUBSET_SEED))
+                    found.subset = ReferenceStatistics(extracted.features[order[: subset["size"]]])
                 _store(self.cache, key, found)
             self._references[key] = found
         return self._references[key]
 
-    def _split_half_scores(self, real: FeatureBatch) -> dict[str, float]:
-        """The figures of one half of the real images against the other, a mean over a few ways of halving them."""
-        count = len(real.features)
-        generator, half = torch.Generator().manual_seed(0), count // 2
+    def _subset(self, num_real: int) -> dict[str, int] | None:
+        """Which of the real images pairs are formed with; None for all."""
+        if self.subset_size is None or self.subset_size >= num_real:
+            return None
+        return {"size": self.subset_size, "seed": SUBSET_SEED}
+
+    def _split_sizes(self, reference: Reference, num_fake: int) -> tuple[int, int]:
+        """How many real images are measured against how many others: halves; of a subset, as many as are compared."""
+        half = len(reference.statistics) // 2
+        return (half, half) if reference.subset is None else (min(len(reference.subset), half), min(num_fake, half))
+
+    def _split_scores(self, reference: Reference, sizes: tuple[int, int]) -> dict[str, float]:
+        """The figures of some of the real images against others, a mean over a few ways of choosing them."""
+        real = FeatureBatch(reference.statistics.features, reference.logits)
+        generator, count = torch.Generator().manual_seed(SUBSET_SEED), len(real.features)
         found: list[dict[str, float]] = []
         for _ in range(_NUM_SPLITS if count < _MANY else 1):
-            order = torch.randperm(count, generator=generator)
-            one, other = (real.rows(index) for index in (order[:half], order[half : 2 * half]))
-            found.append(self._measure(ReferenceStatistics(one.features), other))
+            one, other, *_ = torch.randperm(count, generator=generator).split([*sizes, count - sum(sizes)])
+            found.append(self._measure(Reference(ReferenceStatistics(real.features[one])), real.rows(other)))
         return {name: sum(scores[name] for scores in found) / len(found) for name in found[0]}
 
-    def _real_vs_real(self, split_half_scores: dict[str, float], num_real: int, num_fake: int) -> dict[str, float]:
+    def _real_vs_real(self, reference: Reference, sizes: tuple[int, int], num_fake: int) -> dict[str, float]:
         """What a perfect generator would score.
 
         FID's expectation for equal distributions is proportional to 1 / N + 1 / M to first order (Chong and Forsyth
-        2020, arXiv:1911.07023), so that of two halves (4 / N) is scaled to the counts compared. The unbiased MMD^2 is
-        0 and the 1-NN accuracy one half by definition; the other figures are those of the halves.
+        2020, arXiv:1911.07023), so that of a split is scaled to the counts compared. The unbiased MMD^2 is
+        0 and the 1-NN accuracy one half by definition; the other figures are those of the split.
         """
-        scores = dict(split_half_scores)
-        scores[self._named("fid")] *= (1 / num_real + 1 / num_fake) / (2 / (num_real // 2))
+        scores = dict(reference.split_scores[sizes[1]])
+        scores[self._named("fid")] *= (1 / len(reference.statistics) + 1 / num_fake) / (1 / sizes[0] + 1 / sizes[1])
         return scores | {self._named(self.mmd_name): 0.0, self._named("one_nn_accuracy"): 0.5}
 
     def _extract(self, source: ImageSource) -> FeatureBatch:
@@ -208,31 +239,32 @@ class Evaluator:
 
     def _report(self, key: str, reference: Reference | None, fake: FeatureBatch, sources: dict[str, Any]) -> Report:
         assert reference is not None  # the first process has it
-        values = self._measure(reference.statistics, fake)
-        if reference.split_half_scores is None:
-            real = FeatureBatch(reference.statistics.features, reference.logits)
-            reference.split_half_scores = self._split_half_scores(real)
+        values = self._measure(reference, fake)
+        sizes = self._split_sizes(reference, len(fake.features))
+        if sizes[1] not in reference.split_scores:
+            reference.split_scores[sizes[1]] = self._split_scores(reference, sizes)
             _store(self.cache, key, reference)
-        counts = len(reference.statistics), len(fake.features)
-        real_vs_real = self._real_vs_real(reference.split_half_scores, *counts)
-        intervals = self._intervals(values, reference.statistics, fake)
-        reference.statistics.free()  # the working copy of the features; what follows from them stays
+        real_vs_real = self._real_vs_real(reference, sizes, len(fake.features))
+        intervals = self._intervals(values, reference, fake)
+        reference.pairwise.free()  # the working copy of the features; what follows from them stays
+        subset = self._subset(len(reference.statistics))
+        halves, parts = "disjoint halves of the real images", "{} real images against {} others".format(*sizes)
         made = {
             "features": self.features.name,
             "features_sha256": self.features.fingerprint,
             "preprocessing": self.features.preprocessing,
             "k": {"precision_recall": PRECISION_RECALL_K, "density_coverage": DENSITY_COVERAGE_K},
             "mmd": f"unbiased MMD^2 over all samples, {self.mmd_kernel!r}",
-            "real_vs_real": "disjoint halves of the real images; FID scaled to the counts compared",
+            "real_vs_real": f"{parts if subset else halves}; FID scaled to the counts compared",
             "version": version("lightning-gans"),
             "schema": SCHEMA,
         }
-        return Report(values, real_vs_real, made | sources, intervals)
+        return Report(values, real_vs_real, made | ({"subset": subset} if subset else {}) | sources, intervals)
 
-    def _measure(self, real: ReferenceStatistics, fake: FeatureBatch) -> dict[str, float]:
+    def _measure(self, real: Reference, fake: FeatureBatch) -> dict[str, float]:
         """All figures, from one pass over the pairs."""
         pairs = PairwisePass(
-            real,
+            real.pairwise,
             fake.features,
             real_balls=(PRECISION_RECALL_K, DENSITY_COVERAGE_K),
             fake_balls=(PRECISION_RECALL_K,),
@@ -240,7 +272,7 @@ class Evaluator:
             kernels=(self.mmd_kernel,),
         )
         values: dict[str, Tensor | int] = {
-            "fid": frechet_distance(real, fake.features),
+            "fid": frechet_distance(real.statistics, fake.features),
             self.mmd_name: pairs.maximum_mean_discrepancy(self.mmd_kernel),
             **pairs.precision_recall(PRECISION_RECALL_K)._asdict(),
             **pairs.density_coverage(DENSITY_COVERAGE_K)._asdict(),
@@ -252,7 +284,7 @@ class Evaluator:
         return {self._named(name): float(value) for name, value in values.items()}
 
     def _intervals(
-        self, values: dict[str, float], real: ReferenceStatistics, fake: FeatureBatch
+        self, values: dict[str, float], real: Reference, fake: FeatureBatch
     ) -> dict[str, tuple[float, float]]:
         """Value +- 1.96 standard deviations over random halves of the samples, the real images given.
 

@@ -41,6 +41,15 @@ class Report:
     provenance: dict[str, Any]
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
+    @property
+    def caption(self) -> str:
+        """What the images were measured against, and how, in a line that follows their number."""
+        made = self.provenance
+        subset = made.get("subset")
+        pairs = f" (neighbors and MMD: {subset['size']} of them, seed {subset['seed']})" if subset else ""
+        features = f"features {made['features']} {made['features_sha256'][:8]}"
+        return f"against {made['real']['count']} real images{pairs}; {features}; floor: {made['real_vs_real']}"
+
     def logged(self) -> dict[str, float]:
         """The figures under the names that are logged: ``metrics/<name>``."""
         return {f"metrics/{name}": value for name, value in self.values.items()}

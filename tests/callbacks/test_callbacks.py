@@ -85,7 +85,13 @@ def test_metrics_need_real_images():
         trainer(2, metrics()).fit(model(), DataLoader(Stream(), batch_size=16))
 
 
-@pytest.mark.parametrize("wrong", [{"every_n_steps": -1}, {"num_samples": 1}, {"batch_size": 0}])
+def test_pairs_are_formed_with_a_subset():
+    measured = metrics(subset_size=30)
+    trainer(0, measured).validate(model(), loader(), verbose=False)
+    assert measured.report.provenance["subset"] == {"size": 30, "seed": 0}
+
+
+@pytest.mark.parametrize("wrong", [{"every_n_steps": -1}, {"num_samples": 1}, {"batch_size": 0}, {"subset_size": 19}])
 def test_metrics_refuse_impossible_settings(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         metrics(**wrong)

@@ -11,8 +11,9 @@ from torchmetrics import Metric
 
 from lightning_gans import WGAN, Game
 from lightning_gans.cli import main
+from lightning_gans.cli.commands import EvaluationOptions
 from lightning_gans.data import Digits, Ring2D
-from lightning_gans.evaluation.evaluator import Evaluator, Report
+from lightning_gans.evaluation.evaluator import SUBSET_SIZE, Evaluator, Report
 from lightning_gans.evaluation.features import ClassifierFeatures, DigitsFeatures
 from lightning_gans.evaluation.metrics.functional import mode_coverage
 from lightning_gans.evaluation.sources import ArraySource, DatasetSource
@@ -73,6 +74,10 @@ def test_a_named_data_set_brings_its_features_and_real_images():
         ArraySource("fake.npy"), DatasetSource(Digits().reference_dataset)
     )
     assert Report.from_file("report.json").values == pytest.approx(expected.values, rel=1e-6)
+
+
+def test_the_command_knows_the_evaluators_subset_size():
+    assert EvaluationOptions("Digits", "fake.npy").subset_size == SUBSET_SIZE
 
 
 def test_a_checkpoint_is_sampled(capsys):
@@ -156,21 +161,35 @@ def test_any_other_metric_can_be_added():
 
 def test_mistakes_are_one_line(tmp_path, capsys):
     np.save("fake.npy", images()[:, 0].numpy())
-    (tmp_path / "flat").mkdir()
     folder(tmp_path / "flat", images(4))
+    folder(tmp_path / "large", torch.zeros(2, 1, 9, 9, dtype=torch.uint8))
+    labeled = folder(tmp_path / "labeled", images(56), torch.arange(56) % 2)
+    for name in ("evil.ckpt", "evil.safetensors"):
+        (tmp_path / name).write_bytes(b"nonsense")
+    digits = ["--real", "Digits", "--fake", "fake.npy"]
     for args, expected in (
         (["--fake", "fake.npy"], "--real=None"),
         (["--real", "Digits"], "--fake=None: give either --fake or --checkpoint"),
         (["--real", "Digitz", "--fake", "fake.npy"], "did you mean Digits?"),
         (["--real", "Digits", "--fake", "fake.npy", "--features", "incepton"], "--features='incepton'"),
-        (["--real", "Digits", "--fake", "fake.npy", "--features", "mnist"], r"features 'mnist' take images"),
-        (["--real", "Digits", "--fake", "none.npy"], "cannot be read"),
+        (
+            ["--real", "Digits", "--fake", "fake.npy", "--features", "mnist"],
+            "--real='Digits': its images are uint8 (1, 1",
+        ),
+        (["--real", "Digits", "--fake", "large"], "--fake='large': its images are uint8 (1, 1, 9, 9), and features"),
+        (["--real", "Digits", "--fake", "none.npy"], "--fake='none.npy': cannot be read"),
         (["--real", "Digits", "--checkpoint", "none.ckpt"], "no such file"),
-        (["--real", "Digits", "--fake", "fake.npy", "--features", "inception"], "no Inception-v3 weights"),
+        (["--real", "Digits", "--fake", "fake.npy", "--features", "inception"], "choose --download (95 MB)"),
+        ([*digits, "--features", "inception", "--weights", "evil.ckpt"], "--weights='evil.ckpt': not torch-fidelity's"),
+        ([*digits, "--features", "evil.safetensors"], "--features='evil.safetensors': not a readable"),
         (["--real", "Digits", "--fake", "fake.npy", "--baseline", "none.json"], "cannot be read as a report"),
-        (["--real", "Digits", "--fake", "fake.npy", "--intervals", "1"], "num_half_samples=1"),
+        (["--real", "Digits", "--fake", "fake.npy", "--intervals", "1"], "--intervals=1"),
+        ([*digits, "--intervals", "-1"], "--intervals=-1: must be 0 or more"),
+        ([*digits, "--subset_size", "19"], "--subset_size=19: must be 20 or more"),
     ):
         assert expected in refused(capsys, "evaluate", *args)
     assert "needs --data and --output" in refused(capsys, "train-features", "--data", "Digits")
     error = refused(capsys, "train-features", "--data", str(tmp_path / "flat"), "--output", "x.safetensors")
     assert "one folder of images for each" in error
+    error = refused(capsys, "train-features", "--data", labeled, "--output", "x.safetensors")
+    assert "--batch_size=64: choose 2 to 44, the number of images to train on" in error

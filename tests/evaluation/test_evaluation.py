@@ -1,9 +1,12 @@
+import contextlib
+import io
 import json
 
 import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from prdc import compute_prdc
 from torch.utils.data import TensorDataset
 
 from lightning_gans import ConfigError
@@ -54,6 +57,54 @@ def test_figures_are_those_of_the_functions(tmp_path):
         assert report.values[f"{name}_digits"] == pytest.approx(float(value), rel=1e-9), name
     of_models = {"class_accuracy", "reconstruction_accuracy"}  # see test_accuracies.py
     assert {name.removesuffix("_digits") for name in report.values} == HIGHER_IS_BETTER.keys() - of_models - {"mmd"}
+
+
+def test_pairs_are_formed_with_a_stated_subset_of_the_real_images(tmp_path):
+    report = Evaluator(DigitsFeatures(), cache=None, subset_size=150).evaluate(fake(), real())
+    x, y = (DigitsFeatures()(side.images(0, len(side))).features for side in (real(), fake()))
+    drawn = x[torch.randperm(400, generator=torch.Generator().manual_seed(0))[:150]]
+    with contextlib.redirect_stdout(io.StringIO()):
+        theirs, of_three = (compute_prdc(drawn.double().numpy(), y.double().numpy(), nearest_k=k) for k in (5, 3))
+    expected = {"density": theirs["density"], "coverage": theirs["coverage"]}
+    expected |= {"precision": of_three["precision"], "recall": of_three["recall"]}
+    expected |= {"kid": maximum_mean_discrepancy(drawn, y), "one_nn_accuracy": one_nn_accuracy(drawn, y).pooled}
+    expected |= {"fid": frechet_distance(x, y)}
+    for name, value in expected.items():
+        assert report.values[f"{name}_digits"] == pytest.approx(float(value), rel=1e-9), name
+    assert report.provenance["subset"] == {"size": 150, "seed": 0}
+    assert "against 400 real images (neighbors and MMD: 150 of them, seed 0); features digits" in report.caption
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(400, (150, 200)), (240, (120, 120))])
+def test_the_floor_of_a_subset_is_that_of_the_counts_compared(count, sizes):
+    report = Evaluator(DigitsFeatures(), cache=None, subset_size=150).evaluate(fake(n=200), real(count))
+    x, generator = DigitsFeatures()(real(count).images(0, count)).features, torch.Generator().manual_seed(0)
+    orders = [torch.randperm(count, generator=generator) for _ in range(3)]
+    splits = [[x[part] for part in order.split([*sizes, count - sum(sizes)])] for order in orders]
+    coverage = torch.stack([density_coverage(one, other).coverage for one, other, _ in splits]).mean()
+    assert report.real_vs_real["coverage_digits"] == pytest.approx(float(coverage), rel=1e-9)
+    fid = torch.stack([frechet_distance(one, other) for one, other, _ in splits]).mean()
+    scale = (1 / count + 1 / 200) / (1 / sizes[0] + 1 / sizes[1])
+    assert report.real_vs_real["fid_digits"] == pytest.approx(float(fid) * scale, rel=1e-9)
+    assert report.provenance["real_vs_real"].startswith(f"{sizes[0]} real images against {sizes[1]} others; FID")
+
+
+def test_a_set_within_the_subset_size_is_measured_as_a_whole():
+    reports = [Evaluator(DigitsFeatures(), cache=None, subset_size=n).evaluate(fake(), real()) for n in (400, None)]
+    assert reports[0] == reports[1]
+    assert "subset" not in reports[0].provenance
+
+
+def test_what_is_kept_of_a_subset_serves_it_alone(tmp_path, monkeypatch):
+    def measured(subset_size, n=300):
+        return Evaluator(DigitsFeatures(), cache=tmp_path, subset_size=subset_size).evaluate(fake(n=n), real())
+
+    first, other, fewer = measured(150), measured(100), measured(150, n=100)
+    assert len(list(tmp_path.glob("*.pt"))) == 2
+    assert other.values["kid_digits"] != first.values["kid_digits"]
+    assert fewer.real_vs_real["coverage_digits"] != first.real_vs_real["coverage_digits"]
+    monkeypatch.setattr(Evaluator, "_split_scores", None)  # all of it is known
+    assert [measured(150), measured(100), measured(150, n=100)] == [first, other, fewer]
 
 
 def test_batch_size_does_not_matter():

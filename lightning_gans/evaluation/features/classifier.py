@@ -17,6 +17,7 @@ from lightning_gans.images import from_uint8
 
 VERSION = 1  # raised whenever the layers of Classifier change: older files are then refused, not misread
 _SIZES = ("image_shape", "num_classes", "width", "num_features")
+_PART = 10 * 2**20  # bytes of a layer's output; a CPU's allocator gets larger ones from the system anew each time
 _HEADER = "lightning_gans.classifier"  # one key: safetensors writes several in random order, one file is one sequence
 
 
@@ -136,7 +137,13 @@ class ClassifierFeatures(FeatureExtractor):
 
     def extract(self, images: Tensor) -> FeatureBatch:
         """Features ``(N, D)`` and logits ``(N, K)``."""
-        return FeatureBatch(*self.classifier(from_uint8(images)))
+        return FeatureBatch(*self.classify(from_uint8(images)))
+
+    def classify(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Features and logits of floats in [-1, 1], part by part: the same bits in less time."""
+        rows = _PART // (self.classifier.width * images.shape[-2:].numel() * images.element_size())
+        features, logits = zip(*map(self.classifier, images.split(max(1, rows))), strict=True)
+        return torch.cat(features), torch.cat(logits)
 
 
 class _ShippedFeatures(ClassifierFeatures):
@@ -213,7 +220,7 @@ class EmojiFeatures(_ShippedFeatures):
         pixels, size = from_uint8(images).expand(-1, 3, -1, -1), (self._side, self._side)
         if images.shape[2:] != size:
             pixels = nn.functional.interpolate(pixels, size, mode="bilinear", antialias=True)
-        features, logits = self.classifier(pixels)
+        features, logits = self.classify(pixels)
         return FeatureBatch(features, logits[:, self._chosen])
 
     def style_logits(self, logits: Tensor) -> tuple[list[str], Tensor]:

@@ -103,9 +103,8 @@ def _network(path: Path, layers: list[str]) -> nn.Module:
         trusted.seek(0)
         with torch.random.fork_rng(devices=[]):  # the initial weights are drawn, then overwritten
             network: nn.Module = FeatureExtractorInceptionV3(INCEPTION, layers, feature_extractor_weights_path=trusted)
-    except (UnpicklingError, RuntimeError, TypeError, AttributeError, EOFError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        hint = f"not torch-fidelity's Inception-v3 weights ({reason}); see torch_fidelity's documentation"
+    except (UnpicklingError, RuntimeError, TypeError, AttributeError, EOFError, ValueError):
+        hint = "not torch-fidelity's Inception-v3 weights; give the file weights-inception-2015-12-05-6726825d.pth"
         raise ConfigError("weights", str(path), hint) from None
     return network
 

@@ -102,7 +102,7 @@ def _check(images: Tensor, labels: Tensor, batch_size: int) -> None:
         hint = f"training takes one int64 label from 0 up for each of the {len(images)} images"
         raise ConfigError("labels", describe(labels), hint)
     if not 2 <= batch_size <= len(images):
-        hint = f"there are {len(images)} images, and batch normalization needs two or more at a time"
+        hint = f"choose 2 to {len(images)}, the number of images to train on; or add images"
         raise ConfigError("batch_size", batch_size, hint)
 
 

@@ -188,7 +188,7 @@ def test_missing_foreign_truncated_and_newer_files_are_named(tmp_path, monkeypat
         (torch.zeros(8, 1, 8, 8), torch.zeros(8, dtype=torch.int64), "uint8 images"),
         (torch.zeros(8, 1, 8, 8, dtype=torch.uint8), torch.zeros(7, dtype=torch.int64), "one int64 label"),
         (torch.zeros(8, 1, 8, 8, dtype=torch.uint8), torch.full((8,), -1), "one int64 label"),
-        (torch.zeros(8, 1, 8, 8, dtype=torch.uint8), torch.arange(8), "batch_size=64: there are 8 images, and"),
+        (torch.zeros(8, 1, 8, 8, dtype=torch.uint8), torch.arange(8), "batch_size=64: choose 2 to 8"),
         (torch.zeros(64, 1, 8, 8, dtype=torch.uint8), torch.zeros(64, dtype=torch.int64), "num_classes=1"),
         (torch.zeros(64, 1, 3, 8, dtype=torch.uint8), torch.arange(64), r"image_shape=\(1, 3, 8\)"),
     ],

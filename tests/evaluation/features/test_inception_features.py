@@ -133,6 +133,7 @@ def test_foreign_files_are_named_and_never_executed(content, tmp_path, capsys):
     with pytest.raises(ConfigError, match="not torch-fidelity's Inception-v3 weights") as caught:
         InceptionFeatures(tmp_path / "foreign.pth")
     assert "\n" not in str(caught.value)
+    assert "weights_only" not in str(caught.value), "torch's advice to run what is in the file"
     assert "executed" not in capsys.readouterr().out
 
 

@@ -4,6 +4,7 @@ from lightning_gans.callbacks.checkpoint import StepCheckpoint
 from lightning_gans.callbacks.metrics import MetricsCallback
 from lightning_gans.callbacks.samples import SampleGrid
 from lightning_gans.callbacks.summary import RunSummary
+from lightning_gans.callbacks.threads import ThreadChoice
 from lightning_gans.engine.progress import StepProgressBar
 
-__all__ = ["MetricsCallback", "RunSummary", "SampleGrid", "StepCheckpoint", "StepProgressBar"]
+__all__ = ["MetricsCallback", "RunSummary", "SampleGrid", "StepCheckpoint", "StepProgressBar", "ThreadChoice"]

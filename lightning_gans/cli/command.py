@@ -16,16 +16,9 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from lightning_gans.cli.commands import COMMANDS
 from lightning_gans.cli.configs import resolve_config_names
-from lightning_gans.cli.messages import parsing_error, user_facing_error
+from lightning_gans.cli.help import EXAMPLES, TRAINER_COMMANDS, nothing_given, short_help
+from lightning_gans.cli.messages import ParsingError, parsing_error, user_facing_error
 from lightning_gans.errors import ConfigError, LightningGANsWarning
-
-TRAINER_COMMANDS = {
-    "fit": "Train a model, or go on with a checkpoint (--ckpt_path).",
-    "validate": "Measure a checkpoint against the real images of its data (--ckpt_path).",
-    "test": "The same; kept apart so that what is tested was never looked at before.",
-    "predict": "Generate from the test data of a checkpoint (--ckpt_path), such as translations of its images.",
-}
-"""Lightning's, on a config of model, data and trainer."""
 
 _IGNORED = (
     "LeafSpec",  # Lightning on torch 2.13 and newer
@@ -42,6 +35,8 @@ _IGNORED = (
 def main(args: Sequence[str] | None = None) -> None:
     """Run a command, the process's own by default; what the user can mend is one line on stderr and exit code 2."""
     given = list(sys.argv[1:] if args is None else args)
+    # Before torch comes: its threads wait asleep, for others spin, and a game beside a busy program hardly moves.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # so that classes of the user's own are found where the command is given
     try:
@@ -74,8 +69,12 @@ def _dispatch(given: list[str]) -> None:
         print("\nlightning_gans COMMAND --help lists what a command takes.")
     elif name == "--version":
         print(f"lightning_gans {version('lightning-gans')}")
+    elif name in EXAMPLES and len(given) == 1:
+        raise ParsingError(nothing_given(name))
     elif name in COMMANDS:
         _run_plain_command(name, given[1:])
+    elif name in TRAINER_COMMANDS and {"-h", "--help"} & set(given):
+        print(short_help(name, given))
     elif name in TRAINER_COMMANDS:
         _run_trainer_command(given)
     else:

@@ -16,11 +16,19 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor
 
 from lightning_gans.batch import Batch
-from lightning_gans.callbacks import MetricsCallback, RunSummary, SampleGrid, StepCheckpoint, StepProgressBar
+from lightning_gans.callbacks import (
+    MetricsCallback,
+    RunSummary,
+    SampleGrid,
+    StepCheckpoint,
+    StepProgressBar,
+    ThreadChoice,
+)
 from lightning_gans.callbacks.run_dir import relative_path, run_dir
 from lightning_gans.cli import runs
 from lightning_gans.cli.arguments import known_classes, require_no_null
 from lightning_gans.cli.data_links import LINKED_ARGUMENTS, check_data_fits, link_data_to_model
+from lightning_gans.cli.help import TRAINER_COMMANDS, usage
 from lightning_gans.cli.messages import parsing_error
 from lightning_gans.cli.overrides import drop_inapplicable_arguments
 from lightning_gans.cli.parser import GameArgumentParser
@@ -31,6 +39,7 @@ SECTIONS: dict[str, type[Callback]] = {
     "metrics": MetricsCallback,
     "samples": SampleGrid,
     "checkpoint": StepCheckpoint,
+    "threads": ThreadChoice,
 }
 """The callbacks that have a section of their own in a config."""
 
@@ -130,8 +139,8 @@ class GameCLI(LightningCLI):
             parser_kwargs={
                 "exit_on_error": False,
                 "allow_abbrev": False,
-                "usage": f"lightning_gans {command} --config NAME [--config FILE ...] [--SECTION.SETTING VALUE ...]",
-                "description": (getattr(Trainer, command).__doc__ or "").partition("\n")[0],
+                "usage": usage(command),
+                "description": TRAINER_COMMANDS[command],
             },
             subclass_mode_model=True,
             subclass_mode_data=True,

@@ -7,8 +7,10 @@ from typing import Any
 
 from lightning.pytorch.cli import LightningArgumentParser
 from torch import nn
+from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_gans.cli.data_links import LINKED_ARGUMENTS
+from lightning_gans.engine.player import LENGTHS
 
 TITLES = {
     "trainer": "Lightning's trainer",
@@ -27,7 +29,8 @@ _SUBCLASSES = re.compile(r",\s+known\s+subclasses:\s+([^()]*)\)")
 class GameArgumentParser(LightningArgumentParser):
     """Lightning's parser; of the arguments of a network or model, none that is linked to the data is required.
 
-    jsonargparse's links on instantiation would fill them in too, but they overwrite what the user says.
+    jsonargparse's links on instantiation would fill them in too, but they overwrite what the user says. Nor is the length
+    of a schedule, which is that of the run.
     """
 
     def parse_args(self, args: Any = None, *more: Any, **kwargs: Any) -> Any:
@@ -39,10 +42,12 @@ class GameArgumentParser(LightningArgumentParser):
     def add_class_arguments(self, theclass: Any, *args: Any, **kwargs: Any) -> list[str]:
         """Add the arguments of a class."""
         added: list[str] = super().add_class_arguments(theclass, *args, **kwargs)
-        if inspect.isclass(theclass) and issubclass(theclass, nn.Module):
-            for action in self._actions:
-                if action.dest.rpartition(".")[2] in LINKED_ARGUMENTS:
-                    action.required = False
+        for action in self._actions if inspect.isclass(theclass) else ():
+            name = action.dest.rpartition(".")[2]
+            if issubclass(theclass, nn.Module) and name in LINKED_ARGUMENTS:
+                action.required = False
+            if issubclass(theclass, LRScheduler) and name in LENGTHS and action.required:
+                action.required, action.default = False, 0  # as long as the run
         return added
 
     def format_help(self, *args: Any, **kwargs: Any) -> str:

@@ -23,7 +23,8 @@ OptimizerSpec = Callable[[Iterable[nn.Parameter]], Optimizer] | Mapping[str, Any
 SchedulerSpec = Callable[[Optimizer], LRScheduler] | Mapping[str, Any]
 """A function from an optimizer to a scheduler, or ``{"class_path": ..., "init_args": {...}}``."""
 
-_LENGTHS = ("T_max", "total_steps", "total_iters")  # how torch's schedulers call the number of updates that they last
+LENGTHS = ("T_max", "total_steps", "total_iters")
+"""What torch's schedulers call the number of updates that they last; 0 or None for as many as there are in the run."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Player:
             that optimizer, an Adam, are corrected for the further updates.
         clip: Largest 2-norm that its gradient may have, None for no clipping.
         scheduler: Builds its learning rate scheduler, stepped once per own update; None for a constant rate. A length
-            (``T_max``, ``total_steps``, ``total_iters``) that is left open is that of the run: all its own updates.
+            (``T_max``, ``total_steps``, ``total_iters``) that is left out or 0 is that of the run: all its own updates.
         ramps: What changes with the run: ``lr`` as a factor of the optimizer's own, ``beta1`` and ``beta2`` of Adam.
         critics: The critics that it trains: their regularizers belong to its loss.
         against: The critics that score what it makes.
@@ -139,14 +140,14 @@ def instantiate(
 
 
 def open_length(spec: Callable[..., Any] | Mapping[str, Any] | None) -> str | None:
-    """The argument by which a scheduler would be told how many updates it lasts, where its specification says null.
+    """The argument by which a scheduler would be told how many updates it lasts, where its specification does not say.
 
-    Or nothing, and the class has no default. None where the length is said, or there is none.
+    That is 0, None, or nothing where the class has no default. None where the length is said, or there is none.
 
     Example:
         >>> open_length({"class_path": "torch.optim.lr_scheduler.CosineAnnealingLR"})
         'T_max'
-        >>> open_length({"class_path": "torch.optim.lr_scheduler.LinearLR", "init_args": {"total_iters": None}})
+        >>> open_length({"class_path": "torch.optim.lr_scheduler.LinearLR", "init_args": {"total_iters": 0}})
         'total_iters'
         >>> open_length(torch.optim.lr_scheduler.LinearLR)  # its default is 5
     """
@@ -157,7 +158,7 @@ def open_length(spec: Callable[..., Any] | Mapping[str, Any] | None) -> str | No
     found = {name: each.default for name, each in arguments.items()} | given
     if found.get("epochs") is not None:  # OneCycleLR's other way
         return None
-    return next((name for name in _LENGTHS if found.get(name, 0) in (None, inspect.Parameter.empty)), None)
+    return next((name for name in LENGTHS if found.get(name, 1) in (0, None, inspect.Parameter.empty)), None)
 
 
 def _class_of(spec: Mapping[str, Any]) -> Any:

@@ -76,9 +76,9 @@ def refused(done, *expected):
         (["--seed_everything", "-1"], ["--seed_everything=-1", "from 0"]),
         (["--metrics", "null"], ["--metrics: 'null' is no file", "--metrics.NAME VALUE"]),
         ([OPTIMIZATION, "null"], ["model.optimization=None", "leave it out"]),
-        ([OPTIMIZATION + ".generator.lr", "-1"], ["model.optimization", "RMSprop", "learning rate: -1.0"]),
-        ([OPTIMIZATION + ".generator.lr", ".nan"], ["model.optimization", "RMSprop", "learning rate: nan"]),
-        ([OPTIMIZATION + ".generator.weight_decay", "-1"], ["model.optimization", "weight_decay"]),
+        ([OPTIMIZATION + ".generator.lr", "-1"], ["optimization.generator='RMSprop'", "learning rate: -1.0"]),
+        ([OPTIMIZATION + ".generator.lr", ".nan"], ["optimization.generator='RMSprop'", "learning rate: nan"]),
+        ([OPTIMIZATION + ".generator.weight_decay", "-1"], ["optimization.generator='RMSprop'", "weight_decay"]),
         ([*STEP_LR, "0"], ["model.optimization", "StepLR"]),
         (
             [OPTIMIZATION + ".generator_scheduler", "OneCycleLR"],

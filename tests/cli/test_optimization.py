@@ -4,6 +4,7 @@ import inspect
 from dataclasses import fields
 
 import pytest
+import torch
 import yaml
 
 import lightning_gans.models
@@ -103,6 +104,19 @@ def test_schedulers_come_and_go(printed):
     words = [*required("GAN"), plan, "StepLR", f"{plan}.step_size", "3"]
     assert printed(*words)[0]["optimization"]["generator_scheduler"]["init_args"]["step_size"] == 3
     assert printed(*words, plan, "null")[0]["optimization"]["generator_scheduler"] is None
+
+
+def test_a_schedule_without_a_length_is_as_long_as_the_run(command, printed, tmp_path):
+    plan = ["--model.optimization.generator_scheduler", "CosineAnnealingLR"]
+    assert printed(*required("GAN"), *plan)[0]["optimization"]["generator_scheduler"]["init_args"]["T_max"] == 0
+    short = ["--trainer.max_steps", "2", "--metrics.every_n_steps", "0", "--samples.every_n_steps", "0"]
+    run = [*required("GAN"), *plan, *QUIET, *short, "--trainer.default_root_dir", "run"]
+    done = command("fit", *run, "--model.optimization.n_critic", "2")
+    assert (done.code, done.err) == (0, "")
+    last = tmp_path / "run/checkpoints/last.ckpt"
+    (schedule,) = torch.load(last, weights_only=True)["lr_schedulers"]
+    assert schedule["T_max"] == 1
+    assert command("sample", last, "--num_samples", "2").code == 0
 
 
 @pytest.mark.parametrize(

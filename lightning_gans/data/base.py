@@ -1,5 +1,6 @@
 """What every datamodule of this package shares: whole batches, a seeded order, shapes before ``setup()``."""
 
+import os
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -28,7 +29,8 @@ class ImageDataModule(LightningDataModule):
     Args:
         batch_size: Images per batch and process.
         num_workers: Worker processes that load batches; 0 loads in the training process.
-        seed: Seed of the shuffled order, of augmentation, and of what is drawn at random.
+        seed: Seed of the shuffled order, of augmentation, and of what is drawn at random. None for that of
+            ``seed_everything``, or 0 where it was not called before; a run that goes on keeps the one it began with.
 
     Raises:
         ConfigError: A size is not positive, or the batch is larger than the data set.
@@ -43,12 +45,13 @@ class ImageDataModule(LightningDataModule):
     flip = False
     """Whether every other training image is mirrored."""
 
-    def __init__(self, batch_size: int = 64, num_workers: int = 0, seed: int = 0) -> None:
+    def __init__(self, batch_size: int = 64, num_workers: int = 0, seed: int | None = None) -> None:
         super().__init__()
         require_positive(batch_size=batch_size)
         if num_workers < 0:
             raise ConfigError("num_workers", num_workers, "must be 0 or more")
-        self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+        self.batch_size, self.num_workers, self._given_seed = batch_size, num_workers, seed
+        self.seed = int(os.environ.get("PL_GLOBAL_SEED", 0)) if seed is None else seed
         self._train: BatchedDataset | None = None
         self._test: BatchedDataset | None = None
 
@@ -133,6 +136,15 @@ class ImageDataModule(LightningDataModule):
     def test_dataloader(self) -> DataLoader[Any]:
         """The test images in order."""
         return StatefulDataLoader(AugmentedDataset(self.test_dataset), **self._settings())
+
+    def state_dict(self) -> dict[str, Any]:
+        """The seed, part of every checkpoint."""
+        return {"seed": self.seed}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the seed of a run that goes on, unless another is given; what was read under another is read again."""
+        if self._given_seed is None and state_dict["seed"] != self.seed:
+            self.seed, self._train, self._test = state_dict["seed"], None, None
 
     def _settings(self) -> dict[str, Any]:
         workers = {"num_workers": self.num_workers, "persistent_workers": self.num_workers > 0}

@@ -4,14 +4,15 @@ import itertools
 
 import pytest
 import torch
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, Trainer, seed_everything
 from torch.utils.data import DataLoader
 
 from lightning_gans import GAN
-from lightning_gans.data import Digits
+from lightning_gans.data import Digits, Ring2D
 from lightning_gans.data.datasets import ImageDataset
 from lightning_gans.data.loading import SeededDistributedSampler, StatefulDataLoader
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
+from tests.games import gan
 
 BATCHES = 4  # in an epoch
 
@@ -191,3 +192,41 @@ def test_it_is_a_loader_for_loops_without_a_trainer():
         passes.append(torch.cat([labels for _, labels in loader]).tolist())
     assert passes[0] == passes[1] != passes[2]
     assert len(loader) == BATCHES
+
+
+def first_points(seed=None):
+    data = Ring2D(batch_size=32, num_samples=64, seed=seed)
+    return data.train_dataset.points, next(iter(data.train_dataloader()))[0]
+
+
+def equal(first, second):
+    return all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+
+
+def test_data_follow_seed_everything_unless_they_have_a_seed():
+    assert equal(first_points(), first_points(0))
+    seed_everything(3, verbose=False)
+    assert equal(first_points(), first_points(3))
+    assert not torch.equal(first_points()[0], first_points(0)[0])
+    assert equal(first_points(0), first_points(0))
+    assert not torch.equal(first_points()[1], first_points(0)[1])
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, 3), (5, 5)])
+def test_a_run_that_goes_on_keeps_its_data(given, expected, tmp_path):
+    """In a process of another seed, or of none; points are drawn before the checkpoint is read."""
+
+    def trained(steps, data, path=None):
+        run = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "accelerator": "cpu"}
+        trainer = Trainer(max_steps=steps, enable_model_summary=False, **run)
+        trainer.fit(gan(), datamodule=data, ckpt_path=path)
+        return trainer
+
+    seed_everything(3, verbose=False)
+    trained(2, Ring2D(batch_size=32, num_samples=64)).save_checkpoint(tmp_path / "model.ckpt")
+    seed_everything(4, verbose=False)
+    data = Ring2D(batch_size=32, num_samples=64, seed=given)
+    data.setup()
+    trained(4, data, tmp_path / "model.ckpt")
+    assert data.seed == data.trainer.train_dataloader.sampler.seed == expected
+    assert torch.equal(data.train_dataset.points, first_points(expected)[0])

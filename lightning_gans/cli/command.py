@@ -85,6 +85,8 @@ def plain_parser(name: str) -> ArgumentParser:
     """The parser of a plain command."""
     command = COMMANDS[name]
     settings: dict[str, Any] = {"exit_on_error": False, "allow_abbrev": False}
+    if name in EXAMPLES:
+        settings["epilog"] = f"Such as: lightning_gans {name} {EXAMPLES[name][0]}"
     parser = ArgumentParser(prog=f"lightning_gans {name}", description=command.summary, **settings)
     option, *others = dataclasses.fields(command.options)
     if others:
@@ -109,7 +111,7 @@ def _run_plain_command(name: str, args: list[str]) -> None:
     try:
         do(options)
     except ConfigError as error:
-        raise _in_flags(error, options) from error
+        raise _in_flags(error, options) from None  # it may be the same one
 
 
 def _in_flags(error: ConfigError, options: Any) -> ConfigError:

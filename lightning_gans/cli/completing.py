@@ -15,9 +15,10 @@ from torch import nn
 import lightning_gans.models
 from lightning_gans import data, networks, objectives
 from lightning_gans.cli.arguments import optimization_fields
-from lightning_gans.cli.command import TRAINER_COMMANDS, plain_parser
+from lightning_gans.cli.command import plain_parser
 from lightning_gans.cli.commands import COMMANDS, CompletionOptions
 from lightning_gans.cli.configs import shipped_configs
+from lightning_gans.cli.help import TRAINER_COMMANDS
 from lightning_gans.cli.lightning_cli import SECTIONS
 from lightning_gans.engine import Game
 from lightning_gans.engine.constructors import constructor_defaults
@@ -94,7 +95,7 @@ def _trainer_options() -> list[str]:
     parser.add_lightning_class_args(Trainer, "trainer")
     for name, cls in SECTIONS.items():
         parser.add_lightning_class_args(cls, name)
-    top = ("--config", "--ckpt_path", "--seed_everything", "--print_config", "--model", "--data")
+    top = ("--config", "--ckpt_path", "--seed_everything", "--print_config", "--help_all", "--model", "--data")
     return sorted({*(option for option in _options(parser) if len(option) > 2), *_nested(), *top})
 
 

@@ -37,7 +37,7 @@ def renamed_words(args: Sequence[str]) -> str | None:
         name = value.removesuffix(".yaml").removeprefix("configs/")
         if flag in CONFIG_FLAGS and name in CONFIGS and not Path(value).is_file():
             found[name] = CONFIGS[name]
-    config = _merged(words)
+    config = merged(words)
     if config.keys() & _SECTIONS:
         from lightning_gans.cli.arguments import class_at  # torch comes with it, which the plain commands do without
         from lightning_gans.engine.renamed import Translation
@@ -49,7 +49,7 @@ def renamed_words(args: Sequence[str]) -> str | None:
     return f"{'; '.join(lines)} (renamed since version 0.1)" if lines else None
 
 
-def _merged(words: Sequence[str]) -> dict[str, Any]:
+def merged(words: Sequence[str]) -> dict[str, Any]:
     """What files and flags set, one over the other, without ``init_args`` around the arguments of classes."""
     config: dict[str, Any] = {}
     for word, after in pairwise([*words, ""]):

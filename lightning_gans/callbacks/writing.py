@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
+from lightning_gans.engine.saving import require_undamaged
 from lightning_gans.errors import ConfigError
 
 UNFINISHED = ".unfinished"
@@ -48,6 +49,17 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         finally:
             if partial.exists():
                 partial.unlink()
+
+
+    def load_checkpoint(self, path: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Load a checkpoint, if its checksums are those that were written.
+
+        Raises:
+            ConfigError: They are not.
+        """
+        if Path(path).is_file():
+            require_undamaged(path)
+        return super().load_checkpoint(path, *args, **kwargs)
 
 
 def _settle(folder: Path) -> None:

@@ -21,6 +21,7 @@ from lightning_gans.callbacks.run_dir import relative_path
 from lightning_gans.engine import Game
 from lightning_gans.engine.migration import KEY, migrated
 from lightning_gans.engine.renamed import Translation
+from lightning_gans.engine.saving import load_checkpoint
 from lightning_gans.errors import ConfigError
 from lightning_gans.images import to_uint8
 
@@ -121,12 +122,14 @@ def read_checkpoint(path: str | Path, others: Sequence[Path] = ()) -> dict[str, 
     if not Path(path).is_file():
         raise ConfigError("checkpoint", str(path), "no such file; fit writes them to runs/<model>/<time>/checkpoints")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = load_checkpoint(path)
     except Exception as error:  # a damaged or foreign file fails in many ways, all of them the same news
         beside = [file for file in _newest_first(Path(path).parent, "*.ckpt") if file != Path(path)]
         sound = next((file for file in (*beside, *others) if _is_sound(file)), None)
         instead = "take another" if sound is None else f"take {relative_path(sound)}"
-        hint = f"damaged, or not a checkpoint ({type(error).__name__}); {instead}"
+        known = isinstance(error, ConfigError)
+        what = "some of it is not what was written" if known else f"or not a checkpoint: {type(error).__name__}"
+        hint = f"damaged ({what}); {instead}"
         raise ConfigError("checkpoint", str(path), hint) from error
     if not _is_ours(content):
         raise ConfigError("checkpoint", str(path), "it was not written by lightning_gans; take one that was")
@@ -201,7 +204,7 @@ def _newest_first(folder: Path, pattern: str) -> list[Path]:
 
 def _is_sound(path: Path) -> bool:
     try:
-        return _is_ours(torch.load(path, map_location="cpu", weights_only=True))
+        return _is_ours(load_checkpoint(path))
     except Exception:  # as above; whoever asks reports the file that was asked for
         return False
 

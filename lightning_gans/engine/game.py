@@ -397,9 +397,9 @@ class Game(LightningModule):
         Further arguments of the class replace or complete those in the checkpoint.
 
         Raises:
-            ConfigError: It was not written by this package, or objects that it needs were not given.
+            ConfigError: It was not written by this package, is damaged, or objects that it needs were not given.
         """
-        content = torch.load(checkpoint_path, map_location="cpu", weights_only=True)
+        content = saving.load_checkpoint(checkpoint_path)
         if KEY not in content:  # Lightning reads the file once more
             torch.save(migrated(content), checkpoint_path := io.BytesIO())
             checkpoint_path.seek(0)

@@ -4,9 +4,12 @@ import inspect
 import warnings
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
+from zipfile import ZipFile, is_zipfile
 
+import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.core.mixins.hparams_mixin import _given_hyperparameters
 from torch import Tensor
@@ -90,6 +93,36 @@ def described(value: Any, path: str = "") -> tuple[Any, list[str]]:
         plain = [part for part, _ in found]
         return (None, lost) if lost else (value if plain == list(value) else plain, [])
     return (value, []) if value is None or type(value) in (bool, int, float, str) else (None, [path])
+
+
+def load_checkpoint(path: str | Path) -> Any:
+    """The content of a checkpoint file, if it is what was written: torch writes checksums, but does not compare them.
+
+    Raises:
+        ConfigError: A checksum is wrong.
+    """
+    require_undamaged(path)
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def require_undamaged(path: str | Path) -> None:
+    """Compare the checksums of all that is in a checkpoint file; those of torch's old format have none.
+
+    Raises:
+        ConfigError: One is wrong.
+    """
+    if not is_zipfile(path):  # torch.load says what it is instead
+        return
+    hint = "damaged: some of it is not what was written; take another"
+    try:
+        with ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except OSError:
+        raise
+    except Exception as error:  # what is wrong with a file may look like anything
+        raise ConfigError("checkpoint", str(path), hint) from error
+    if damaged is not None:
+        raise ConfigError("checkpoint", str(path), hint)
 
 
 def resolve_class(path: str | None, base: Class) -> Class:

@@ -162,16 +162,21 @@ def last(tmp_path_factory):
     return folder / "checkpoints/last.ckpt"
 
 
-@pytest.fixture(params=["foreign", "bytes", "truncated", "empty"])
+@pytest.fixture(params=["foreign", "bytes", "truncated", "flipped", "empty"])
 def damaged(request, last, tmp_path):
     path = tmp_path / f"{request.param}.ckpt"
     if request.param == "foreign":
         torch.save({"state_dict": {"w": torch.zeros(2)}}, path)
     else:
-        whole = last.read_bytes()
-        path.write_bytes(
-            {"bytes": bytes(range(256)) * 40, "truncated": whole[: len(whole) // 2], "empty": b""}[request.param]
-        )
+        whole, content = last.read_bytes(), torch.load(last, weights_only=True)
+        weight = next(iter(content["state_dict"].values())).numpy().tobytes()
+        contents = {
+            "bytes": bytes(range(256)) * 40,
+            "truncated": whole[: len(whole) // 2],
+            "flipped": whole.replace(weight, bytes([weight[0] ^ 1]) + weight[1:]),
+            "empty": b"",
+        }
+        path.write_bytes(contents[request.param])
     return path
 
 

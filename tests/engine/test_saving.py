@@ -26,6 +26,8 @@ from lightning_gans import (
     Ramp,
     Uniform,
 )
+from lightning_gans.callbacks import StepCheckpoint
+from lightning_gans.engine.saving import load_checkpoint, require_undamaged
 from lightning_gans.networks import MLPDiscriminator, MLPEncoder, MLPGenerator
 from lightning_gans.objectives.divergences import KL
 from lightning_gans.objectives.kernels import GaussianKernel
@@ -173,3 +175,31 @@ def test_importing_is_light():
     code = "import sys, lightning_gans; print(any(name in sys.modules for name in ('sklearn', 'wandb', 'torch')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_one_bit_that_is_not_what_was_written_is_found_wherever_it_is(path, tmp_path):
+    """Or else what is loaded is what was saved: some bytes between the records mean nothing."""
+    content = saved(gan(), path)
+    require_undamaged(path)
+    whole, damaged = path.read_bytes(), tmp_path / "damaged.ckpt"
+    refused = 0
+    for place in range(0, len(whole), len(whole) // 50):
+        damaged.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        try:
+            loaded = load_checkpoint(damaged)
+        except Exception as error:
+            refused += isinstance(error, ConfigError) and "damaged" in str(error)
+        else:
+            assert same(loaded["state_dict"], content["state_dict"])
+    assert refused > 25
+
+
+def test_training_goes_on_from_no_damaged_checkpoint(path):
+    keep = StepCheckpoint(monitor=None, dirpath=str(path.parent), every_n_steps=2)
+    model = gan()
+    train(model, 2, callbacks=[keep], enable_checkpointing=True)
+    last, weight = path.with_name("last.ckpt"), next(model.parameters()).detach().numpy().tobytes()
+    last.write_bytes(last.read_bytes().replace(weight, bytes([weight[0] ^ 1]) + weight[1:]))
+    again = StepCheckpoint(monitor=None, dirpath=str(path.parent / "again"))
+    with pytest.raises(ConfigError, match=r"checkpoint='.*last\.ckpt': damaged.*take another"):
+        train(gan(), 4, callbacks=[again], enable_checkpointing=True, ckpt_path=last)

@@ -1,5 +1,6 @@
 """What the data look like, linked to the model and its networks."""
 
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,7 +8,7 @@ from jsonargparse import Namespace
 from jsonargparse.typing import import_object
 from lightning.pytorch import LightningDataModule
 
-from lightning_gans.cli.arguments import init_args
+from lightning_gans.cli.arguments import class_at, init_args
 from lightning_gans.engine.constructors import constructor_defaults
 from lightning_gans.errors import ConfigError
 
@@ -21,12 +22,12 @@ LINKED_ARGUMENTS = (*DATA_ARGUMENTS, "latent_dim")
 def link_data_to_model(config: Namespace, data: LightningDataModule | None) -> None:
     """Fill what the data say into the model and those of its networks that leave it open.
 
-    The same config then fits any data, and the checkpoint describes itself. Open means null, or the argument's own
-    default. What a network is told is for the model to say (``network_kwargs``).
+    The same config then fits any data, and the checkpoint describes itself. Open means null, as the parser leaves what
+    nobody gives; what nobody knows is then the argument's own default. What a network is told is for the model to say
+    (``network_kwargs``).
     """
-    facts = _facts(config.model, data)
-    _fill(config.model, {name: facts[name] for name in ("image_shape", "num_classes", "source_shape")})
-    for _, node, told in _networks(config.model, facts):
+    _fill(config.model, _facts(config.model, data) | {"latent_dim": None})
+    for _, node, told in _networks(config.model, _facts(config.model, data)):
         _fill(node, told)
 
 
@@ -61,8 +62,11 @@ def _facts(model: Namespace, data: LightningDataModule | None) -> dict[str, Any]
     if "label" not in ([given] if isinstance(given, str) else given):
         facts["num_classes"] = None
     generator = settings.get("generator")
-    own = init_args(generator).get("latent_dim") if isinstance(generator, Namespace) else None
-    return facts | {"latent_dim": settings.get("latent_dim") or own}
+    own = None
+    if isinstance(generator, Namespace) and (own := init_args(generator).get("latent_dim")) is None:
+        cls = class_at(generator.class_path)
+        own = None if cls is None else constructor_defaults(cls).get("latent_dim")
+    return facts | {"latent_dim": settings.get("latent_dim") or (own if isinstance(own, int) else None)}
 
 
 def _networks(model: Namespace, facts: dict[str, Any]) -> Iterator[tuple[str, Namespace, dict[str, Any]]]:
@@ -75,10 +79,13 @@ def _networks(model: Namespace, facts: dict[str, Any]) -> Iterator[tuple[str, Na
 
 
 def _fill(node: Namespace, facts: dict[str, Any]) -> None:
-    """Fill what a class is told into those of its arguments that are open."""
+    """Fill the arguments of a class that are open: with what it is told, the linked ones else with their defaults."""
     if "class_path" not in node:
         return
-    defaults, arguments = constructor_defaults(import_object(node.class_path)), init_args(node)
-    for name, value in facts.items():
-        if value is not None and name in defaults and arguments.get(name) in (None, defaults[name]):
+    arguments = init_args(node)
+    for name, default in constructor_defaults(import_object(node.class_path)).items():
+        value, given = facts.get(name), arguments.get(name)
+        if value is None and name in arguments and name in LINKED_ARGUMENTS and default is not inspect.Parameter.empty:
+            value = default
+        if value is not None and (given is None or (name not in LINKED_ARGUMENTS and given == default)):
             node[f"init_args.{name}"] = list(value) if isinstance(value, tuple) else value

@@ -26,7 +26,7 @@ from lightning_gans.callbacks import (
 )
 from lightning_gans.callbacks.run_dir import relative_path, run_dir
 from lightning_gans.cli import runs
-from lightning_gans.cli.arguments import known_classes, require_no_null
+from lightning_gans.cli.arguments import init_args, known_classes, require_no_null
 from lightning_gans.cli.data_links import LINKED_ARGUMENTS, check_data_fits, link_data_to_model
 from lightning_gans.cli.help import TRAINER_COMMANDS, usage
 from lightning_gans.cli.messages import parsing_error
@@ -200,18 +200,24 @@ class GameCLI(LightningCLI):
             self.config_dump = yaml.safe_load(self.config_text)
 
     def instantiate_classes(self) -> None:
-        """Build the rest, with the data as they are built."""
-        described, self.config.data = self.config.data, self.datamodule
+        """Settle the run's folder, where loggers write unless told; build the rest, with the data as they are built."""
+        config = self.config
+        self.folder = config.trainer.default_root_dir or runs.new_run_dir(self.name, config.get("ckpt_path"))
+        loggers = config.trainer.logger
+        for logger in loggers if isinstance(loggers, list) else [loggers]:
+            if isinstance(logger, Namespace) and init_args(logger).get("save_dir", "") is None:
+                logger.init_args.save_dir = self.folder
+        described, config.data = config.data, self.datamodule
         try:
             super().instantiate_classes()
         finally:
-            self.config.data = described
+            config.data = described
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Settle the run's folder and the default logger; neither is written to the saved config."""
+        """Settle the default logger; neither it nor the folder is written to the saved config."""
         check_data_fits(self.config, self.datamodule)
         trainer, checkpoint = self.config.trainer, self.config.get("ckpt_path")
-        folder = trainer.default_root_dir or runs.new_run_dir(self.name, checkpoint)
+        folder = self.folder
         writes = self.command == "fit" and not trainer.fast_dev_run
         if writes or self.command == "predict":
             runs.require_writable(folder, "--trainer.default_root_dir")

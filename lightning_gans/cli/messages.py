@@ -9,6 +9,7 @@ import importlib
 import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib.metadata import metadata
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -86,6 +87,9 @@ def user_facing_error(error: Exception) -> str | None:
     if "ProcessRaisedException" in kinds:  # torch's, of ddp_spawn: it brings the traceback as text
         return next(reversed(_OURS.findall(str(error))), None)
     if missing := [one_line(cause) for cause in chain if isinstance(cause, ModuleNotFoundError)]:
+        extras = metadata("lightning-gans").get_all("Provides-Extra") or []
+        if extra := next((name for name in extras if name in missing[0]), None):
+            return f"{extra} is not installed; pip install 'lightning-gans[{extra}]', or choose something else"
         return f"{missing[0]}; install it, or choose something else"
     if (refused := _refusing_class(error)) is not None:
         return f"model.optimization: {refused} does not take its settings ({one_line(error)})"

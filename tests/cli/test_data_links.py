@@ -9,6 +9,7 @@ from lightning_gans import ConfigError
 from lightning_gans.cli.data_links import check_data_fits, link_data_to_model
 from lightning_gans.data import Digits
 from lightning_gans.engine.constructors import constructor_defaults
+from lightning_gans.networks import MLPGenerator
 from tests.cli import parts
 from tests.cli.conftest import QUIET
 
@@ -72,11 +73,17 @@ def test_what_is_given_wins():
         "ACGAN", generator=mine, discriminator={"out_features": 7}, num_classes=4
     )
     assert settings["num_classes"] == 4
-    assert generator == mine
+    assert generator == mine | {"latent_dim": constructor_defaults(MLPGenerator)["latent_dim"]}
     assert discriminator["out_features"] == 7
 
 
-def test_what_equals_the_default_counts_as_unset():
+def test_what_equals_the_default_counts_as_given():
+    _, generator, _ = linked("GAN", latent_dim=7, generator={"latent_dim": 100, "num_classes": None})
+    assert constructor_defaults(MLPGenerator)["latent_dim"] == 100
+    assert generator == SHAPE | {"latent_dim": 100, "num_classes": 0}, "what is open and not known is the default"
+
+
+def test_what_a_model_asks_for_replaces_the_default():
     _, _, discriminator = linked("ACGAN", discriminator={"out_features": 1, "image_shape": None})
     assert discriminator == SHAPE | {"num_classes": 0, "out_features": 11}
 

@@ -271,7 +271,7 @@ def shortened(words):
     """Two steps, few samples and small networks, where the command does not choose something itself."""
     given = [word.split("=")[0] for word in words]
     extra = {}
-    if words[0] in ("fit", "validate", "test") and "--help" not in words:
+    if words[0] in ("fit", "validate", "test") and not any(word.endswith("help") for word in words):
         extra = {**(SHORT if words[0] == "fit" else {"--metrics.num_samples": "64"}), **QUIET}
         if any(flag.startswith("--trainer.logger") for flag in given):
             del extra["--trainer.logger"]

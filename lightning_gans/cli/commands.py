@@ -1,6 +1,7 @@
 """The plain commands: the options of each, and where its work is done. That is imported when it is to be done."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from lightning_gans.errors import ConfigError
@@ -32,6 +33,11 @@ class CompletionOptions:
             raise ConfigError("shell", self.shell, "choose bash or zsh")
 
 
+def is_sample_file(output: str) -> bool:
+    """Whether samples are written into one file, and not into a folder."""
+    return Path(output).suffix in (".npz", ".npy", ".png")
+
+
 @dataclass(frozen=True)
 class SamplingOptions:
     """Generate images from a checkpoint: one PNG each in ``images``, and ``grid.png`` of the first 64.
@@ -42,7 +48,8 @@ class SamplingOptions:
         checkpoint: A checkpoint that ``lightning_gans fit`` wrote.
         num_samples: Number of images.
         seed: Selects them.
-        output: Folder for the files; or a .npz or .npy file, for all of them as one array.
+        output: Folder for the files; or one file of all: .npz with the array ``images``, uint8 (N, H, W, C), and the
+            ``labels`` of a conditional model; .npy with that array alone; .png with a grid, or the scatter of points.
         no_ema: The generator's raw weights instead of the averaged ones.
         labels: Class of all images, or a list that is gone through again and again. Conditional models only.
         truncation: Largest absolute value of a latent's entries: below 1 for typical images, None for all.
@@ -63,6 +70,8 @@ class SamplingOptions:
     def __post_init__(self) -> None:
         if self.num_samples < 1:
             raise ConfigError("--num_samples", self.num_samples, "must be 1 or more")
+        if Path(self.output).suffix[1:2].isalpha() and not (is_sample_file(self.output) or Path(self.output).is_dir()):
+            raise ConfigError("--output", self.output, "is no folder; one file ends in .npz, .npy or .png")
         if self.labels == []:
             raise ConfigError("--labels", [], "name at least one class")
         if self.truncation is not None and self.truncation <= 0:

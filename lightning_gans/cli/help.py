@@ -29,6 +29,7 @@ TITLES = {
     "samples": "The pictures",
     "checkpoint": "What is saved, and how often",
     "trainer": "Lightning's trainer",
+    "threads": "Threads of the processor",
 }
 """Of the sections."""
 
@@ -141,9 +142,10 @@ def short_help(command: str, args: Sequence[str]) -> str:
 
 def nothing_given(command: str) -> str:
     """The line for a command without the arguments that it needs."""
-    more = "configs lists the configs" if command == "fit" else f"{command} --help says more"
-    example = f"lightning_gans {command} {EXAMPLES[command][0]}"
-    return f"{command} needs to be told what, as in: {example} (lightning_gans {more})"
+    needed = "arguments" if command not in TRAINER_COMMANDS else "--ckpt_path FILE"
+    if command == "fit":
+        needed = "--config NAME (lightning_gans configs lists them), or --model and --data"
+    return f"{command} needs {needed}, as in: lightning_gans {command} {EXAMPLES[command][0]} (--help says more)"
 
 
 def _section(name: str) -> str:

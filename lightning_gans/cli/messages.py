@@ -199,7 +199,8 @@ def _missing(place: _Place, names: str) -> str:
     if names == "data, model":
         return "a config is missing: give --config NAME (lightning_gans configs lists them), or --model and --data"
     prefix = f"{place.setting}." if place.setting else ""
-    return f"{', '.join(f'--{prefix}{name}' for name in names.split(', '))}: required, and not given"
+    flag = f"--{prefix}" if prefix or set(names.split(", ")) <= {*place.options} else ""  # or given by its place
+    return f"{', '.join(f'{flag}{name}' for name in names.split(', '))}: required, and not given"
 
 
 _FORMS: dict[str, Callable[..., str]] = {

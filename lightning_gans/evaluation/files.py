@@ -64,7 +64,9 @@ def as_uint8(images: Tensor) -> Tensor:
 
 
 class ArraySource(ImageSource):
-    """uint8 images in a ``.npy`` file, or the first array of an ``.npz`` file: (N, H, W, C), (N, C, H, W) or (N, H, W).
+    """uint8 images (N, H, W, C), (N, C, H, W) or (N, H, W) in a ``.npy`` or ``.npz`` file.
+
+    In the latter it is the array ``images``, or the only one.
 
     Raises:
         ConfigError: It is missing, unreadable, or holds no uint8 images.
@@ -74,11 +76,11 @@ class ArraySource(ImageSource):
         try:
             loaded = np.load(path, mmap_mode="r", allow_pickle=False)
             names = getattr(loaded, "files", None)  # of an .npz file
-            array = loaded if names is None else loaded[names[0]]
+            array = loaded if names is None else loaded["images" if "images" in names else names[0]]
         except (OSError, ValueError, IndexError, EOFError, BadZipFile) as error:
             raise ConfigError("array", str(path), f"cannot be read as .npy or .npz ({error})") from error
-        if names is not None and len(names) > 1:
-            raise ConfigError("array", str(path), f"holds {len(names)} arrays; save the images alone")
+        if names is not None and len(names) > 1 and "images" not in names:
+            raise ConfigError("array", str(path), f"holds {len(names)} arrays; name that of the images 'images'")
         if array.dtype != np.uint8 or array.ndim not in (3, 4) or len(array) == 0:
             hint = f"holds {array.dtype} {array.shape}; uint8 images (N, H, W, C) are needed"
             raise ConfigError("array", str(path), hint)

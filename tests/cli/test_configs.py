@@ -69,8 +69,8 @@ def test_an_installed_package_needs_no_checkout(tmp_path):
 LIGHT = """
 import sys
 from lightning_gans.cli import main
-helps = [[name, "--help"] for name in ("sample", "evaluate", "train-features", "configs")]
-for given in (["--help"], ["--version"], ["configs"], *helps, ["sample", "x", "--seeed"]):
+helps = [[name, "--help"] for name in ("sample", "evaluate", "train-features", "configs", "fit", "test")]
+for given in (["--help"], ["--version"], ["configs"], *helps, ["fit"], ["sample", "x", "--seeed"]):
     try:
         main(given)
     except SystemExit as leaving:

@@ -25,7 +25,7 @@ NETWORKS = [class_at(f"lightning_gans.networks.{name}") for name in lightning_ga
 
 
 def rows(*sections):
-    return [(section, old, new) for section in sections for old, new in ARGUMENTS[section].items()]
+    return [(section, old, new) for section in sections for old, new in ARGUMENTS.get(section, {}).items()]
 
 
 def file_of(tmp_path, path, value):

@@ -218,14 +218,3 @@ def test_help(command, arguments):
     assert done.code == 0
     assert "usage: lightning_gans" in done.out
     assert "sample" in done.out
-
-
-def test_help_of_fit_can_be_read(command):
-    done = command("fit", "--help")
-    lines = done.out.splitlines()
-    assert lines[0].startswith("usage: lightning_gans fit --config NAME")
-    assert len(lines) < 700, "no lists of what is installed"
-    assert "WGANGP" in done.out
-    assert "torchvision" not in done.out
-    assert "torchmetrics." not in done.out
-    assert "What is measured, and how often:" in lines

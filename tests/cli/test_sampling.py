@@ -87,7 +87,7 @@ def test_interpolation_joins_random_latents_along_great_circles(made, points):
 
 def test_memory_is_bounded(points):
     model = Game.load_from_checkpoint(points)
-    assert max(map(len, batches(model, SamplingOptions(str(points), 1000)))) <= 64
+    assert max(len(part) for part, _ in batches(model, SamplingOptions(str(points), 1000))) <= 64
 
 
 def test_labels(command, tmp_path, conditional):
@@ -115,6 +115,10 @@ def test_labels(command, tmp_path, conditional):
     assert_pictures(rows[[0, 3, 4, 7]], ends)
 
 
+def test_a_checkpoint_is_given_by_its_place(command):
+    assert command("sample", "--num_samples", 4).err == "lightning_gans: error: checkpoint: required, and not given\n"
+
+
 @pytest.mark.parametrize(
     ("which", "arguments", "expected"),
     [
@@ -127,6 +131,10 @@ def test_labels(command, tmp_path, conditional):
         ("points", ["--num_samples", "10", "--interpolate", "4"], ["--num_samples=10", "choose 8 or 12"]),
         ("points", ["--device", "nonsense"], ["--device='nonsense'", "cpu always can"]),
         ("points", ["--ema", "false"], ["ema: there is no such setting"]),
+        ("points", ["--num_images", "3"], ["num_images: there is no such setting"]),
+        ("points", ["--output", "out.jpg"], ["--output='out.jpg'", ".npz, .npy or .png"]),
+        ("points", ["--output", "out.png", "--num_samples", "5001"], ["--num_samples=5001", "5000", ".npz"]),
+        ("conditional", ["--output", "out.png", "--num_samples", "1025"], ["--num_samples=1025", "1024", ".npz"]),
     ],
     ids=str,
 )
@@ -154,16 +162,44 @@ def test_pictures_that_others_made_are_left_alone(command, tmp_path, conditional
 
 @pytest.mark.parametrize("name", ["out.npz", "out.npy"])
 def test_one_array_of_all(command, tmp_path, points, conditional, name):
-    for checkpoint, more in ((conditional, ["--labels", 3]), (points, [])):
+    def written(checkpoint, *more):
         done = command("sample", checkpoint, "--num_samples", 130, *more, "--output", f"folder/{name}")
         assert (done.code, done.err) == (0, "")
-        loaded = np.load(tmp_path / "folder" / name)
-        array = loaded["arr_0"] if name.endswith("npz") else loaded
-        model = Game.load_from_checkpoint(checkpoint)
-        if more:
-            assert (array.shape, array.dtype) == ((130, 8, 8, 1), np.uint8)
-            expected = to_uint8(model.sample(130, labels=torch.full((130,), 3)))[:, 0]
-            torch.testing.assert_close(torch.from_numpy(array[..., 0]), expected, atol=1, rtol=0)
-            assert command("evaluate", "--real", "Digits", "--fake", f"folder/{name}").code == 0
-        else:
-            assert np.allclose(array, model.sample(130).numpy(), atol=1e-6)
+        if name.endswith("npy"):
+            return dict.fromkeys(("images", "points"), np.load(tmp_path / "folder" / name))
+        with np.load(tmp_path / "folder" / name) as loaded:
+            return dict(loaded)
+
+    arrays, model = written(conditional), ConditionalGAN.load_from_checkpoint(conditional)
+    labels = model.sample_condition(0, 130, 0).label
+    assert (arrays["images"].shape, arrays["images"].dtype) == ((130, 8, 8, 1), np.uint8)
+    expected = to_uint8(model.sample(130, labels=labels))[:, 0]
+    torch.testing.assert_close(torch.from_numpy(arrays["images"][..., 0]), expected, atol=1, rtol=0)
+    if name.endswith("npz"):
+        assert arrays.keys() == {"images", "labels"}
+        assert np.array_equal(arrays["labels"], labels)
+        assert np.array_equal(written(conditional, "--labels", "[7,2]")["labels"], [7, 2] * 65)
+        assert np.array_equal(
+            written(conditional, "--labels", "[7,2]", "--interpolate", 65)["labels"], [7] * 65 + [2] * 65
+        )
+    assert command("evaluate", "--real", "Digits", "--fake", f"folder/{name}").code == 0
+    arrays = written(points)
+    assert np.allclose(arrays["points"], Game.load_from_checkpoint(points).sample(130).numpy(), atol=1e-6)
+    assert "labels" not in arrays
+
+
+def test_one_picture_of_all(command, tmp_path, points, conditional):
+    for checkpoint, count, size in ((conditional, 100, (342, 342)), (points, 30, None)):
+        done = command("sample", checkpoint, "--num_samples", count, "--output", "out.png")
+        assert (done.code, done.err, done.out) == (0, "", f"{count} in out.png\n")
+        with Image.open(tmp_path / "out.png") as picture:
+            assert size in (None, picture.size), "ten rows of ten, enlarged fourfold, with lines between"
+    assert [file.name for file in tmp_path.iterdir()] == ["out.png"]
+
+
+def test_a_folder_may_have_an_ending(command, tmp_path, points):
+    (tmp_path / "run.second").mkdir()
+    assert command("sample", points, "--output", "run.second").code == 0
+    assert command("sample", points, "--output", "psi_0.7").code == 0
+    assert (tmp_path / "run.second/points.npy").is_file()
+    assert (tmp_path / "psi_0.7/points.npy").is_file()

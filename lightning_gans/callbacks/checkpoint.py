@@ -17,6 +17,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from lightning_gans.callbacks.interrupts import InterruptHandler
+from lightning_gans.callbacks.lock import FolderLock
 from lightning_gans.callbacks.metrics import MetricsCallback
 from lightning_gans.callbacks.run_dir import is_fast_dev_run, relative_path, run_dir
 from lightning_gans.callbacks.writing import UNFINISHED, AtomicCheckpointIO
@@ -31,7 +32,8 @@ class StepCheckpoint(ModelCheckpoint):
     A metric belongs to the step in which it was measured: the best is saved in that step or not at all. Ctrl-C and
     SIGTERM finish the present step, save the last state and leave; a second Ctrl-C leaves at once. Lightning's own
     callback does not save by time under manual optimization. Files are written atomically: a kill or a full disk leaves
-    the last good one. With ``max_rollbacks``, a run whose loss diverged goes back to the last state and on from there.
+    the last good one. The folder is this run's alone until it ends. With ``max_rollbacks``, a run whose loss diverged
+    goes back to the last state and on from there.
 
     Args:
         monitor: The metric that decides what is best, with or without the suffix of its features. None, or a run
@@ -46,7 +48,7 @@ class StepCheckpoint(ModelCheckpoint):
             exploded. Data and noise go on, so the same failure is not repeated; 0 stops the run instead.
 
     Raises:
-        ConfigError: A setting is out of its range.
+        ConfigError: A setting is out of its range, or another run writes to the folder.
     """
 
     def __init__(
@@ -77,10 +79,11 @@ class StepCheckpoint(ModelCheckpoint):
             enable_version_counter=False,  # a rerun in the same folder replaces its own files
         )
         self.train_time_interval, self.max_rollbacks, self.rollbacks = train_time_interval, max_rollbacks, 0
-        self._given_monitor, self._given_mode = monitor, mode
+        self._given_monitor, self._given_mode, self._given_dirpath = monitor, mode, dirpath
         self.wandb_id: str | None = None
         self._seen: Tensor | None = None
         self._interrupts = InterruptHandler()
+        self._lock = FolderLock()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Settle the folder, that of the run whatever the logger, and the full name of the monitored metric."""
@@ -93,6 +96,10 @@ class StepCheckpoint(ModelCheckpoint):
         super().setup(trainer, pl_module, stage)
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = AtomicCheckpointIO()
+        if stage == "fit" and not is_fast_dev_run(trainer) and "://" not in str(self.dirpath):
+            path, default = Path(str(self.dirpath)), self._given_dirpath is None
+            setting = "trainer.default_root_dir" if default else "checkpoint.dirpath"
+            on_rank_zero(lambda: self._lock.acquire(path.parent if default else path, setting))
         if stage == "fit" and trainer.is_global_zero:
             for file in Path(str(self.dirpath)).glob(f".*{UNFINISHED}"):  # what a kill left
                 file.unlink(missing_ok=True)
@@ -169,8 +176,9 @@ class StepCheckpoint(ModelCheckpoint):
         super().load_state_dict(state_dict)
 
     def _release(self, model: LightningModule) -> None:
-        """Leave signals, trainer and model as they were."""
+        """Leave signals, folder, trainer and model as they were."""
         self._interrupts.remove()
+        self._lock.release()
         if isinstance(model, Game):
             model.on_divergence = None
 

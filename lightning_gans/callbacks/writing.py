@@ -50,7 +50,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             if partial.exists():
                 partial.unlink()
 
-
     def load_checkpoint(self, path: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Load a checkpoint, if its checksums are those that were written.
 

@@ -58,8 +58,8 @@ class SaveRunConfig(Callback):
     def __init__(self, text: str, plain: dict[str, Any], seed: int | None) -> None:
         self.text, self.plain, self.seed, self.resumes = text, plain, seed, bool(plain.get("ckpt_path"))
 
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Save it."""
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save it, once all callbacks are set up: the folder may be another run's."""
         if trainer.is_global_zero and not self.resumes:
             self._write(trainer)
 

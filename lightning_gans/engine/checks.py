@@ -116,7 +116,8 @@ def require_values_in_range(
     for (name, part), negative_low, high in zip(parts.items(), negative_lows, highs, strict=True):
         low = -negative_low
         if name != "label":
-            require_in_range("batch", f"{name}s", low, high, bounds if part.ndim == 4 else None)
+            hint = "scale them (images.from_uint8 does), or set the model's image_range"
+            require_in_range("batch", f"{name}s", low, high, bounds if part.ndim == 4 else None, hint)
         elif num_classes is not None and not 0 <= low <= high < num_classes:
             hint = f"num_classes={num_classes} of the model are 0 to {num_classes - 1}"
             raise ConfigError("batch", f"labels from {low:g} to {high:g}", hint)
@@ -124,8 +125,10 @@ def require_values_in_range(
             warn(f"the first images lie in [{low:g}, {high:g}], but networks take {list(bounds)}: were they scaled?")
 
 
-def require_in_range(setting: str, name: str, low: float, high: float, bounds: tuple[float, float] | None) -> None:
-    """Check the smallest and largest value of images; errors name the setting that they come from.
+def require_in_range(
+    setting: str, name: str, low: float, high: float, bounds: tuple[float, float] | None, hint: str
+) -> None:
+    """Check the smallest and largest value of images; errors name the setting that they come from, and what to do.
 
     Raises:
         ConfigError: One is not finite, or out of bounds.
@@ -133,8 +136,7 @@ def require_in_range(setting: str, name: str, low: float, high: float, bounds: t
     if not (math.isfinite(low) and math.isfinite(high)):
         raise ConfigError(setting, f"{name} with NaN or infinity", "clean those, or leave them out")
     if bounds is not None and (low < bounds[0] - _ROUNDING or high > bounds[1] + _ROUNDING):
-        hint = f"networks take {list(bounds)}; scale them (images.from_uint8 does), or set the model's image_range"
-        raise ConfigError(setting, f"{name} from {low:g} to {high:g}", hint)
+        raise ConfigError(setting, f"{name} from {low:g} to {high:g}", f"networks take {list(bounds)}; {hint}")
 
 
 @contextmanager

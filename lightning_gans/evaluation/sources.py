@@ -10,6 +10,7 @@ from torch.utils.data import Dataset, default_collate
 
 from lightning_gans.batch import Batch, Condition
 from lightning_gans.engine import Game
+from lightning_gans.engine.checks import require_in_range
 from lightning_gans.engine.protocols import Encodes, Samples, Translates, can_encode, is_class_conditional
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.files import ArraySource, FolderSource, ImageSource, as_uint8, image_files
@@ -56,8 +57,13 @@ class DatasetSource(ImageSource):
         return self.count
 
     def images(self, first: int, last: int) -> Tensor:
-        """See ``ImageSource``."""
-        return as_uint8(self.batch(first, last).images)
+        """See ``ImageSource``; numbers that are not finite, and float images beyond [-1, 1], are refused."""
+        images = self.batch(first, last).images
+        if images.is_floating_point():
+            low, high = (float(end) for end in images.aminmax())
+            bounds = (-1.0, 1.0) if images.ndim == 4 else None
+            require_in_range("real", "images", low, high, bounds, "scale them (images.from_uint8 does)")
+        return as_uint8(images)
 
     def condition(self, first: int, last: int) -> Condition:
         """That of the items; source images in [-1, 1]."""

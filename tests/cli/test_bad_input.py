@@ -195,6 +195,16 @@ def test_unwritable_folder(command, last, tmp_path, command_line):
     refused(command(*lines[command_line]), "file/below", "another folder")
 
 
+def test_a_second_run_in_a_folder_leaves_the_first_alone(command, tmp_path, monkeypatch):
+    """It does not even write its configuration."""
+    monkeypatch.setattr("fcntl.lockf", lambda *_: (_ for _ in ()).throw(BlockingIOError()))  # as for another process
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/.lock").write_text("process 1 on there since then")
+    done = command("fit", *TINY, *QUIET, "--trainer.max_steps", "2", "--trainer.default_root_dir", "run")
+    refused(done, "trainer.default_root_dir='run': in use by process 1 on there since then; choose another folder")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
+
+
 def test_non_finite_loss_names_the_player_and_keeps_the_last_good_state(command, tmp_path):
     settings = [*TINY, *QUIET, "--trainer.default_root_dir", "here", "--trainer.log_every_n_steps", "2"]
     assert command("fit", *settings, "--trainer.max_steps", "4").code == 0

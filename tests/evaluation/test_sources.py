@@ -79,6 +79,21 @@ def test_labels_of_items_may_be_plain_numbers():
     assert DatasetSource(named).condition(2, 5).label.tolist() == [2, 3, 4]
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda images: images * 255, r"real='images from -255 to 255': networks take \[-1\.0, 1\.0\]; scale them"),
+        (lambda images: images / images.abs().amin().mul(0), "real='images with NaN or infinity'"),
+    ],
+)
+def test_images_of_a_loader_that_are_not_scaled_are_no_reference(change, message):
+    """They would be clamped to black and white."""
+    images = from_uint8(pixels()).clamp(-1, 1)
+    images[0, 0, 0, :2] = torch.tensor([-1.0, 1.0])
+    with pytest.raises(ConfigError, match=message):
+        DatasetSource(TensorDataset(change(images))).images(0, 6)
+
+
 class Counter:
     """A generator whose sample i is a gray image of level i."""
 

@@ -22,6 +22,8 @@ PROMISED = {
     "accuracy/discriminator",
     "grad_norm/discriminator",
     "grad_norm/generator",
+    "lr/discriminator",
+    "lr/generator",
     "metrics/fid_digits",
     "metrics/is_digits",
     "metrics/kid_digits",

@@ -115,10 +115,10 @@ def _run_plain_command(name: str, args: list[str]) -> None:
 
 
 def _in_flags(error: ConfigError, options: Any) -> ConfigError:
-    """An error under the flag that its value was given with, if there is one."""
+    """An error under the flag that it is about, or that its value was given with, if there is one."""
     flags = [each.name for each in dataclasses.fields(options) if each.default is not dataclasses.MISSING]
     for name in flags:
-        if getattr(options, name) == error.value and (name == error.name or isinstance(error.value, str)):
+        if name == error.name or (isinstance(error.value, str) and getattr(options, name) == error.value):
             return ConfigError(f"--{name}", error.value, error.hint.replace("download=True", "--download"))
     return error
 

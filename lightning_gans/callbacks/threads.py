@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from lightning_gans.errors import ConfigError
 
@@ -38,7 +39,7 @@ class ThreadChoice(Callback):
         self.num_threads = num_threads
         self.chosen: int | None = None
         self._before = torch.get_num_threads()
-        self._counter: FlopCounterMode | None = None
+        self._counter: _OperationCounter | None = None
         self._counting = ExitStack()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -53,7 +54,7 @@ class ThreadChoice(Callback):
             and trainer.strategy.root_device.type == "cpu"
         ):
             torch.set_num_threads(1)
-            self._counter = FlopCounterMode(display=False)
+            self._counter = _OperationCounter()  # type: ignore[no-untyped-call] # torch's
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """A resumed run goes on with what it had."""
@@ -71,7 +72,7 @@ class ThreadChoice(Callback):
         if self._counter is None:
             return
         self._counting.close()
-        flops, self._counter = self._counter.get_total_flops(), None
+        flops, self._counter = self._counter.flops, None
         self.chosen = threads_for(flops, self._before)
         torch.set_num_threads(self.chosen)
         why = f"a step is {flops / 1e9:.2g} GFLOP; OMP_NUM_THREADS or --threads.num_threads sets another number"
@@ -79,6 +80,13 @@ class ThreadChoice(Callback):
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """The process has its threads back."""
+        self._stop()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Likewise."""
+        self._stop()
+
+    def _stop(self) -> None:
         self._counting.close()
         self._counter = None
         torch.set_num_threads(self._before)
@@ -90,6 +98,18 @@ class ThreadChoice(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Likewise."""
         self.chosen = state_dict["chosen"]
+
+
+class _OperationCounter(TorchDispatchMode):
+    """Counts as torch's FlopCounterMode does, whose hooks on modules do not survive a gradient penalty."""
+
+    flops = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if count := flop_registry.get(func._overloadpacket):
+            self.flops += count(*args, **(kwargs or {}), out_val=result)
+        return result
 
 
 def threads_for(flops: int, available: int) -> int:

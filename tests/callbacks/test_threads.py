@@ -3,12 +3,15 @@
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
+from torch.utils.flop_counter import FlopCounterMode
 
 from lightning_gans import GAN
 from lightning_gans.callbacks import ThreadChoice, threads
 from lightning_gans.data import Digits
 from lightning_gans.errors import ConfigError
 from lightning_gans.networks import MLPDiscriminator, MLPGenerator
+from lightning_gans.regularizers import R1
 
 
 class Seen(Callback):
@@ -28,16 +31,18 @@ def fit(tmp_path, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: number[0])
     monkeypatch.setattr(torch, "set_num_threads", lambda count: number.__setitem__(0, count))
 
-    def run(choice, steps=2, path=None):
+    def run(choice, *others, steps=2, path=None, **settings):
         seen = Seen()
-        model = GAN(MLPGenerator(4, (1, 8, 8), hidden_dims=(8,)), MLPDiscriminator((1, 8, 8), hidden_dims=(8,)))
+        model = GAN(
+            MLPGenerator(4, (1, 8, 8), hidden_dims=(8,)), MLPDiscriminator((1, 8, 8), hidden_dims=(8,)), **settings
+        )
         quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
         trainer = Trainer(
             max_steps=steps,
             max_epochs=-1,
             enable_checkpointing=False,
             accelerator="cpu",
-            callbacks=[choice, seen],
+            callbacks=[choice, seen, *others],
             **quiet,
         )
         trainer.fit(model, Digits(batch_size=16), ckpt_path=path)
@@ -69,6 +74,30 @@ def test_the_environment_and_the_setting_win(fit, monkeypatch, capsys):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     assert fit(ThreadChoice()) == [2]
     assert "threads" not in capsys.readouterr().out
+
+
+def test_gradient_penalties_are_counted(fit):
+    assert fit(ThreadChoice(), regularizers=[R1(interval=1)]) == [1]
+
+
+def test_as_many_operations_as_torch_counts():
+    network, images = MLPDiscriminator((1, 8, 8), hidden_dims=(8,)), torch.rand(4, 1, 8, 8)
+    with threads._OperationCounter() as ours:
+        network(images).sum().backward()
+    with FlopCounterMode(display=False) as theirs:
+        network(images).sum().backward()
+    assert ours.flops == theirs.get_total_flops() > 0
+
+
+def test_a_run_that_fails_counts_no_longer(fit):
+    class Failing(Callback):
+        def on_before_optimizer_step(self, *_):
+            raise RuntimeError("as it may")
+
+    with pytest.raises(RuntimeError, match="as it may"):
+        fit(ThreadChoice(), Failing())
+    assert torch.get_num_threads() == 2
+    assert len(_get_current_dispatch_mode_stack()) == 0
 
 
 def test_no_threads_are_refused():

@@ -31,12 +31,15 @@ def moves(state):
     return [int(one["state"][0]["step"]) for one in state["optimizer_states"]]
 
 
+FIVE = [f"--model.optimization.{setting}" for setting in ("n_critic=5", "generator.lr=5e-4", "discriminator.lr=5e-4")]
+
+
 @pytest.fixture(scope="module")
 def ten(tmp_path_factory):
     """Ten steps, in which the generator moved twice, halving its rate each time."""
     folder = tmp_path_factory.mktemp("ten")
     with chdir(folder):
-        main(["fit", *SHORT, *STEPS, "--trainer.max_steps", "10"])
+        main(["fit", *SHORT, *STEPS, *FIVE, "--trainer.max_steps", "10"])
     (found,) = folder.glob("runs/wgan/*")
     return found
 

@@ -82,7 +82,7 @@ def test_wandb_summaries_keep_the_best(logged):
 
 
 def test_wandb_holds_configuration_and_pictures(run, logged):
-    assert logged.config["config"]["model"]["init_args"]["optimization"]["n_critic"] == 5
+    assert logged.config["config"]["model"]["init_args"]["optimization"]["n_critic"] == 2
     assert logged.config["provenance_digits"]["real"]["count"] == 128
     assert not {"_instantiator", "generator"} & logged.config.keys(), "once"
     (picture,) = logged.series("samples/grid")

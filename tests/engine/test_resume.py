@@ -244,7 +244,7 @@ def test_killed_while_saving(moment, stop, straight, tmp_path):
     killed(moment, tmp_path)
     last = tmp_path / "kept/last.ckpt"
     assert torch.load(last, weights_only=True)["lightning_gans"]["step"] == stop
-    assert len(list((tmp_path / "kept").glob(".*"))) == (moment != "renamed")
+    assert len(list((tmp_path / "kept").glob(".*.unfinished"))) == (moment != "renamed")
     again = StepCheckpoint(dirpath=str(tmp_path / "kept"))
     fit(STEPS, tmp_path / "parts", again, data=Tiny(batch_size=8), ckpt_path=last)
     assert_same_end(straight(), stop, tmp_path / "parts")

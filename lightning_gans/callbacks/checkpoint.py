@@ -3,6 +3,7 @@
 import sys
 import time
 from datetime import timedelta
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,8 @@ class StepCheckpoint(ModelCheckpoint):
     goes back to the last state and on from there.
 
     Args:
-        monitor: The metric that decides what is best, with or without the suffix of its features. None, or a run
-            without metrics, keeps the last state only.
+        monitor: The metric that decides what is best, with or without the suffix of its features, or another logged
+            value. None, or a run without metrics, keeps the last state only.
         mode: ``"min"`` or ``"max"``; the direction in which the monitored metric improves when None.
         every_n_steps: Steps between saves of the last state.
         train_time_interval: Time between saves of the last state; None for steps only.
@@ -82,6 +83,7 @@ class StepCheckpoint(ModelCheckpoint):
         self._given_monitor, self._given_mode, self._given_dirpath = monitor, mode, dirpath
         self.wandb_id: str | None = None
         self._seen: Tensor | None = None
+        self._num_logged = 0
         self._interrupts = InterruptHandler()
         self._lock = FolderLock()
 
@@ -107,10 +109,7 @@ class StepCheckpoint(ModelCheckpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remember what was measured before the first step; catch Ctrl-C from here on."""
         super().on_train_start(trainer, pl_module)
-        family = f"{str(self.monitor).partition('/')[0]}/"  # a mistyped metric: those of the first evaluation are known
-        known = sorted(name for name in trainer.callback_metrics if name.startswith(family))
-        if self.monitor is not None and known and self.monitor not in known:
-            raise ConfigError("checkpoint.monitor", self.monitor, f"is not measured; choose one of {', '.join(known)}")
+        self._require_logged(trainer)
         self._seen = self._monitored(trainer)
         if isinstance(pl_module, Game) and self.max_rollbacks:
             pl_module.on_divergence = partial(self._rollback, trainer)
@@ -123,6 +122,7 @@ class StepCheckpoint(ModelCheckpoint):
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         """Save what is due: the best if its metric was measured in this step, the last by steps or by time."""
+        self._require_logged(trainer)
         self._save_best(trainer)
         if trainer.global_step % self._every_n_train_steps == 0 or self._time_is_up(trainer):
             self._save_last(trainer)
@@ -132,6 +132,7 @@ class StepCheckpoint(ModelCheckpoint):
         self._save_best(trainer)
         self._save_last(trainer)
         self._release(pl_module)
+        self._require_logged(trainer, at_last=True)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Save the last state when somebody asked to stop; after an error the last good one stays."""
@@ -244,6 +245,23 @@ class StepCheckpoint(ModelCheckpoint):
                     if name in names:
                         return name, bool(names[name])
         return given, False
+
+    def _require_logged(self, trainer: Trainer, at_last: bool = False) -> None:
+        """Refuse a monitored name that nothing is logged by: as soon as one like it is logged, others at last.
+
+        A metric where none is measured is not refused: only the last state is kept then.
+        """
+        names = trainer.callback_metrics
+        new, self._num_logged = len(names) != self._num_logged, len(names)
+        if self.monitor is None or self.monitor in names or not (new or at_last):
+            return
+        if of_metrics := self.monitor.startswith("metrics/"):
+            alike = [name for name in names if name.startswith("metrics/")]
+        else:
+            alike = get_close_matches(self.monitor, names, cutoff=0.7)
+        if alike or (at_last and names and not of_metrics):
+            hint = f"is not logged, so no best state is kept; choose one of {', '.join(sorted(alike or names))}"
+            raise ConfigError("checkpoint.monitor", self.monitor, hint)
 
     def _monitored(self, trainer: Trainer) -> Tensor | None:
         return None if self.monitor is None else trainer.callback_metrics.get(self.monitor)

@@ -57,8 +57,8 @@ def optimization_fields(model: type) -> set[str]:
     return {field.name for each in options for field in dataclasses.fields(each)}
 
 
-def require_no_null(config: Namespace, name: str, linked: Iterable[str] = (), kind: Any = None) -> None:
-    """Check that no setting is null that cannot be, those within included: the parser lets null pass for every type.
+def require_valid_values(config: Namespace, name: str, linked: Iterable[str] = (), kind: Any = None) -> None:
+    """Check what the parser lets pass for every type, in a setting and those within: null, a list for a class, NaN.
 
     Args:
         config: A class with its settings, or the fields of a dataclass.
@@ -67,18 +67,22 @@ def require_no_null(config: Namespace, name: str, linked: Iterable[str] = (), ki
         kind: The type of the setting.
 
     Raises:
-        ConfigError: One is; names the flag.
+        ConfigError: A setting has such a value and cannot; names the flag.
     """
     types = _types_within(config, kind)
     for key, value in init_args(config).items() if "class_path" in config else vars(config).items():
         setting, kind = f"{name}.{key}", types.get(key, Any)
         if isinstance(value, Namespace):
-            require_no_null(value, setting, linked, kind)
+            require_valid_values(value, setting, linked, kind)
         elif value is None and not _may_be_none(kind):
             if key in linked:
                 raise ConfigError(setting, None, f"is required, and the data do not say it; give --{setting}")
             readable = kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
             raise ConfigError(setting, None, f"must be {readable}; leave it out for its default")
+        elif value is not None and all(dataclasses.is_dataclass(each) for each in _options(kind)):
+            raise ConfigError(setting, value, f"its settings are given one by one, as --{setting}.NAME VALUE")
+        elif any(each != each for each in (value if isinstance(value, list | tuple) else [value])):
+            raise ConfigError(setting, value, "must be a number")
 
 
 def init_args(node: Namespace) -> dict[str, Any]:
@@ -97,11 +101,14 @@ def _types_within(value: Namespace, kind: Any) -> dict[str, Any]:
 
 
 def _dataclasses_in(kind: Any) -> list[Any]:
-    return [each for each in typing.get_args(kind) or (kind,) if dataclasses.is_dataclass(each)]
+    return [each for each in _options(kind) if dataclasses.is_dataclass(each)]
 
 
 def _may_be_none(kind: Any) -> bool:
-    if kind in (Any, None, NoneType, object, inspect.Parameter.empty) or isinstance(kind, typing.TypeVar):
-        return True
-    union = typing.get_origin(kind) in (typing.Union, type(int | None))
-    return union and any(_may_be_none(each) for each in typing.get_args(kind))
+    anything = (Any, None, NoneType, object, inspect.Parameter.empty)
+    return any(each in anything or isinstance(each, typing.TypeVar) for each in _options(kind))
+
+
+def _options(kind: Any) -> tuple[Any, ...]:
+    """The types of a union, or the only one."""
+    return typing.get_args(kind) if typing.get_origin(kind) in (typing.Union, type(int | None)) else (kind,)

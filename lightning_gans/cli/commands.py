@@ -74,7 +74,7 @@ class SamplingOptions:
             raise ConfigError("--output", self.output, "is no folder; one file ends in .npz, .npy or .png")
         if self.labels == []:
             raise ConfigError("--labels", [], "name at least one class")
-        if self.truncation is not None and self.truncation <= 0:
+        if self.truncation is not None and not self.truncation > 0:
             raise ConfigError("--truncation", self.truncation, "must be positive (in standard deviations)")
         row = self.interpolate
         if row is not None and row < 2:
@@ -179,6 +179,8 @@ class FeatureTrainingOptions:
         for name in ("data", "output"):
             if getattr(self, name) is None:
                 raise ConfigError(f"--{name}", None, "train-features needs --data and --output")
+        if self.epochs < 1:
+            raise ConfigError("--epochs", self.epochs, "must be 1 or more")
 
 
 class Command(NamedTuple):

@@ -36,7 +36,7 @@ def evaluate(options: EvaluationOptions) -> None:
     """
     assert options.real is not None
     if options.output is not None:
-        require_writable(Path(options.output).absolute().parent, "--output")
+        _require_file(Path(options.output))
     before = None if options.baseline is None else Report.from_file(options.baseline)
     real, suited, metrics = _images(options.real, "--real")
     fake = _samples(options) if options.fake is None else _images(options.fake, "--fake")[0]
@@ -77,7 +77,7 @@ def train_features(options: FeatureTrainingOptions) -> None:
     assert options.data is not None
     assert options.output is not None
     output = Path(options.output)
-    require_writable(output.absolute().parent, "--output")
+    _require_file(output)
     images, labels = _labeled(options.data)
     train, test = stratified_split(labels, seed=options.seed)
     torch.set_num_threads(1)  # the order of float sums, hence the last bit of a weight, depends on the thread count
@@ -94,6 +94,13 @@ def train_features(options: FeatureTrainingOptions) -> None:
             on_epoch=lambda epoch, loss: progress.update(task, completed=epoch),
         )
     print(f"test accuracy {facts['test_accuracy']:.4f} on {facts['test_images']} images; wrote {output}")
+
+
+def _require_file(output: Path) -> None:
+    """Check before the work is done that a file can be written."""
+    if output.is_dir():
+        raise ConfigError("--output", str(output), "is a folder; name a file")
+    require_writable(output.absolute().parent, "--output")
 
 
 def _named_data(name: str, setting: str) -> ImageDataModule:

@@ -2,7 +2,8 @@
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from jsonargparse import ArgumentError, Namespace
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor
 
@@ -26,12 +26,13 @@ from lightning_gans.callbacks import (
 )
 from lightning_gans.callbacks.run_dir import relative_path, run_dir
 from lightning_gans.cli import runs
-from lightning_gans.cli.arguments import init_args, known_classes, require_no_null
+from lightning_gans.cli.arguments import init_args, known_classes, require_valid_values
 from lightning_gans.cli.data_links import LINKED_ARGUMENTS, check_data_fits, link_data_to_model
 from lightning_gans.cli.help import TRAINER_COMMANDS, usage
 from lightning_gans.cli.messages import parsing_error
 from lightning_gans.cli.overrides import drop_inapplicable_arguments
 from lightning_gans.cli.parser import GameArgumentParser
+from lightning_gans.cli.refusals import with_flag
 from lightning_gans.engine import Game
 from lightning_gans.errors import ConfigError, LightningGANsWarning
 
@@ -123,6 +124,10 @@ class GameCLI(LightningCLI):
 
     def __init__(self, command: str, words: Sequence[str]) -> None:
         self.command, self.words = command, words
+        with self.flags_named():
+            self._set_up(command)
+
+    def _set_up(self, command: str) -> None:
         super().__init__(
             Game,
             LightningDataModule,
@@ -147,6 +152,18 @@ class GameCLI(LightningCLI):
             auto_configure_optimizers=False,
         )
 
+    @contextmanager
+    def flags_named(self) -> Iterator[None]:
+        """Let errors of what the config describes name the flag of the setting that they are about."""
+        try:
+            yield
+        except Exception as error:
+            known = hasattr(self, "config")  # what the parser refuses, it names
+            told = with_flag(error, self.config, {"trainer": Trainer, **SECTIONS}) if known else None
+            if told is None:
+                raise
+            raise told from error
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Give the callbacks sections of their own, which merge between files; a list would be replaced."""
         for name, cls in SECTIONS.items():
@@ -158,21 +175,24 @@ class GameCLI(LightningCLI):
         """Parse; a mistake becomes one line."""
         try:
             self.config = parser.parse_args(self.words)
-        except (ArgumentError, UnicodeDecodeError) as error:
+        except (ArgumentError, OSError, UnicodeDecodeError) as error:
             raise parsing_error(error, self.words, parser) from error
+        for name in ("trainer", *SECTIONS):
+            if not isinstance(given := self.config[name], Namespace):
+                raise ConfigError(f"--{name}", given, f"its settings are given one by one, as --{name}.NAME VALUE")
         seed = self.config.get("seed_everything")
         if seed is not None and not 0 <= seed < 2**32:
             raise ConfigError("--seed_everything", seed, "must be a number from 0 to 4294967295")
 
     def before_instantiate_classes(self) -> None:
         """Link the data to the networks, find the checkpoint, and say what differs from it."""
-        config, self.new_seed, content = self.config, None, None
-        require_no_null(config.data, "data")
+        config, self.new_seed, path, content = self.config, None, Path(), None
+        require_valid_values(config.data, "data")
         self.datamodule = self._built_data()
         link_data_to_model(config, self.datamodule)
-        require_no_null(config.model, "model", LINKED_ARGUMENTS)
+        require_valid_values(config.model, "model", LINKED_ARGUMENTS)
         self.name = str(config.model.class_path).rpartition(".")[2].lower()
-        if config.get("ckpt_path"):
+        if config.ckpt_path is not None:
             path, content = runs.find_checkpoint(config.ckpt_path, self.name, config.trainer.default_root_dir)
             config.ckpt_path = str(path)
         elif self.command != "fit":
@@ -180,7 +200,7 @@ class GameCLI(LightningCLI):
             warnings.warn(message, LightningGANsWarning, stacklevel=1)
         self._dump_config()
         if content is not None and self.command == "fit":
-            runs.exit_if_finished(Path(config.ckpt_path), content, config.trainer)
+            runs.exit_if_finished(path, content, config.trainer)
             changed = runs.warn_changed_settings(content, self.config_dump)
             self.new_seed = config.seed_everything if "seed_everything" in changed else None
 
@@ -237,10 +257,7 @@ class GameCLI(LightningCLI):
         if writes:
             callbacks.append(SaveRunConfig(self.config_text, self.config_dump, self.new_seed))
         self.trainer_defaults["callbacks"] = callbacks
-        try:
-            return super().instantiate_trainer(**kwargs)
-        except ValueError as error:  # how Lightning refuses an accelerator, a strategy, a number of devices
-            raise MisconfigurationException(str(error)) from error
+        return super().instantiate_trainer(**kwargs)
 
 
 def run(args: list[str]) -> None:
@@ -252,4 +269,5 @@ def run(args: list[str]) -> None:
     options = {name: cli.config_init[name] for name in cli.method_arguments}
     # The summary prints what validate and test measure, and a callback writes what is predicted.
     quiet = {"fit": {}, "predict": {"return_predictions": False}}.get(command, {"verbose": False})
-    getattr(cli.trainer, command)(cli.model, datamodule=cli.datamodule, **options | quiet)
+    with cli.flags_named():
+        getattr(cli.trainer, command)(cli.model, datamodule=cli.datamodule, **options | quiet)

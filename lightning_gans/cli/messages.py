@@ -7,10 +7,9 @@ key of the path to the setting, or one class on the way, and the last one says w
 import difflib
 import importlib
 import re
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import metadata
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +25,7 @@ _LONGEST = 300  # characters of a message of unknown form
 _KEY = re.compile(r'^Parser key "([^"]+)"')
 _OWNER = re.compile(r"^Problem with given class_path '([\w.]+)'|Got value: Namespace\(class_path='([\w.]+)'")
 _OURS = re.compile(r"^lightning_gans\.[\w.]+Error: (.+)$", re.MULTILINE)
-_UNION = re.compile(r"^Does not validate against any of the Union subtypes Subtypes: \[(.*)\] Errors:")
+_UNION = re.compile(r"^Does not validate against any of the Union subtypes Subtypes: \[(.*?)\] Errors:")
 _GIVE_PATH = "give its import path (package.module.Class)"
 
 
@@ -45,6 +44,10 @@ class _Place(NamedTuple):
     types: str | None
     options: Sequence[str]
 
+    def says(self, what: str) -> str:
+        """A line on the setting, under its flag."""
+        return f"--{self.setting}: {what}" if self.setting else what
+
 
 def parsing_error(error: Exception, args: Sequence[str], parser: ArgumentParser) -> ConfigError:
     """The one line that a parser's error comes down to.
@@ -53,46 +56,48 @@ def parsing_error(error: Exception, args: Sequence[str], parser: ArgumentParser)
     config file that cannot be read; or else the path of the setting with what is wrong there, and what was probably
     meant: an option of the parser, or a class.
     """
-    if (behind := _config_error(error)) is not None:
+    if (behind := config_error(error)) is not None:
         return behind
     if (renamed := renamed_words(args)) is not None:
         return ParsingError(renamed)
     for flag, file in pairwise(split_flags(list(args), CONFIG_FLAGS)):
         if flag in CONFIG_FLAGS and (unreadable := _unreadable(file)) is not None:
             return unreadable
-    causes = list(_chain(error))
+    causes = list(chain(error))
     messages = [one_line(cause) for cause in causes]
     keys = [match[1] for cause in causes if type(cause) is TypeError and (match := _KEY.search(one_line(cause)))]
     owners = [match[1] or match[2] for message in messages if (match := _OWNER.search(message))]
     unions = [match[1] for message in messages[-2:] if (match := _UNION.search(message))]
     options = [o.lstrip("-") for a in parser._actions for o in a.option_strings if o.startswith("--")]
-    place = _Place(".".join(keys), owners[-1] if owners else None, unions[-1] if unions else None, options)
+    setting = ".".join(key for key, _ in groupby(keys))
+    place = _Place(setting, owners[-1] if owners else None, unions[-1] if unions else None, options)
+    # A class where a list of them would do too: what is wrong with it stands in the message before.
+    last = messages[-2 if "Got value: Namespace(class_path=" in messages[-1] else -1]
     for pattern, explain in _FORMS.items():
-        if match := re.search(pattern, messages[-1]):
+        if match := re.search(pattern, last):
             return ParsingError(explain(place, *match.groups()))
-    last = _KEY.sub("", messages[-1]).lstrip(": ")
-    return ParsingError((f"{place.setting}: {last}" if place.setting else last)[:_LONGEST])
+    last = _KEY.sub("", last).lstrip(": ")
+    return ParsingError(place.says(last)[:_LONGEST])
 
 
 def user_facing_error(error: Exception) -> str | None:
     """What the user can mend of what went wrong while a command ran; None where it is not the user's."""
     kinds = {kind.__name__ for kind in type(error).__mro__}  # by name: importing Lightning takes seconds
-    chain = list(_chain(error))
-    if (behind := _config_error(error)) is not None:
+    if (behind := config_error(error)) is not None:
         return one_line(behind)
+    if isinstance(error, SyntaxError):  # of a module of the user's own
+        return f"{error.filename}, line {error.lineno}: {error.msg}"
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, ArgumentError | OSError) or "MisconfigurationException" in kinds:
         return one_line(error)
     if "ProcessRaisedException" in kinds:  # torch's, of ddp_spawn: it brings the traceback as text
         return next(reversed(_OURS.findall(str(error))), None)
-    if missing := [one_line(cause) for cause in chain if isinstance(cause, ModuleNotFoundError)]:
+    if missing := [one_line(cause) for cause in chain(error) if isinstance(cause, ModuleNotFoundError)]:
         extras = metadata("lightning-gans").get_all("Provides-Extra") or []
         if extra := next((name for name in extras if name in missing[0]), None):
             return f"{extra} is not installed; pip install 'lightning-gans[{extra}]', or choose something else"
         return f"{missing[0]}; install it, or choose something else"
-    if (refused := _refusing_class(error)) is not None:
-        return f"model.optimization: {refused} does not take its settings ({one_line(error)})"
     if isinstance(error, RuntimeError | ValueError):  # torch's own, or what the parser makes of it
         for pattern, line in _RUNNING.items():
             if match := re.search(pattern, one_line(error)):
@@ -105,24 +110,16 @@ def one_line(error: BaseException) -> str:
     return re.sub(r"\s+", " ", str(error)).strip() or type(error).__name__
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it was raised from, or while."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
 
 
-def _config_error(error: BaseException) -> ConfigError | None:
+def config_error(error: BaseException) -> ConfigError | None:
     """The user's error behind an error: the parser wraps what a constructor raises."""
-    return next((cause for cause in _chain(error) if isinstance(cause, ConfigError)), None)
-
-
-def _refusing_class(error: Exception) -> str | None:
-    """The optimizer or scheduler of torch that its settings do not suit, if an error was raised there."""
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        module = str(frame.f_globals.get("__name__"))
-        if module.startswith("torch.optim.") and frame.f_code.co_name in ("__init__", "get_lr"):
-            return type(frame.f_locals.get("self")).__name__
-    return None
+    return next((cause for cause in chain(error) if isinstance(cause, ConfigError)), None)
 
 
 def _unreadable(file: str) -> ConfigError | None:
@@ -155,12 +152,15 @@ def _known_classes() -> list[str]:
 
 
 def _unknown_class(place: _Place, path: str) -> str:
-    return f"{place.setting}: there is no class {path!r}; {_hint(path, _known_classes(), _GIVE_PATH)}"
+    known = _known_classes()
+    if path in known:
+        return place.says(f"{path} is a class, but not of the kind that is needed there")
+    return place.says(f"there is no class {path!r}; {_hint(path, known, _GIVE_PATH)}")
 
 
 def _unknown_attribute(place: _Place, module: str, name: str) -> str:
     hint = _hint(name, dir(importlib.import_module(module)), _GIVE_PATH, f"{module}.")
-    return f"{place.setting}: there is no {name!r} in {module}; {hint}"
+    return place.says(f"there is no {name!r} in {module}; {hint}")
 
 
 def _unknown_option(place: _Place, *path: str) -> str:
@@ -168,31 +168,34 @@ def _unknown_option(place: _Place, *path: str) -> str:
     if place.owner is None:
         sections = {option.partition(".")[0] for option in place.options}
         hint = _hint(name.partition(".")[0], sections, "--help lists them")
-        return f"{name}: there is no such setting; {_hint(name, place.options, hint)}"
+        return f"--{name}: there is no such setting; {_hint(name, place.options, hint)}"
     from lightning_gans.engine.constructors import constructor_defaults  # torch comes with it
 
     accepted = sorted(constructor_defaults(import_object(place.owner)))
     setting, kind = f"{place.setting}.{name}".lstrip("."), place.owner.rpartition(".")[2]
     hint = _hint(name, accepted, f"it has {', '.join(accepted)}")
-    return f"{setting}: {kind} has no such setting; {hint}"
+    return f"--{setting}: {kind} has no such setting; {hint}"
 
 
 def _wrong_type(place: _Place, kind: str, value: str) -> str:
     given = "null" if value == "None" else repr(value)
-    line = f"{place.setting}: must be {_readable(place.types or kind)}, not {given}"
+    line = place.says(f"must be {_readable(place.types or kind)}, not {given}")
     is_class = re.fullmatch(r"[A-Z]\w+|[\w.]+\.[A-Z]\w+", value)
     near = _hint(value, _known_classes(), "") if is_class else ""
-    return f"{line}; {near}" if near else line
+    return f"{line}; {near}" if near and value not in near else line
+
+
+def _no_class(place: _Place, kind: str, value: str) -> str:
+    return place.says(f"must be a class, a {kind}, not {value}; {_GIVE_PATH}")
 
 
 def _unknown_module(place: _Place, module: str) -> str:
     hint = "modules are looked for in this folder and among what is installed; correct the path, or install it"
-    return f"{place.setting}: there is no module {module!r}; {hint}"
+    return place.says(f"there is no module {module!r}; {hint}")
 
 
 def _unloadable(place: _Place, given: str) -> str:
-    section = place.setting.rpartition(".")[2]
-    return f"--{section}: {given!r} is no file; its settings are given one by one, as --{section}.NAME VALUE"
+    return place.says(f"{given!r} is no file; its settings are given one by one, as --{place.setting}.NAME VALUE")
 
 
 def _missing(place: _Place, names: str) -> str:
@@ -212,10 +215,12 @@ _FORMS: dict[str, Callable[..., str]] = {
     r"Group '([\w.]+)' does not accept option '([\w.]+)'": _unknown_option,
     r"^Expected a (.+)\. Got value: (.*)$": _wrong_type,
     r'Unable to load config "(.*)"': _unloadable,
-    r"^the following arguments are required: (.+)$": _missing,
+    r"the following arguments are required: (\w+(?:, \w+)*)": _missing,
+    r"^Not a valid subclass of (\w+)\. Got value: (.*?) Subclass types": _no_class,
 }
 """How the last message of a chain may read, and what to make of it."""
 
+OUT_OF_MEMORY = re.compile(r"(?:out of memory|can't allocate memory).*?([Tt]ried to allocate [\d.]+ \w+)")
 _OF_ANOTHER = "--ckpt_path: its weights do not fit {} as it is configured: "
 _RUNNING = {
     r"^Error\(s\) in loading state_dict for (\w+): size mismatch for ([\w.]+)": (
@@ -224,7 +229,7 @@ _RUNNING = {
     r'^Error\(s\) in loading state_dict for (\w+): .*? key\(s\) in state_dict: "([^"]+)"': (
         f"{_OF_ANOTHER}only one of them has {{}}"
     ),
-    r"(?:out of memory|can't allocate memory).*?([Tt]ried to allocate [\d.]+ \w+)": (
+    OUT_OF_MEMORY.pattern: (
         "out of memory ({}); lower --data.batch_size, or process each batch in parts: "
         "--model.optimization.micro_batches 2"
     ),

@@ -97,30 +97,31 @@ def find_checkpoint(given: str, name: str, root: str | None) -> tuple[Path, dict
         ConfigError: There is none, or it was not written by this package, or is of another model than ``last`` means.
     """
     if given != "last":
-        return Path(given), read_checkpoint(given)
+        return Path(given), read_checkpoint(given, setting="--ckpt_path")
     pattern = "checkpoints/last.ckpt" if root else f"runs/{name}/*/checkpoints/last.ckpt"
     found = _newest_first(Path(root or "."), pattern)
     if not found:
         raise ConfigError("--ckpt_path", given, f"no {Path(root or '') / pattern}; start without it, or give a path")
-    content = read_checkpoint(found[0], found[1:])
+    content = read_checkpoint(found[0], found[1:], "--ckpt_path")
     kind = content[KEY]["class"].rpartition(".")[2]
     if kind.lower() != name:
         raise ConfigError("--ckpt_path", given, f"{found[0]} is of a {kind}; give the path of one of your model")
     return found[0], content
 
 
-def read_checkpoint(path: str | Path, others: Sequence[Path] = ()) -> dict[str, Any]:
+def read_checkpoint(path: str | Path, others: Sequence[Path] = (), setting: str = "checkpoint") -> dict[str, Any]:
     """The content of a checkpoint of this package; in the words of this version where version 0.1 wrote it.
 
     Raises:
-        ConfigError: It is missing, damaged, or foreign; names the next best in its folder or among the others, if any.
+        ConfigError: It is missing, damaged, or foreign; names the setting, and the next best in its folder or
+            among the others, if any.
     """
     if Path(path).is_dir():
         inside = [*Path(path).glob("checkpoints/best.ckpt"), *_newest_first(Path(path), "**/*.ckpt")]
         hint = f"is a folder; take {relative_path(inside[0])}" if inside else "is a folder without checkpoints"
-        raise ConfigError("checkpoint", str(path), hint)
+        raise ConfigError(setting, str(path), hint)
     if not Path(path).is_file():
-        raise ConfigError("checkpoint", str(path), "no such file; fit writes them to runs/<model>/<time>/checkpoints")
+        raise ConfigError(setting, str(path), "no such file; fit writes them to runs/<model>/<time>/checkpoints")
     try:
         content = load_checkpoint(path)
     except Exception as error:  # a damaged or foreign file fails in many ways, all of them the same news
@@ -130,9 +131,9 @@ def read_checkpoint(path: str | Path, others: Sequence[Path] = ()) -> dict[str, 
         known = isinstance(error, ConfigError)
         what = "some of it is not what was written" if known else f"or not a checkpoint: {type(error).__name__}"
         hint = f"damaged ({what}); {instead}"
-        raise ConfigError("checkpoint", str(path), hint) from error
+        raise ConfigError(setting, str(path), hint) from error
     if not _is_ours(content):
-        raise ConfigError("checkpoint", str(path), "it was not written by lightning_gans; take one that was")
+        raise ConfigError(setting, str(path), "it was not written by lightning_gans; take one that was")
     if KEY not in content and "config" in content:
         content |= {"config": Translation(content["config"]).config, "of_version_0_1": True}
     return migrated(content)
@@ -161,7 +162,7 @@ def load_config_from_checkpoint(args: list[str]) -> list[str]:
         return args
     if given == "last":
         raise ConfigError("--ckpt_path", "last", "of which model? give its --config too, or the checkpoint's path")
-    config = read_checkpoint(given).get("config")
+    config = read_checkpoint(given, setting="--ckpt_path").get("config")
     if config is None:
         raise ConfigError("--ckpt_path", given, "a script trained it, and it holds no settings; give its --config")
     return [args[0], "--config", yaml.safe_dump(config | {"ckpt_path": None}), *args[1:]]

@@ -13,8 +13,6 @@ from lightning_gans.cli.messages import user_facing_error
 from tests.cli.conftest import QUIET, TINY
 
 FULL = 20_000  # bytes: less than a checkpoint needs, more than a picture does
-OPTIMIZATION = "--model.optimization"
-STEP_LR = [OPTIMIZATION + ".discriminator_scheduler", "StepLR", OPTIMIZATION + ".discriminator_scheduler.step_size"]
 MODEL, GENERATOR = "--model.init_args.", "--model.init_args.generator.init_args."
 
 
@@ -24,94 +22,6 @@ def refused(done, *expected):
     assert done.err.startswith("lightning_gans: error: ")
     for part in expected:
         assert part in done.err, done.err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (["--config", "cgan", "--model.num_classes", "3"], ["model.num_classes=3", "the data have 10"]),
-        (["--samples.every_n_steps", "-1"], ["samples.every_n_steps=-1", "0 draws nothing"]),
-        (["--model", "lightning_gans.WGANGPP"], ["did you mean lightning_gans.WGANGP?"]),
-        (["--model", "WGNA"], ["model", "'WGNA'", "did you mean WGAN?"]),
-        (["--model.class_path", "WGNA"], ["model", "'WGNA'", "did you mean WGAN?"]),
-        ([MODEL + "generator", "DCGANGenerater"], ["model.generator", "did you mean DCGANGenerator?"]),
-        (["--data", "Digit"], ["data", "'Digit'", "did you mean Digits?"]),
-        (["--model", "FGAN", "--model.divergence", "JensenShanon"], ["model.divergence", "mean JensenShannon?"]),
-        (["--data", "lightning_gans.data.Digit"], ["did you mean lightning_gans.data.Digits?"]),
-        (["--data", "nowhere.Digits"], ["data", "no module 'nowhere'"]),
-        (["--metrics.features", "DigitFeatures"], ["metrics.features", "did you mean DigitsFeatures?"]),
-        ([MODEL + "optimization.generator.class_path", "torch.optim.Adm"], ["did you mean torch.optim.Adam?"]),
-        (["--trainer.callbacks", "EarlyStoping"], ["trainer.callbacks", "did you mean EarlyStopping?"]),
-        (["--trainer.logger.class_path", "CSVLoger"], ["trainer.logger", "did you mean CSVLogger?"]),
-        (["--model", "Digits"], ["model", "Digits"]),
-        ([MODEL + "clipvalue", "3"], ["model.clipvalue", "WGAN", "did you mean clip_value?"]),
-        ([MODEL + "latentdim", "3"], ["model.latentdim", "WGAN", "did you mean latent_dim?"]),
-        ([GENERATOR + "base_chanels", "3"], ["model.generator.base_chanels", "did you mean base_channels?"]),
-        (["--trainer.max_step", "3"], ["trainer.max_step:", "did you mean trainer.max_steps?"]),
-        (["--checkpoint.max_rollback", "3"], ["did you mean checkpoint.max_rollbacks?"]),
-        (["--trainre.x", "3"], ["trainre.x", "did you mean trainer?"]),
-        (["--trainer.max_steps", "abc"], ["trainer.max_steps", "int", "'abc'"]),
-        ([MODEL + "optimization.n_critic", "abc"], ["model.optimization.n_critic", "int", "'abc'"]),
-        ([GENERATOR + "base_channels", "abc"], ["model.generator.base_channels", "int", "'abc'"]),
-        (["--data.batch_size", "abc"], ["data.batch_size", "int", "'abc'"]),
-        ([MODEL + "optimization.generator.init_args.lr", "abc"], ["model.optimization.generator.lr", "float", "'abc'"]),
-        (["--trainer.precision", "8"], ["trainer.precision", "'8'", "bf16-mixed"]),
-        ([GENERATOR + "base_channels", "0"], ["base_channels=0", "must be positive"]),
-        ([GENERATOR + "image_shape", "[1,8,9]"], ["image_shape=(1, 8, 9)", "from 8 to 128"]),
-        ([MODEL + "optimization.n_critic", "0"], ["n_critic=0"]),
-        ([MODEL + "clip_value", "0"], ["clip_value=0", "must be positive"]),
-        (["--data.init_args.batch_size", "5000"], ["batch_size=5000", "1797", "smaller"]),
-        (["--metrics.every_n_steps=-1"], ["metrics.every_n_steps=-1", "1 or more"]),
-        (["--trainer.accelerator", "gpux"], ["accelerator='gpux'", "cpu"]),
-        (["--trainer.gradient_clip_val", "1"], ["gradient_clip_val"]),
-        (
-            ["--checkpoint.monitor", "metrics/fid_digit"],
-            ["checkpoint.monitor='metrics/fid_digit'", "metrics/fid_digits"],
-        ),
-        (["--ckpt_path", "nope.ckpt"], ["nope.ckpt", "no such file"]),
-        ([GENERATOR + "image_shape", "[1,16,16]"], ["model.generator.image_shape=[1, 16, 16]", "[1, 8, 8]"]),
-        (["--data", "tests.cli.parts.Unscaled"], ["images from 0 to 255", "[-1.0, 1.0]"]),
-        ([MODEL + "latent_dim", "100000000000000"], ["out of memory", "bytes", "batch_size"]),
-        (["--data", "ImageFolder", "--data.root", "/dev/null"], ["/dev/null", "folder"]),
-        (["--seed_everything", "-1"], ["--seed_everything=-1", "from 0"]),
-        (["--metrics", "null"], ["--metrics: 'null' is no file", "--metrics.NAME VALUE"]),
-        ([OPTIMIZATION, "null"], ["model.optimization=None", "leave it out"]),
-        ([OPTIMIZATION + ".generator.lr", "-1"], ["optimization.generator='RMSprop'", "learning rate: -1.0"]),
-        ([OPTIMIZATION + ".generator.lr", ".nan"], ["optimization.generator='RMSprop'", "learning rate: nan"]),
-        ([OPTIMIZATION + ".generator.weight_decay", "-1"], ["optimization.generator='RMSprop'", "weight_decay"]),
-        ([*STEP_LR, "0"], ["model.optimization", "StepLR"]),
-        (
-            [OPTIMIZATION + ".generator_scheduler", "OneCycleLR"],
-            ["--model.optimization.generator_scheduler.max_lr", "required"],
-        ),
-        (["--model", "mynet.MyGAN"], ["no module 'mynet'", "this folder"]),
-    ],
-    ids=lambda given: " ".join(given) if isinstance(given[0], str) and given[0].startswith("--") else "",
-)
-def test_mistyped_setting(command, tmp_path, arguments, expected):
-    refused(command("fit", *TINY, *QUIET, "--trainer.max_steps", "2", *arguments), *expected)
-    assert not list(tmp_path.glob("runs/wgan/*/checkpoints/*"))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("model: [1\ndata: {", ["line 1", "bad.yaml"]),
-        ("modle:\n  class_path: WGAN", ["modle", "did you mean model?"]),
-        ("trainer:\n  max_stepz: 3", ["trainer.max_stepz", "did you mean trainer.max_steps?"]),
-        ("model:\n  class_path: WGAN\n  init_args: {clipvalue: 1}", ["model.clipvalue", "did you mean clip_value?"]),
-        ("just a line", ["bad.yaml"]),
-    ],
-    ids=["malformed", "section", "option", "argument", "no mapping"],
-)
-def test_mistyped_file(command, tmp_path, text, expected):
-    (tmp_path / "bad.yaml").write_text(text)
-    refused(command("fit", *TINY, *QUIET, "--config", "bad.yaml"), *expected)
-
-
-def test_a_binary_file_as_config(command, tmp_path):
-    (tmp_path / "photo.png").write_bytes(bytes(range(256)))
-    refused(command("fit", "--config", "photo.png"), "photo.png", "cannot be read")
 
 
 def test_what_is_not_installed(command, monkeypatch):
@@ -130,27 +40,6 @@ def test_a_class_of_the_users_own_is_found_where_the_command_is_given(command, t
     (last,) = tmp_path.glob("runs/mygan/*/checkpoints/last.ckpt")
     monkeypatch.delitem(sys.modules, "net_of_mine")
     assert command("sample", last, "--num_samples", "2").code == 0
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        ([], ["fit", "sample"]),
-        (["fti"], ["'fti'", "fit", "sample"]),
-        (["fit"], ["--config NAME", "lightning_gans configs", "--model", "--data"]),
-        (["fit", "--config", "nope.yaml"], ["nope.yaml", "neither a file nor a shipped config"]),
-        (["fit", "--config", "dcgn"], ["dcgn", "did you mean dcgan?"]),
-        (["fit", "--model", "WGAN"], ["generator", "discriminator"]),
-        (["sample"], ["checkpoint"]),
-        (["sample", "nope.ckpt"], ["nope.ckpt", "no such file"]),
-        (["sample", "nope.ckpt", "--seeed", "3"], ["seeed", "did you mean seed?"]),
-        (["sample", "nope.ckpt", "--num_samples", "abc"], ["num_samples", "int", "'abc'"]),
-        (["sample", "nope.ckpt", "--num_samples", "0"], ["--num_samples=0", "1 or more"]),
-    ],
-    ids=lambda given: " ".join(given),
-)
-def test_mistaken_command(command, arguments, expected):
-    refused(command(*arguments), *expected)
 
 
 @pytest.fixture(scope="module")

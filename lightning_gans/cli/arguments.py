@@ -72,8 +72,10 @@ def require_valid_values(config: Namespace, name: str, linked: Iterable[str] = (
     types = _types_within(config, kind)
     for key, value in init_args(config).items() if "class_path" in config else vars(config).items():
         setting, kind = f"{name}.{key}", types.get(key, Any)
-        if isinstance(value, Namespace):
-            require_valid_values(value, setting, linked, kind)
+        parts = value if isinstance(value, list | tuple) else [value]
+        if within := [each for each in parts if isinstance(each, Namespace)]:
+            for each in within:
+                require_valid_values(each, setting, linked, kind)
         elif value is None and not _may_be_none(kind):
             if key in linked:
                 raise ConfigError(setting, None, f"is required, and the data do not say it; give --{setting}")
@@ -81,7 +83,7 @@ def require_valid_values(config: Namespace, name: str, linked: Iterable[str] = (
             raise ConfigError(setting, None, f"must be {readable}; leave it out for its default")
         elif value is not None and all(dataclasses.is_dataclass(each) for each in _options(kind)):
             raise ConfigError(setting, value, f"its settings are given one by one, as --{setting}.NAME VALUE")
-        elif any(each != each for each in (value if isinstance(value, list | tuple) else [value])):
+        elif any(each != each for each in parts):
             raise ConfigError(setting, value, "must be a number")
 
 

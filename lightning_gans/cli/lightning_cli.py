@@ -192,7 +192,7 @@ class GameCLI(LightningCLI):
         link_data_to_model(config, self.datamodule)
         require_valid_values(config.model, "model", LINKED_ARGUMENTS)
         self.name = str(config.model.class_path).rpartition(".")[2].lower()
-        if config.ckpt_path is not None:
+        if config.get("ckpt_path") is not None:
             path, content = runs.find_checkpoint(config.ckpt_path, self.name, config.trainer.default_root_dir)
             config.ckpt_path = str(path)
         elif self.command != "fit":

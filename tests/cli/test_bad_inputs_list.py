@@ -136,6 +136,7 @@ SLOW = [
     ("--config cgan --model.num_classes 3", "--model.num_classes=3: the data have 10"),
     ("--config dcgan --model.generator.base_channels 0", "--model.generator.base_channels=0: must be positive"),
     ("--config dcgan --model.generator.image_shape [1,8,9]", "--model.generator.image_shape=(1, 8, 9): "),
+    ("--model.augment+ InstanceNoise --model.augment.std .nan", "--model.augment.std=nan: must be a number"),
     ("--model.max_abs_loss -1", "--model.max_abs_loss=-1.0: must be positive"),
     ("--data lightning_gans.data.Digit", "did you mean lightning_gans.data.Digits?"),
     ("--data.batch_size 100000", "--data.batch_size=100000: the data set has 1797 images"),
@@ -228,3 +229,14 @@ def test_bad_input(given, line, folder, monkeypatch, capfd):
     assert told.startswith("lightning_gans: error: ")
     assert told.count("\n") == 1, told
     assert line in told
+
+
+def test_an_error_of_the_users_own_code_keeps_its_traceback(folder, monkeypatch):
+    """Also where torch raises it, called from there."""
+    lines = "import torch\nfrom lightning.pytorch import Callback\n\nclass Wrong(Callback):\n"
+    body = "    def on_train_start(self, *_):\n        torch.optim.Adam(torch.nn.Linear(1, 1).parameters(), lr=-1)\n"
+    (folder / "callback_of_mine.py").write_text(lines + body)
+    monkeypatch.chdir(folder)
+    with pytest.raises(ValueError, match="Invalid learning rate: -1") as raised:
+        main(shlex.split(FIT + "--trainer.callbacks callback_of_mine.Wrong"))
+    assert "callback_of_mine.py" in str(raised.getrepr())

@@ -2,7 +2,7 @@
 
 from lightning_gans.data.base import ImageDataModule
 from lightning_gans.data.classics import CIFAR10, MNIST, FashionMNIST, StackedMNIST
-from lightning_gans.data.datasets import BatchedDataset, ImageDataset, PairDataset, PointDataset
+from lightning_gans.data.datasets import BatchedDataset, ImageDataset, PairDataset, PointDataset, UnpairedDataset
 from lightning_gans.data.digits import DigitEdges, DigitNegatives, Digits
 from lightning_gans.data.emoji import Emoji, EmojiPairs
 from lightning_gans.data.folder import ImageFolder
@@ -27,4 +27,5 @@ __all__ = [
     "PointDataset",
     "Ring2D",
     "StackedMNIST",
+    "UnpairedDataset",
 ]

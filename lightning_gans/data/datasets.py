@@ -31,6 +31,13 @@ class BatchedDataset(Dataset[Items]):
     def fingerprint(self) -> str:
         """A hash of everything in it."""
 
+    paired = True
+    """Whether source and image of an item belong together, and are augmented alike."""
+
+    def training_items(self, rows: Sequence[int], seed: int) -> Items:
+        """What rows of training show before augmentation: row ``epoch * N + i`` is item i, whatever the seed."""
+        return self.__getitems__([row % len(self) for row in rows])
+
     def __getitem__(self, index: int) -> Items:
         batch = self.__getitems__([index])
         if isinstance(batch, dict):
@@ -90,6 +97,44 @@ class PairDataset(BatchedDataset):
         return hashlib.sha256(parts.encode()).hexdigest()
 
 
+class UnpairedDataset(BatchedDataset):
+    """Sources and images that do not belong together, of two data sets; labels are left out. As long as the longer.
+
+    In order, item i is source i and image i, the shorter of the two from its start again. In training, row r shows
+    source r, likewise, beside an image that is drawn at random: a function of the seed and r.
+
+    Example:
+        >>> two, three = (ImageDataset(torch.zeros(n, 1, 4, 4, dtype=torch.uint8), None) for n in (2, 3))
+        >>> {name: tuple(part.shape) for name, part in UnpairedDataset(two, three).__getitems__([0, 1, 2]).items()}
+        {'image': (3, 1, 4, 4), 'source': (3, 1, 4, 4)}
+    """
+
+    paired = False
+
+    def __init__(self, sources: BatchedDataset, images: BatchedDataset) -> None:
+        self.sources, self.images = sources, images
+
+    def __len__(self) -> int:
+        return max(len(self.sources), len(self.images))
+
+    def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
+        return self._side_by_side(indices, indices)
+
+    def training_items(self, rows: Sequence[int], seed: int) -> dict[str, Tensor]:
+        """See ``BatchedDataset``; images are drawn with repetition."""
+        drawn = augmentation_noise(seed, -1, rows, 1)[:, 0] * len(self.images)
+        return self._side_by_side(rows, drawn.long().tolist())
+
+    def _side_by_side(self, sources: Sequence[int], images: Sequence[int]) -> dict[str, Tensor]:
+        found = {"image": (self.images, images), "source": (self.sources, sources)}
+        items = {name: data.__getitems__([i % len(data) for i in indices]) for name, (data, indices) in found.items()}
+        return {name: part["image"] if isinstance(part, dict) else part[0] for name, part in items.items()}
+
+    def fingerprint(self) -> str:
+        """A hash of those of its parts."""
+        return hashlib.sha256((self.sources.fingerprint() + self.images.fingerprint()).encode()).hexdigest()
+
+
 class PointDataset(BatchedDataset):
     """float32 points (N, d) and int64 labels (N,) in memory."""
 
@@ -109,14 +154,14 @@ class PointDataset(BatchedDataset):
 
 
 class AugmentedDataset(Dataset[Items | ConfigError]):
-    """What a loader hands out: row ``epoch * N + i`` is item i as it looks in that epoch.
+    """What a loader hands out: row ``epoch * N + i`` is item i as it looks in that epoch; without a seed, always alike.
 
     So augmentation is a function of (seed, epoch, index), on any number of workers and processes; the image and the
-    source of a pair are changed alike. What is the user's to mend travels as a value, since torch turns exceptions of
-    workers into text.
+    source of a pair are changed alike, those of an unpaired item each by itself. What is the user's to mend travels as
+    a value, since torch turns exceptions of workers into text.
     """
 
-    def __init__(self, dataset: BatchedDataset, transforms: Sequence[Transform] = (), seed: int = 0) -> None:
+    def __init__(self, dataset: BatchedDataset, transforms: Sequence[Transform] = (), seed: int | None = None) -> None:
         self.dataset, self.transforms, self.seed = dataset, transforms, seed
 
     def __len__(self) -> int:
@@ -124,19 +169,23 @@ class AugmentedDataset(Dataset[Items | ConfigError]):
 
     def __getitems__(self, rows: Sequence[int]) -> Items | ConfigError:
         try:
-            count = len(self.dataset)
-            batch = self.dataset.__getitems__([row % count for row in rows])
+            if self.seed is None:
+                return self.dataset.__getitems__(rows)
+            batch = self.dataset.training_items(rows, self.seed)
         except ConfigError as error:
             return error
         if isinstance(batch, dict):
-            pictures = {name: self._augment(batch[name], rows) for name in ("image", "source") if name in batch}
+            apart = 0 if self.dataset.paired else len(self.transforms)
+            pictures = {"image": self._augment(batch["image"], rows, self.seed)}
+            if "source" in batch:
+                pictures["source"] = self._augment(batch["source"], rows, self.seed, apart)
             return batch | pictures
         images, *labels = batch
-        return self._augment(images, rows), *labels
+        return self._augment(images, rows, self.seed), *labels
 
-    def _augment(self, images: Tensor, rows: Sequence[int]) -> Tensor:
-        for index, transform in enumerate(self.transforms):
-            images = transform(images, augmentation_noise(self.seed, index, rows, transform.num_uniforms))
+    def _augment(self, images: Tensor, rows: Sequence[int], seed: int, first: int = 0) -> Tensor:
+        for stream, transform in enumerate(self.transforms, first):
+            images = transform(images, augmentation_noise(seed, stream, rows, transform.num_uniforms))
         return images
 
 

@@ -2,14 +2,17 @@
 
 import hashlib
 import os
+import struct
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
@@ -18,6 +21,9 @@ from lightning_gans.errors import ConfigError
 from lightning_gans.images import to_uint8
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+_DAMAGED = (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError)  # what Pillow raises
+_SIXTEEN_BITS_AS_I = ("PNG", "PPM")  # of whose formats Pillow, or an older one, calls the mode so
+_REMOVE = "; remove it"
 
 
 class ImageSource(ABC):
@@ -43,6 +49,14 @@ class ImageSource(ABC):
 
     def targets(self, first: int, last: int) -> Tensor | None:
         """What images ``first`` to ``last`` should be, uint8 (N, C, H, W); None where nothing says so."""
+        return None
+
+    def numbers(self) -> Tensor:
+        """The number of each in the whole data set (N,), int64, where these are some of its items."""
+        return torch.arange(len(self))
+
+    def reversed(self) -> "ImageSource | None":
+        """Images made the other way, from what should have come out, where a model translates both ways."""
         return None
 
     def with_label(self, label: int) -> "ImageSource | None":
@@ -110,8 +124,7 @@ class ArraySource(ImageSource):
 class FolderSource(ImageSource):
     """All images below a folder, in the order of their paths; all of one size, RGB unless all are gray.
 
-    Hidden files and folders are left out, links followed. Transparency is dropped. 16-bit and floating-point images
-    are refused: whoever made them knows how their levels map to 0..255.
+    Hidden files and folders are left out, links followed; see ``decode_image`` for how they are read.
 
     Raises:
         ConfigError: It is missing or holds no images.
@@ -120,8 +133,7 @@ class FolderSource(ImageSource):
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.files = image_files(self.path, "folder")
-        with self._opened(self.files[0]) as first:
-            self.size = first.size
+        self.size = upright_size(self.files[0], _REMOVE)
         self.mode = "L" if all(self._is_gray(file) for file in self.files) else "RGB"
         self._digest: str | None = None
 
@@ -143,27 +155,68 @@ class FolderSource(ImageSource):
         return {"kind": "folder", "count": len(self), "sha256": self._digest}
 
     def _is_gray(self, file: Path) -> bool:
-        with self._opened(file) as image:
-            if image.mode[0] in "IF":
-                raise ConfigError("image", str(file), f"has levels of mode {image.mode}; convert it to 8 bits")
-            return image.mode in ("1", "L", "LA")
+        with _opened(file, _REMOVE) as image:
+            return image.mode in ("1", "L", "LA") or image.mode[0] in "IF"
 
     def _read(self, file: Path) -> Tensor:
-        with self._opened(file) as image:
-            if image.size != self.size:
-                hint = f"is {image.size[0]}x{image.size[1]}, the first image {self.size[0]}x{self.size[1]}; resize them"
-                raise ConfigError("image", str(file), hint)
-            try:
-                pixels: Tensor = pil_to_tensor(image.convert(self.mode))
-            except (OSError, ValueError) as error:
-                raise ConfigError("image", str(file), f"is damaged ({error}); remove it") from error
-            return pixels
+        image = decode_image(file, self.mode, hint=_REMOVE)
+        if image.size != self.size:
+            hint = f"is {image.size[0]}x{image.size[1]}, the first image {self.size[0]}x{self.size[1]}; resize them"
+            raise ConfigError("image", str(file), hint)
+        pixels: Tensor = pil_to_tensor(image)
+        return pixels
 
-    def _opened(self, file: Path) -> Image.Image:
-        try:
-            return Image.open(file)
-        except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-            raise ConfigError("image", str(file), f"cannot be read ({error}); remove it") from error
+
+def decode_image(file: Path, mode: str, *, at_least: tuple[int, int] | None = None, hint: str = "") -> Image.Image:
+    """An image of a file in mode ``"L"`` or ``"RGB"``, upright as its camera says.
+
+    What is transparent shows a white ground. Gray levels v of 16 bits become v / 257, rounded; of 16-bit color Pillow
+    reads the upper eight.
+
+    Args:
+        file: In any format that Pillow reads.
+        mode: Gray or color.
+        at_least: Width and height that are enough: a JPEG may then be decoded at a fraction of its size.
+        hint: What errors add.
+
+    Raises:
+        ConfigError: It is damaged or no image, or its levels are floating-point or 32-bit numbers.
+    """
+    with _opened(file, hint) as image:
+        if at_least is not None:
+            image.draft(mode, at_least)
+        upright = ImageOps.exif_transpose(image)
+        if image.mode.startswith("I;16") or (image.mode == "I" and image.format in _SIXTEEN_BITS_AS_I):
+            upright = Image.fromarray(((np.asarray(upright).astype(np.uint32) + 128) // 257).astype(np.uint8))
+        elif image.mode[0] in "IF":
+            raise ConfigError("image", str(file), f"has levels of mode {image.mode}; convert it to 8 bits")
+        elif upright.has_transparency_data:
+            ground = Image.new("RGBA", upright.size, "white")
+            upright = Image.alpha_composite(ground, upright.convert("RGBA"))
+        return upright.convert(mode)
+
+
+def upright_size(file: Path, hint: str = "") -> tuple[int, int]:
+    """Width and height of the image in a file, upright; nothing is decoded.
+
+    Raises:
+        ConfigError: It is no image.
+    """
+    with _opened(file, hint) as image:
+        # Not PngImageFile.getexif(), which decodes the image in search of more.
+        turned = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1) >= 5
+        return image.size[::-1] if turned else image.size
+
+
+@contextmanager
+def _opened(file: Path, hint: str) -> Iterator[Image.Image]:
+    try:
+        with Image.open(file) as image:
+            yield image
+    except ConfigError:
+        raise
+    except _DAMAGED as error:
+        raise ConfigError("image", str(file), f"cannot be read ({error}){hint}") from error
 
 
 def image_files(root: Path, setting: str) -> list[Path]:

@@ -6,10 +6,10 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import Dataset, Subset, default_collate
 
 from lightning_gans.batch import Batch, Condition
-from lightning_gans.engine import Game
+from lightning_gans.engine import Game, Translator
 from lightning_gans.engine.checks import require_in_range
 from lightning_gans.engine.protocols import Encodes, Samples, Translates, can_encode, is_class_conditional
 from lightning_gans.errors import ConfigError
@@ -191,16 +191,25 @@ class TranslatedSource(ImageSource):
     """What a model makes of the conditions of a data set: translations of its source images, and the targets with them.
 
     Image i is generated from the condition of item i; ``seed`` selects what else the model draws. Only if ``paired``
-    is the image of an item the target of its condition.
+    is the image of an item the target of its condition. In the direction ``"BtoA"`` images are what is translated, and
+    sources what should come out.
 
     Raises:
         ConfigError: The data set is empty, or has no length.
     """
 
     def __init__(
-        self, model: Translates, dataset: Dataset[Any], seed: int = 0, ema: bool = True, *, paired: bool = True
+        self,
+        model: Translates,
+        dataset: Dataset[Any],
+        seed: int = 0,
+        ema: bool = True,
+        *,
+        paired: bool = True,
+        direction: str = "AtoB",
     ) -> None:
         self.model, self.data, self.seed, self.ema, self.paired = model, DatasetSource(dataset), seed, ema, paired
+        self._way = {} if direction == "AtoB" else {"direction": direction}  # models of users may know no other
 
     def __len__(self) -> int:
         return len(self.data)
@@ -208,10 +217,13 @@ class TranslatedSource(ImageSource):
     def images(self, first: int, last: int) -> Tensor:
         """See ``ImageSource``."""
         given = self.condition(first, last)
-        return as_uint8(self.model.generate(given, n=last - first, seed=self.seed, start=first, ema=self.ema))
+        drawn: dict[str, Any] = {"seed": self.seed, "start": first, "ema": self.ema, **self._way}
+        return as_uint8(self.model.generate(given, n=last - first, **drawn))
 
     def condition(self, first: int, last: int) -> Condition:
         """That of the items; an item that is an image and nothing else is what to translate."""
+        if self._way:
+            return Condition(source=from_uint8(self.data.images(first, last)))
         batch = self.data.batch(first, last)
         if batch.condition.tensors() or batch.image is None:
             return self.data.condition(first, last)
@@ -222,12 +234,30 @@ class TranslatedSource(ImageSource):
         batch = self.data.batch(first, last)
         if not self.paired or batch.image is None or not batch.condition.tensors():
             return None
+        if self._way:
+            return None if batch.condition.source is None else as_uint8(batch.condition.source)
         return self.data.images(first, last)
+
+    def numbers(self) -> Tensor:
+        """See ``ImageSource``."""
+        found, dataset = torch.arange(len(self)), self.data.dataset
+        while isinstance(dataset, Subset):
+            found, dataset = torch.as_tensor(dataset.indices)[found], dataset.dataset
+        return found
+
+    def reversed(self) -> "TranslatedSource | None":
+        """See ``ImageSource``."""
+        if self._way or not isinstance(self.model, Translator) or "BtoA" not in self.model.directions:
+            return None
+        way: dict[str, Any] = {"paired": self.paired, "direction": "BtoA"}
+        return TranslatedSource(self.model, self.data.dataset, self.seed, self.ema, **way)
 
     def provenance(self) -> dict[str, Any]:
         """Model, weights, count, seed, and the pairs that targets are of."""
         pairs = self.data.provenance() | {"paired": self.paired}
-        return _of_model(self.model, self.ema) | {"count": len(self), "seed": self.seed, "conditions": pairs}
+        return (
+            _of_model(self.model, self.ema) | self._way | {"count": len(self), "seed": self.seed, "conditions": pairs}
+        )
 
 
 def _of_model(model: object, ema: bool) -> dict[str, Any]:

@@ -10,18 +10,23 @@ from lightning_gans.evaluation.metrics.features import (
     PrecisionRecall,
 )
 from lightning_gans.evaluation.metrics.images import (
+    ClassAgreement,
     ClassCoverage,
+    FillFrechet,
     HueEntropy,
     HueTotalVariation,
     MeanPSNR,
     PairAgreement,
+    SlicedWasserstein,
     hue_metrics,
     paired_metrics,
 )
 
 __all__ = [
+    "ClassAgreement",
     "ClassCoverage",
     "DensityCoverage",
+    "FillFrechet",
     "FrechetDistance",
     "HueEntropy",
     "HueTotalVariation",
@@ -32,6 +37,7 @@ __all__ = [
     "OneNNAccuracy",
     "PairAgreement",
     "PrecisionRecall",
+    "SlicedWasserstein",
     "hue_metrics",
     "paired_metrics",
 ]

@@ -9,16 +9,22 @@ from torch import Tensor, nn
 from torchmetrics import MeanAbsoluteError, Metric
 from torchmetrics.functional.image import peak_signal_noise_ratio
 from torchmetrics.image import StructuralSimilarityIndexMeasure
+from torchmetrics.utilities import dim_zero_cat
 
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.files import ImageSource
+from lightning_gans.evaluation.metrics.features import ListStateMetric
+from lightning_gans.evaluation.metrics.functional.frechet import frechet_distance
 from lightning_gans.evaluation.metrics.functional.hue import (
     NUM_BINS,
+    fill_mask,
     histogram_entropy,
     histogram_total_variation,
     hue_histogram,
+    mean_colors,
 )
 from lightning_gans.evaluation.metrics.functional.samples import class_coverage
+from lightning_gans.evaluation.metrics.functional.sliced_wasserstein import sliced_wasserstein_by_level
 
 MAX_PSNR = 10 * math.log10(12 * 255**2)  # 58.9 dB: what rounding to 8 bits leaves, 1/12 of a squared level
 BATCH_SIZE = 256
@@ -38,9 +44,9 @@ def paired_metrics() -> dict[str, Metric]:
 
 
 def hue_metrics() -> dict[str, Metric]:
-    """``hue_entropy`` of pictures and ``hue_entropy_target`` of their targets, in bits, and ``hue_tv`` between them."""
+    """What colors were filled in: ``hue_entropy``, ``hue_entropy_target``, ``hue_tv`` and ``fill_frechet``."""
     entropies = {"hue_entropy": HueEntropy(), "hue_entropy_target": HueEntropy(of_target=True)}
-    return {**entropies, "hue_tv": HueTotalVariation()}
+    return {**entropies, "hue_tv": HueTotalVariation(), "fill_frechet": FillFrechet()}
 
 
 class MeanPSNR(Metric):
@@ -133,6 +139,81 @@ class HueTotalVariation(HueMetric):
         return histogram_total_variation(self.preds_counts.cpu(), self.target_counts.cpu())
 
 
+class FillFrechet(ListStateMetric):
+    """Frechet distance of the colors that pictures and targets have where the targets were filled in.
+
+    Each picture and each target is a point in RGB, [0, 1]^3: its mean over the pixels of ``fill_mask`` of the target.
+    Targets without any are left out; not a number where fewer than two have some. See ``frechet_distance``. Unlike
+    hues it sees how bright and how pale colors are, and what was left white.
+    """
+
+    higher_is_better = False
+    list_states = ("preds", "target")
+
+    def update(self, preds: Tensor, target: Tensor, source: Tensor) -> None:
+        """See ``HueMetric``."""
+        mask = fill_mask(target, source)
+        for name, images in (("preds", preds), ("target", target)):
+            self._append(name, mean_colors(images, mask), None)
+
+    def compute(self) -> Tensor:
+        """The value from all pictures of all processes, float64 on the CPU."""
+        found = [self._collected(name) for name in ("target", "preds")]
+        colors = [each[0] for each in found if each is not None and len(each[0]) > 1]  # (n, 3)
+        return frechet_distance(*colors) if len(colors) == 2 else torch.tensor(torch.nan, dtype=torch.float64)
+
+
+class SlicedWasserstein(Metric):
+    """``swd``, the mean of ``swd_<side>`` over the levels of a Laplacian pyramid: see ``sliced_wasserstein_by_level``.
+
+    Of paired and unpaired images alike. It takes as many images of each side as there are of the smaller one, and at
+    most ``num_images``: those at equal distances in the order of updates.
+
+    Args:
+        num_images: 16,384 in the paper.
+        seed: Of patches and directions.
+        kwargs: Arguments of ``torchmetrics.Metric``.
+
+    Raises:
+        ConfigError: ``num_images`` is not positive.
+    """
+
+    full_state_update = False
+    higher_is_better = False
+
+    def __init__(self, num_images: int = 16_384, seed: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if num_images < 1:
+            raise ConfigError("num_images", num_images, "must be positive")
+        self.num_images, self.seed = num_images, seed
+        self.higher_is_better_by_name: dict[str, bool | None] = {"swd": False}  # levels are known by the images' size
+        self.add_state("real_images", [], dist_reduce_fx="cat")
+        self.add_state("fake_images", [], dist_reduce_fx="cat")
+
+    def update(self, images: Tensor, real: bool) -> None:
+        """Add a batch of real or of fake images, uint8 (N, C, H, W)."""
+        (self.real_images if real else self.fake_images).append(images)
+
+    def compute(self) -> dict[str, Tensor]:
+        """The values from all images of all processes, float64 on the CPU.
+
+        Raises:
+            ConfigError: There are none of one side, or they are not as ``sliced_wasserstein_by_level`` wants them.
+        """
+        sides = {"real": self.real_images, "fake": self.fake_images}
+        for name, parts in sides.items():
+            if len(parts) == 0:
+                raise ConfigError(name, 0, "no images yet: call update before compute")
+        joined = [dim_zero_cat(parts) for parts in sides.values()]
+        count = min(self.num_images, *map(len, joined))
+        real, fake = (images[torch.linspace(0, len(images) - 1, count).long()] for images in joined)
+        levels = sliced_wasserstein_by_level(real, fake, self.seed)
+        found = {"swd": torch.stack([*levels.values()]).mean()}
+        found |= {f"swd_{side}": value for side, value in levels.items()}
+        self.higher_is_better_by_name |= dict.fromkeys(found, False)
+        return found
+
+
 class ClassCoverage(Metric):
     """``modes``, ``reverse_kl`` and ``jsd`` of the classes that a classifier sees in the fakes, see ``class_coverage``.
 
@@ -222,3 +303,66 @@ class PairAgreement(Metric):
         if self.pairs == 0:
             return {}
         return {name: getattr(self, name.removeprefix("pair_")) / self.pairs for name in self.higher_is_better_by_name}
+
+
+class ClassAgreement(Metric):
+    """How often a classifier gives a translation the class of what was translated.
+
+    ``agreement_to_image`` is the share among the held-out sources, ``agreement_to_source`` that among the held-out
+    images, of models that translate back: the measure of translation without pairs. A classifier's own errors count
+    as the model's.
+
+    Args:
+        source_labels: Classes (A,) of the held-out sources, in the order of their data set.
+        image_labels: Classes (B,) of the held-out images, likewise.
+        source_classifier: From uint8 images of the sources' kind to a result with ``logits``; None leaves out
+            ``agreement_to_source``.
+        image_classifier: Of images; None leaves out ``agreement_to_image``.
+        kwargs: Arguments of ``torchmetrics.Metric``.
+    """
+
+    full_state_update = False
+    higher_is_better = True
+    correct: Tensor
+    counted: Tensor
+
+    def __init__(
+        self,
+        source_labels: Tensor,
+        image_labels: Tensor,
+        source_classifier: nn.Module | None,
+        image_classifier: nn.Module | None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source_labels, self.image_labels = source_labels.cpu(), image_labels.cpu()
+        self.source_classifier, self.image_classifier = source_classifier, image_classifier
+        known = {"agreement_to_image": image_classifier, "agreement_to_source": source_classifier}
+        names = [name for name, classifier in known.items() if classifier is not None]
+        self.higher_is_better_by_name: dict[str, bool | None] = dict.fromkeys(names, True)
+        for name in ("correct", "counted"):
+            self.add_state(name, torch.zeros(2), dist_reduce_fx="sum")
+
+    def update(self, image_source: ImageSource) -> None:
+        """Take translations of the held-out sources, and of the held-out images where the model has the way back."""
+        self._add(0, image_source, self.source_labels, self.image_classifier)
+        self._add(1, image_source.reversed(), self.image_labels, self.source_classifier)
+
+    def _add(self, way: int, translations: ImageSource | None, labels: Tensor, classifier: nn.Module | None) -> None:
+        if translations is None or classifier is None:
+            return
+        from lightning_gans.engine.processes import rank_slice  # as in PairAgreement
+
+        numbers = translations.numbers()
+        numbers = numbers[numbers < len(labels)]  # the smaller domain is gone through again: each of it once
+        begin, end = rank_slice(len(numbers))
+        for start in range(begin, end, BATCH_SIZE):
+            stop = min(start + BATCH_SIZE, end)
+            found = classifier(translations.images(start, stop)).logits.argmax(1).cpu()
+            self.correct[way] += int((found == labels[numbers[start:stop]]).sum())
+            self.counted[way] += stop - start
+
+    def compute(self) -> dict[str, Tensor]:
+        """The shares by name; none of a way that nothing was translated."""
+        ways = zip(("agreement_to_image", "agreement_to_source"), self.correct, self.counted, strict=True)
+        return {name: correct / counted for name, correct, counted in ways if counted > 0}

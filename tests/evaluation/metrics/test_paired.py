@@ -7,8 +7,16 @@ import pytest
 import torch
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.metrics import HueEntropy, HueTotalVariation, MeanPSNR, hue_metrics, paired_metrics
+from lightning_gans.evaluation.metrics import (
+    FillFrechet,
+    HueEntropy,
+    HueTotalVariation,
+    MeanPSNR,
+    hue_metrics,
+    paired_metrics,
+)
 from lightning_gans.evaluation.metrics.functional import (
+    frechet_distance,
     histogram_entropy,
     histogram_total_variation,
     hue_and_chroma,
@@ -30,7 +38,7 @@ def of_hues(preds, target, source=None):
     metrics = hue_metrics()
     for metric in metrics.values():
         metric.update(preds, target, drawing() if source is None else source)
-    return {name: float(metric.compute()) for name, metric in metrics.items()}
+    return {name: float(metric.compute()) for name, metric in metrics.items() if name.startswith("hue_")}
 
 
 def test_hue_and_chroma_are_those_of_the_hsv_model():
@@ -107,6 +115,40 @@ def test_shares_without_counts():
     assert float(histogram_entropy(nothing)) == 0
 
 
+def fill_frechet(preds, target, source=None):
+    metric = FillFrechet()
+    for pair in zip(preds, target, strict=True):
+        metric.update(*pair, drawing() if source is None else source)
+    return float(metric.compute())
+
+
+def test_frechet_distance_of_fills_is_that_of_the_mean_colors():
+    target = [painted(0, 1 / 3), painted(1 / 3), painted(2 / 3)]  # half red, half green; green; blue
+    points = torch.tensor([[0.5, 0.5, 0], [0, 1, 0], [0, 0, 1]])
+    preds = [target[1], target[2], target[2]]
+    expected = frechet_distance(points, points[[1, 2, 2]])
+    assert fill_frechet(preds, target) == pytest.approx(float(expected))
+    assert fill_frechet(target, target) == pytest.approx(0, abs=1e-6)
+    assert fill_frechet([target[2], target[0], target[1]], target) == pytest.approx(0, abs=1e-6), "of the set"
+    assert fill_frechet([0.5 * part for part in target], target) > 0.1, "hues are the same"
+
+
+def test_fills_are_where_the_target_is_colored_and_the_drawing_white():
+    half_drawn = drawing()
+    half_drawn[..., 4:] = 0.2
+    target = [painted(0, 1 / 3), painted(1 / 3, 0)]
+    elsewhere = [part.clone() for part in target]
+    for part in elsewhere:
+        part[..., 4:] = 0.5  # on the line
+    assert fill_frechet(elsewhere, target, half_drawn) == pytest.approx(0, abs=1e-6)
+    white = [torch.ones(1, 3, 8, 8)] * 2
+    points = torch.tensor([[1.0, 0, 0], [0, 1, 0]])
+    copying = (points.mean(0) - 1).square().sum() + points.var(0).sum()  # from a single point, white
+    assert fill_frechet(white, target, half_drawn) == pytest.approx(float(copying), abs=1e-6)
+    for uncolored in (white, [*white, painted(0.3)]):
+        assert math.isnan(fill_frechet(uncolored, uncolored)), "fewer than two points have no variance"
+
+
 @pytest.mark.parametrize(
     ("preds", "source", "message"),
     [
@@ -156,4 +198,5 @@ def test_which_way_is_better():
         "hue_entropy": None,
         "hue_entropy_target": None,
         "hue_tv": False,
+        "fill_frechet": False,
     }

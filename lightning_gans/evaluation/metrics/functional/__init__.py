@@ -6,10 +6,12 @@ from lightning_gans.evaluation.metrics.functional.frechet import (
     frechet_distance_infinity,
 )
 from lightning_gans.evaluation.metrics.functional.hue import (
+    fill_mask,
     histogram_entropy,
     histogram_total_variation,
     hue_and_chroma,
     hue_histogram,
+    mean_colors,
 )
 from lightning_gans.evaluation.metrics.functional.mmd import (
     maximum_mean_discrepancy,
@@ -33,6 +35,11 @@ from lightning_gans.evaluation.metrics.functional.samples import (
     num_classes_covered,
     vendi_score,
 )
+from lightning_gans.evaluation.metrics.functional.sliced_wasserstein import (
+    laplacian_pyramid,
+    sliced_wasserstein,
+    sliced_wasserstein_by_level,
+)
 from lightning_gans.evaluation.metrics.functional.statistics import FeatureStatistics, ReferenceStatistics
 
 __all__ = [
@@ -43,6 +50,7 @@ __all__ = [
     "class_accuracy",
     "class_coverage",
     "density_coverage",
+    "fill_mask",
     "frechet_distance",
     "frechet_distance_from_moments",
     "frechet_distance_infinity",
@@ -51,8 +59,10 @@ __all__ = [
     "hue_and_chroma",
     "hue_histogram",
     "inception_score",
+    "laplacian_pyramid",
     "maximum_mean_discrepancy",
     "maximum_mean_discrepancy_subsets",
+    "mean_colors",
     "mmd_permutation_test",
     "mode_coverage",
     "mode_spread",
@@ -60,5 +70,7 @@ __all__ = [
     "num_classes_covered",
     "one_nn_accuracy",
     "precision_recall",
+    "sliced_wasserstein",
+    "sliced_wasserstein_by_level",
     "vendi_score",
 ]

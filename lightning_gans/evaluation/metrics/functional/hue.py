@@ -33,21 +33,15 @@ def hue_and_chroma(images: Tensor) -> tuple[Tensor, Tensor]:
     return (sextant / 6).remainder(1), chroma
 
 
-def hue_histogram(images: Tensor, source: Tensor, num_bins: int = NUM_BINS) -> Tensor:
-    """Counts (num_bins,) of hues among the pixels that are white in a drawing and colored in its picture.
+def fill_mask(images: Tensor, source: Tensor) -> Tensor:
+    """Which pixels (N, H, W) are white in a drawing and colored in its picture: what was filled in.
 
-    Black lines and white ground say nothing about colors: what counts is what was filled in. A pixel is colored where
-    its chroma is above 0.15, white where none of its channels is below 0.9. Bins are of equal width, the first from
-    red; pictures (N, 3, H, W) and the drawings that they were made from (N, C, H, W) are floats in [0, 1].
+    Black lines and white ground say nothing about colors. A pixel is colored where its chroma is above 0.15, white
+    where none of its channels is below 0.9. Pictures (N, 3, H, W) and the drawings that they were made from
+    (N, C, H, W) are floats in [0, 1].
 
     Raises:
         ConfigError: Images are not RGB or not in [0, 1], or the drawings have another size.
-
-    Example:
-        >>> pictures, drawings = torch.zeros(1, 3, 1, 3), torch.ones(1, 1, 1, 3)
-        >>> pictures[0, 0], drawings[..., 2] = 1.0, 0.0  # three red pixels, one of them on a line
-        >>> hue_histogram(pictures, drawings, num_bins=3)
-        tensor([2, 0, 0])
     """
     if images.ndim != 4 or images.shape[1] != 3:
         raise ConfigError("preds", tuple(images.shape), "hues are those of RGB images (N, 3, H, W)")
@@ -58,10 +52,41 @@ def hue_histogram(images: Tensor, source: Tensor, num_bins: int = NUM_BINS) -> T
         if not part.is_floating_point() or lowest < 0 or highest > 1:
             given = f"{str(part.dtype).removeprefix('torch.')} in [{lowest:g}, {highest:g}]"
             raise ConfigError(name, given, "hues are those of floats in [0, 1]")
-    hue, chroma = hue_and_chroma(images)
-    counted = (source.amin(1) >= MIN_WHITE) & (chroma > MIN_CHROMA)
+    _, chroma = hue_and_chroma(images)
+    return (source.amin(1) >= MIN_WHITE) & (chroma > MIN_CHROMA)
+
+
+def hue_histogram(images: Tensor, source: Tensor, num_bins: int = NUM_BINS) -> Tensor:
+    """Counts (num_bins,) of hues among the pixels that were filled in, see ``fill_mask``.
+
+    Bins are of equal width, the first from red.
+
+    Example:
+        >>> pictures, drawings = torch.zeros(1, 3, 1, 3), torch.ones(1, 1, 1, 3)
+        >>> pictures[0, 0], drawings[..., 2] = 1.0, 0.0  # three red pixels, one of them on a line
+        >>> hue_histogram(pictures, drawings, num_bins=3)
+        tensor([2, 0, 0])
+    """
+    counted = fill_mask(images, source)
+    hue, _ = hue_and_chroma(images)
     bins = (hue[counted] * num_bins).long() % num_bins
     return torch.bincount(bins, minlength=num_bins)
+
+
+def mean_colors(images: Tensor, mask: Tensor) -> Tensor:
+    """Mean colors (n, 3) of pictures (N, 3, H, W) over the pixels of a mask (N, H, W).
+
+    Pictures without such pixels have none and are left out.
+
+    Example:
+        >>> picture = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.5, 0.0]]).T[None, :, None]  # a red and a green pixel
+        >>> mean_colors(picture.repeat(2, 1, 1, 1), torch.tensor([[[True, True]], [[False, False]]]))
+        tensor([[0.5000, 0.2500, 0.0000]])
+    """
+    counts = mask.sum((1, 2))
+    there = counts > 0
+    sums: Tensor = (images * mask[:, None]).sum((2, 3))
+    return sums[there] / counts[there, None]
 
 
 def histogram_entropy(counts: Tensor) -> Tensor:

@@ -29,6 +29,12 @@ def held_out_pairs(trainer: Trainer) -> Dataset[Any] | None:
     return _indexed(_told(trainer, "test_dataset"), held_out or _running_loader(trainer))
 
 
+def translation_targets(trainer: Trainer) -> Dataset[Any] | None:
+    """What translations are compared with as a set: ``datamodule.reference_dataset``, or else the held-out pairs."""
+    found = _indexed(_told(trainer, "reference_dataset"), None)
+    return held_out_pairs(trainer) if found is None else found
+
+
 def are_paired(trainer: Trainer) -> bool:
     """Whether the images of held-out pairs are the targets of their sources: ``datamodule.paired``, or True."""
     return _told(trainer, "paired") is not False

@@ -9,7 +9,15 @@ from lightning.pytorch.loggers import WandbLogger
 from torch.utils.data import Dataset
 from torchmetrics import Metric
 
-from lightning_gans.callbacks.data import are_paired, data_features, data_metrics, held_out_pairs, real_images, spread
+from lightning_gans.callbacks.data import (
+    are_paired,
+    data_features,
+    data_metrics,
+    held_out_pairs,
+    real_images,
+    spread,
+    translation_targets,
+)
 from lightning_gans.callbacks.run_dir import is_fast_dev_run
 from lightning_gans.engine import Game, log_metrics
 from lightning_gans.engine.protocols import can_encode, can_sample, can_translate, is_class_conditional
@@ -49,7 +57,7 @@ class MetricsCallback(Callback):
         ema: Measure the averaged weights, or the raw ones.
         batch_size: Images per call of generator and extractor.
         reference: The real images; by default the datamodule's ``reference_dataset``, or else the training loader's
-            data set. For a translator, the targets of the held-out pairs.
+            data set. For a translator without a datamodule, the images of the held-out pairs.
         mmd_kernel: Of MMD; KID's polynomial one by default.
         extra_metrics: Further torchmetrics metrics by name, fed with uint8 images and logged as ``metrics/<name>``,
             besides those of ``datamodule.metrics()``.
@@ -220,7 +228,7 @@ class MetricsCallback(Callback):
         if self._references is None:
             found = self.reference
             if found is None:
-                found = real_images(trainer) if can_sample(model) else held_out_pairs(trainer)
+                found = real_images(trainer) if can_sample(model) else translation_targets(trainer)
             if found is None:
                 hint = "pass the data set of real images: MetricsCallback(reference=...)"
                 raise ConfigError("metrics.reference", None, hint)

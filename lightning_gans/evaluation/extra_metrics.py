@@ -11,6 +11,8 @@ from lightning_gans.engine.processes import rank_slice, world_size
 from lightning_gans.errors import ConfigError, LightningGANsWarning
 from lightning_gans.evaluation.files import ImageSource
 
+_PAIR = {"preds", "target"}
+
 
 class ExtraMetrics:
     """Metrics by name; each process feeds its slice of the images, and torchmetrics joins them.
@@ -25,8 +27,8 @@ class ExtraMetrics:
     none of these                       ``update(images)``: generated images, uint8
     ==================================  ==================================================================
 
-    A metric of pairs goes without a figure where generated images have no targets, and says so in a warning. One whose
-    result is a dict names its figures itself.
+    Each image is generated once, for all but those that take the source. A metric of pairs goes without a figure where
+    generated images have no targets, and says so in a warning. One whose result is a dict names its figures itself.
     """
 
     def __init__(self, metrics: Mapping[str, Metric], batch_size: int) -> None:
@@ -42,51 +44,56 @@ class ExtraMetrics:
         if self.metrics and min(len(fake), len(real)) < world_size():
             hint = f"{world_size()} processes need one each for extra metrics"
             raise ConfigError("images", min(len(fake), len(real)), hint)
+        fed = [name for name in self.metrics if self._has_what_it_takes(name, fake)]
+        for name in fed:
+            self.metrics[name].reset()
+        compared = [name for name in fed if self._taken(name) & {"real", "image_source", *_PAIR} == {"real"}]
+        self._feed_real([name for name in compared if name not in self._keeps_real], real)
+        self._feed_generated([name for name in fed if "image_source" not in self._taken(name)], fake)
         values: dict[str, float] = {}
-        for name, metric in self.metrics.items():
-            metric.reset()
-            if self._update(name, metric, fake, real):
-                found = metric.compute()
-                named = found if isinstance(found, dict) else {name: found[0] if isinstance(found, tuple) else found}
-                values |= {part: float(value) for part, value in named.items()}
+        for name in fed:
+            metric = self.metrics[name]
+            if "image_source" in self._taken(name):
+                metric.update(image_source=fake)
+            found = metric.compute()
+            named = found if isinstance(found, dict) else {name: found[0] if isinstance(found, tuple) else found}
+            values |= {part: float(value) for part, value in named.items()}
         return values
 
-    def _update(self, name: str, metric: Metric, fake: ImageSource, real: ImageSource) -> bool:
-        """Feed a metric; False where it has no use for such images."""
-        taken = inspect.signature(metric.update).parameters.keys()
-        if "image_source" in taken:
-            metric.update(image_source=fake)
-        elif {"preds", "target"} <= taken:
-            return self._update_with_pairs(name, metric, fake, with_source="source" in taken)
-        elif "real" in taken:
-            if name not in self._keeps_real:
-                self._update_with_images(metric, real, real=True)
-            self._update_with_images(metric, fake, real=False)
-            if getattr(metric, "reset_real_features", True) is False:  # as torchmetrics' FID calls it
-                self._keeps_real.add(name)
-        else:
-            self._update_with_images(metric, fake)
-        return True
+    def _taken(self, name: str) -> set[str]:
+        """The names in a metric's ``update``."""
+        return {*inspect.signature(self.metrics[name].update).parameters}
 
-    def _update_with_images(self, metric: Metric, images: ImageSource, **kind: bool) -> None:
-        for first, last in batches(*rank_slice(len(images)), self.batch_size):
-            metric.update(images.images(first, last).to(metric.device), **kind)
+    def _has_what_it_takes(self, name: str, fake: ImageSource) -> bool:
+        """False, with a warning, where a metric of pairs meets images without."""
+        known = {"target": ("targets", fake.targets(0, 1)), "source": ("source images", fake.condition(0, 1).source)}
+        taken = self._taken(name) if self._taken(name) >= _PAIR else set()
+        missing = [called for part, (called, found) in known.items() if part in taken and found is None]
+        if missing:
+            hint = f"no {name}: it compares pairs, and the images to be measured have no {' and no '.join(missing)}"
+            warnings.warn(hint, LightningGANsWarning, stacklevel=3)
+        return not missing
 
-    def _update_with_pairs(self, name: str, metric: Metric, fake: ImageSource, with_source: bool) -> bool:
-        known = {"targets": fake.targets(0, 1) is not None}
-        if with_source:
-            known["source images"] = fake.condition(0, 1).source is not None
-        if not all(known.values()):
-            missing = " and no ".join(part for part, there in known.items() if not there)
-            hint = f"no {name}: it compares pairs, and the images to be measured have no {missing}"
-            warnings.warn(hint, LightningGANsWarning, stacklevel=2)
-            return False
-        for first, last in batches(*rank_slice(len(fake)), self.batch_size):
-            given = {"preds": fake.images(first, last), "target": fake.targets(first, last)}
-            given |= {"source": fake.condition(first, last).source} if with_source else {}
-            there = {name: part.to(metric.device) for name, part in given.items() if part is not None}
-            metric.update(**{name: in_unit_range(part) for name, part in there.items()})
-        return True
+    def _feed_real(self, names: list[str], real: ImageSource) -> None:
+        for first, last in batches(*rank_slice(len(real)), self.batch_size) if names else ():
+            images = real.images(first, last)
+            for name in names:
+                self.metrics[name].update(images.to(self.metrics[name].device), real=True)
+        # torchmetrics' FID says so where `reset` leaves the real images
+        self._keeps_real |= {n for n in names if getattr(self.metrics[n], "reset_real_features", True) is False}
+
+    def _feed_generated(self, names: list[str], fake: ImageSource) -> None:
+        """Each image is generated once, for all metrics."""
+        for first, last in batches(*rank_slice(len(fake)), self.batch_size) if names else ():
+            images, condition = fake.images(first, last), fake.condition(first, last)
+            parts = {"preds": images, "target": fake.targets(first, last), "source": condition.source}
+            for name in names:
+                metric, taken = self.metrics[name], self._taken(name)
+                if taken >= _PAIR:
+                    there = {part: found for part, found in parts.items() if part in taken and found is not None}
+                    metric.update(**{part: in_unit_range(found.to(metric.device)) for part, found in there.items()})
+                else:
+                    metric.update(images.to(metric.device), **({"real": False} if "real" in taken else {}))
 
 
 def batches(begin: int, end: int, size: int) -> Iterator[tuple[int, int]]:

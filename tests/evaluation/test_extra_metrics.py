@@ -106,6 +106,7 @@ def test_the_names_in_update_say_what_a_metric_gets():
     metrics = {kind.__name__: kind() for kind in (OfPairs, OfTriples, OfBoth, OfImages, OfSources)}
     fake = translated()
     values = ExtraMetrics(metrics, batch_size=10).compute(fake, real())
+    assert [call[0] for call in fake.model.calls] == [0, 10, 20], "generated once for all"
     assert values == {"OfPairs": N, "OfTriples": N, "OfBoth": 2 * N, "OfImages": N, "OfSources": N}
     assert metrics["OfSources"].seen == [fake]
     assert [len(images) for images in metrics["OfImages"].seen] == [10, 10, 4]

@@ -15,7 +15,7 @@ from torchmetrics import Metric
 import lightning_gans.data
 from lightning_gans.cli.commands import EvaluationOptions, FeatureTrainingOptions
 from lightning_gans.cli.runs import load_model, require_writable
-from lightning_gans.data import GaussianMixture2D, ImageDataModule, ImageDataset, ImageFolder
+from lightning_gans.data import GaussianMixture2D, ImageDataModule, ImageDataset, ImageFolder, UnpairedDataset
 from lightning_gans.data.folder import classes_of
 from lightning_gans.engine.protocols import can_sample
 from lightning_gans.errors import ConfigError
@@ -154,7 +154,8 @@ def _extractor(options: EvaluationOptions, suited: FeatureExtractor | None) -> F
 def _labeled(given: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Images and labels of a folder of class folders, or of a data set of this package."""
     if not Path(given).is_dir():
-        dataset = _named_data(given, "--data").reference_dataset
+        dataset = _named_data(given, "--data").train_dataset
+        dataset = dataset.images if isinstance(dataset, UnpairedDataset) else dataset
         if not isinstance(dataset, ImageDataset) or dataset.labels is None:
             raise ConfigError("--data", given, "holds no labeled images; give a folder of class folders")
         return dataset.images, dataset.labels

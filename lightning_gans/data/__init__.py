@@ -1,16 +1,17 @@
 """Datamodules."""
 
 from lightning_gans.data.base import ImageDataModule
-from lightning_gans.data.classics import CIFAR10, MNIST, FashionMNIST, StackedMNIST
+from lightning_gans.data.classics import CIFAR10, MNIST, MNISTM, FashionMNIST, StackedMNIST
 from lightning_gans.data.datasets import BatchedDataset, ImageDataset, PairDataset, PointDataset, UnpairedDataset
-from lightning_gans.data.digits import DigitEdges, DigitNegatives, Digits
-from lightning_gans.data.emoji import Emoji, EmojiPairs
+from lightning_gans.data.digits import DigitEdges, DigitNegatives, Digits, UnpairedDigits
+from lightning_gans.data.emoji import Emoji, EmojiPairs, UnpairedEmoji
 from lightning_gans.data.folder import ImageFolder
 from lightning_gans.data.mixtures import GaussianMixture2D, Grid2D, Ring2D
 
 __all__ = [
     "CIFAR10",
     "MNIST",
+    "MNISTM",
     "BatchedDataset",
     "DigitEdges",
     "DigitNegatives",
@@ -28,4 +29,6 @@ __all__ = [
     "Ring2D",
     "StackedMNIST",
     "UnpairedDataset",
+    "UnpairedDigits",
+    "UnpairedEmoji",
 ]

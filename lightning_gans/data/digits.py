@@ -1,4 +1,4 @@
-"""The embedded digits, and two domains of images that are made of them."""
+"""The embedded digits, and domains of images that are made of them."""
 
 from abc import abstractmethod
 
@@ -7,10 +7,16 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import Metric
 
+from lightning_gans.data.augmentation import augmentation_noise
 from lightning_gans.data.base import ImageDataModule
-from lightning_gans.data.datasets import ImageDataset
-from lightning_gans.evaluation.features import DigitsFeatures
-from lightning_gans.evaluation.metrics import PairAgreement
+from lightning_gans.data.datasets import BatchedDataset, ImageDataset, UnpairedDataset
+from lightning_gans.evaluation.features import ColoredDigitsFeatures, DigitsFeatures
+from lightning_gans.evaluation.metrics import ClassAgreement, PairAgreement
+
+SIDE = 32  # of the enlarged digits, in pixels
+NUM_DIGITS = 1797
+HELD_OUT = 6  # of so many digits one is held out
+GRID = 4  # points of the noise behind a digit, in each direction
 
 
 class Digits(ImageDataModule):
@@ -96,3 +102,79 @@ class DigitEdges(CoupledDigits):
     def translate(images: Tensor) -> Tensor:
         """How much brighter than a pixel the brightest around it is: the outline of a stroke."""
         return (F.max_pool2d(images.float(), 3, stride=1, padding=1) - images.float()).to(torch.uint8)
+
+
+class UnpairedDigits(ImageDataModule):
+    """Digits enlarged to 32 x 32, white on black, and others in a dark color on smooth pale noise; no pairs.
+
+    Of scikit-learn's digits every sixth is held out, in both domains; of the others half are only sources and half
+    only images. So no partner of a source is ever seen, and its class, which the batches lack, is known to the metrics:
+    ``metrics/agreement_to_image`` is the share of held-out digits that are the same digit after translation.
+
+    Example:
+        >>> data = UnpairedDigits()
+        >>> batch = next(iter(data.train_dataloader()))
+        >>> batch["source"].shape, batch["image"].shape, len(data.test_dataset)
+        (torch.Size([64, 1, 32, 32]), torch.Size([64, 3, 32, 32]), 300)
+    """
+
+    image_shape = (3, SIDE, SIDE)
+    source_shape = (1, SIDE, SIDE)
+    num_classes = None
+    paired = False
+
+    def load_train(self) -> UnpairedDataset:
+        """The digits that are not held out, each in one domain."""
+        seen = torch.arange(NUM_DIGITS)[torch.arange(NUM_DIGITS) % HELD_OUT != 0]
+        return _two_domains(seen[::2], seen[1::2])
+
+    def load_test(self) -> UnpairedDataset:
+        """The digits that are held out, in both domains."""
+        held_out = torch.arange(0, NUM_DIGITS, HELD_OUT)
+        return _two_domains(held_out, held_out)
+
+    @property
+    def reference_dataset(self) -> BatchedDataset:
+        """The colored digits that are held out."""
+        test = self.test_dataset
+        assert isinstance(test, UnpairedDataset)
+        return test.images
+
+    def features(self) -> ColoredDigitsFeatures:
+        """The classifier of the colored digits that comes with the package."""
+        return ColoredDigitsFeatures()
+
+    def metrics(self) -> dict[str, Metric]:
+        """Whether a translated digit is still the same digit."""
+        digits = Digits().load_train()
+        assert digits.labels is not None
+        labels = digits.labels[::HELD_OUT]
+        return {"agreement": ClassAgreement(labels, labels, DigitsFeatures(SIDE), self.features())}
+
+
+def _two_domains(source_rows: Tensor, image_rows: Tensor) -> UnpairedDataset:
+    digits = Digits().load_train()
+    assert digits.labels is not None
+    large, labels = enlarge(digits.images), digits.labels
+    sources = ImageDataset(large[source_rows], labels[source_rows])
+    return UnpairedDataset(sources, ImageDataset(color(large[image_rows], image_rows), labels[image_rows]))
+
+
+def enlarge(digits: Tensor) -> Tensor:
+    """Digits (N, 1, 8, 8) at 32 x 32, bicubically; uint8."""
+    large = F.interpolate(digits.float(), size=(SIDE, SIDE), mode="bicubic", align_corners=False)
+    return large.round().clamp(0, 255).to(torch.uint8)
+
+
+def color(digits: Tensor, rows: Tensor, seed: int = 0) -> Tensor:
+    """Paint digits (N, 1, H, W) in one dark color each on smooth pale noise: uint8 (N, 3, H, W).
+
+    With a = digit / 255 it is ``a ink + (1 - a) ground``: ``ink`` is uniform in [0, 0.4]^3, ``ground`` in [0.5, 1] at
+    4 x 4 points in each channel, bicubic between them. Both are functions of (seed, row number).
+    """
+    uniform = augmentation_noise(seed, 0, rows.tolist(), 3 + 3 * GRID**2)  # (N, 51)
+    ink = 0.4 * uniform[:, :3, None, None]
+    points = 0.5 + 0.5 * uniform[:, 3:].view(-1, 3, GRID, GRID)
+    ground = F.interpolate(points, size=digits.shape[2:], mode="bicubic", align_corners=True).clamp(0, 1)
+    opacity = digits.double() / 255
+    return (255 * (opacity * ink + (1 - opacity) * ground)).round().to(torch.uint8)

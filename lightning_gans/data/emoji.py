@@ -1,5 +1,6 @@
 """The embedded emoji: images to generate, and pairs of two styles to translate."""
 
+import hashlib
 from typing import Any
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from lightning_gans.data.base import ImageDataModule
-from lightning_gans.data.datasets import BatchedDataset, ImageDataset, PairDataset
+from lightning_gans.data.datasets import BatchedDataset, ImageDataset, PairDataset, UnpairedDataset
 from lightning_gans.data.emoji_images import Split, Style, check_style, emoji_records, load_emoji, shared_rows, shrink
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import EmojiFeatures
@@ -126,3 +127,30 @@ class EmojiPairs(Emoji):
         images, labels = self._labeled(rows)
         sources, _ = load_emoji(self.source_style)
         return PairDataset(images, shrink(sources[source_rows], self.image_size), labels)
+
+
+class UnpairedEmoji(EmojiPairs):
+    """Outlines of some emoji and colors of others, so that a model sees no pair; the pairs held out are still pairs.
+
+    Of the training emoji one half, by a hash that their variants share, has sources and the other images. Metrics are
+    those of ``EmojiPairs``: the partners of held-out sources are known to them alone.
+
+    Example:
+        >>> data = UnpairedEmoji(image_size=16)
+        >>> train = data.train_dataset
+        >>> len(train.sources), len(train.images), len(data.test_dataset)
+        (995, 948, 243)
+    """
+
+    def load_train(self) -> UnpairedDataset:
+        """Sources of one half of the emoji that are not held out, images of the other."""
+        pairs = self._part("train")
+        rows, _ = shared_rows(self.style, self.source_style, "train")
+        _, records = load_emoji(self.style)
+        hashes = [hashlib.sha256(records[row].base.encode()).digest() for row in rows.tolist()]
+        first = torch.tensor([digest[-1] % 2 == 0 for digest in hashes])  # the first bytes decide on the split
+        return UnpairedDataset(ImageDataset(pairs.sources[first], None), ImageDataset(pairs.images[~first], None))
+
+    def _set_classes(self, *styles: Style) -> None:
+        super()._set_classes(*styles)
+        self.num_classes = None  # unpaired batches have no labels

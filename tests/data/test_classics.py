@@ -1,4 +1,4 @@
-"""MNIST, Fashion-MNIST and CIFAR-10: from generated files of their formats, and from the real ones where they are."""
+"""MNIST, Fashion-MNIST, CIFAR-10, MNIST-M: from generated files of their formats, and from real ones where they are."""
 
 import hashlib
 import os
@@ -10,10 +10,10 @@ import pytest
 import torch
 import torchvision
 
-from lightning_gans.data import CIFAR10, MNIST, FashionMNIST
+from lightning_gans.data import CIFAR10, MNIST, MNISTM, FashionMNIST
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import MNISTFeatures
-from tests.data.files import idx, write_cifar, write_mnist
+from tests.data.files import idx, save, write_cifar, write_mnist
 
 ROOT = os.environ.get("LIGHTNING_GANS_DATA")
 needs_data = pytest.mark.skipif(ROOT is None, reason="LIGHTNING_GANS_DATA names no folder with MNIST")
@@ -101,3 +101,52 @@ def test_mnist_is_mnist():
     assert hashlib.md5(idx(data.test_dataset.images[:, 0].numpy())).hexdigest() == "2646ac647ad5339dbf082846283269ea"
     assert hashlib.md5(idx(data.train_dataset.labels.byte().numpy())).hexdigest() == "a25bea736e30d166cdddb491f175f624"
     assert hashlib.md5(idx(data.test_dataset.labels.byte().numpy())).hexdigest() == "27ae3e4e09519cfbb04c329615203637"
+
+
+def windows(photographs):
+    """Every 28 x 28 window of 32 x 32 photographs (N, 3, 32, 32): (25 N, 3, 28, 28), int64."""
+    cut = photographs.long().unfold(2, 28, 1).unfold(3, 28, 1)  # (N, 3, 5, 5, 28, 28)
+    return cut.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
+
+
+def are_on(images, digits, photographs):
+    """Whether each image is the absolute difference of its digit and one of the windows."""
+    candidates, pairs = windows(photographs), zip(images, digits, strict=True)
+    return all(((candidates - digit).abs() == image).flatten(1).all(1).any() for image, digit in pairs)
+
+
+def test_mnist_m_are_digits_on_photographs_and_no_pairs(cifar):
+    write_mnist(cifar)
+    data, digits, photographs = (kind(root=str(cifar), batch_size=5) for kind in (MNISTM, MNIST, CIFAR10))
+    train, test, whole = data.train_dataset, data.test_dataset, digits.train_dataset
+    assert torch.equal(train.sources.images, whole.images[::2])
+    assert torch.equal(train.images.labels, whole.labels[1::2])
+    assert are_on(train.images.images, whole.images[1::2], photographs.train_dataset.images)
+    assert torch.equal(test.sources.images, digits.test_dataset.images)
+    assert are_on(test.images.images, digits.test_dataset.images, photographs.test_dataset.images)
+    assert data.reference_dataset is test.images
+    batch = next(iter(data.train_dataloader()))
+    assert (batch["source"].shape, batch["image"].shape) == ((5, *data.source_shape), (5, *data.image_shape))
+    assert MNISTM(root=str(cifar), seed=1).fingerprint() == data.fingerprint()
+
+
+def test_mnist_m_on_photographs_of_ones_own(tmp_path):
+    write_mnist(tmp_path)
+    folder = tmp_path / "photos"
+    own = torch.stack([torch.from_numpy(save(folder / f"{n}.png", (32, 32), seed=n)) for n in range(9)])
+    own = own.permute(0, 3, 1, 2)
+    data, digits = MNISTM(str(tmp_path), photographs=str(folder), batch_size=5), MNIST(str(tmp_path), batch_size=5)
+    assert are_on(data.test_dataset.images.images, digits.test_dataset.images, own[::6])
+    assert are_on(data.train_dataset.images.images, digits.train_dataset.images[1::2], own[[1, 2, 3, 4, 5, 7, 8]])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [((), "no such folder"), ((40,), "one each"), ((27, 27), r"photos/\d.png': is smaller than a digit, 28 x 28")],
+)
+def test_photographs_that_will_not_do_are_named(tmp_path, sizes, message):
+    write_mnist(tmp_path)
+    for n, size in enumerate(sizes):
+        save(tmp_path / f"photos/{n}.png", (size, 40))
+    with pytest.raises(ConfigError, match=f"photographs='.*{message}"):
+        MNISTM(str(tmp_path), photographs=str(tmp_path / "photos")).setup()

@@ -3,7 +3,9 @@ import torch
 from lightning.pytorch import Trainer
 
 from lightning_gans import ConfigError
-from lightning_gans.data import Digits
+from lightning_gans.data import Digits, UnpairedDigits
+from lightning_gans.data.digits import color, enlarge
+from lightning_gans.evaluation.features import DigitsFeatures
 from lightning_gans.evaluation.features.train import load_digits
 from lightning_gans.images import to_uint8
 
@@ -75,3 +77,52 @@ def test_the_fingerprint_covers_pixels_and_labels():
 def test_impossible_settings_are_named(settings, message):
     with pytest.raises(ConfigError, match=message):
         Digits(**settings).setup()
+
+
+@pytest.fixture(scope="module")
+def unpaired():
+    return UnpairedDigits()
+
+
+def test_no_digit_is_in_both_domains_and_those_held_out_are_in_none(unpaired):
+    train, test = unpaired.train_dataset, unpaired.test_dataset
+    digits = Digits().train_dataset
+    large, held_out = enlarge(digits.images), torch.arange(0, 1797, 6)
+    rest = torch.tensor([row for row in range(1797) if row % 6])
+    for part, rows, others in ((train, rest[::2], rest[1::2]), (test, held_out, held_out)):
+        assert torch.equal(part.sources.images, large[rows])
+        assert torch.equal(part.sources.labels, digits.labels[rows])
+        assert torch.equal(part.images.images, color(large[others], others))
+        assert torch.equal(part.images.labels, digits.labels[others])
+    assert unpaired.reference_dataset is test.images
+    assert torch.bincount(train.images.labels).min() > 65
+    batch = next(iter(unpaired.train_dataloader()))
+    assert (batch.keys(), batch["source"].shape) == ({"image", "source"}, (64, *unpaired.source_shape))
+
+
+def test_a_colored_digit_has_one_dark_color_on_a_pale_ground_that_varies():
+    digits = torch.tensor([0, 255] * 50, dtype=torch.uint8)[:, None, None, None].expand(-1, 1, 32, 32)
+    images = color(digits, torch.arange(100)).double() / 255
+    ground, ink = images[::2], images[1::2]
+    assert torch.equal(ink, ink[:, :, :1, :1].expand_as(ink))
+    assert ink.max() <= 0.4 < ground.min()
+    assert ground.std((2, 3)).min() > 0.03  # within an image, in every channel
+    steps = torch.cat([ground.diff(dim=2).flatten(), ground.diff(dim=3).flatten()])
+    assert steps.abs().max() < 0.1  # smooth
+    assert (ground.mean((2, 3)).std(0) > 0.02).all()  # from image to image
+    assert (ink[:, :, 0, 0].std(0) > 0.08).all()
+
+
+def test_the_color_of_a_digit_is_a_function_of_seed_and_row():
+    digits = enlarge(Digits().train_dataset.images[:9])
+    whole = color(digits, torch.arange(9))
+    assert torch.equal(color(digits[[7, 2]], torch.tensor([7, 2])), whole[[7, 2]])
+    assert not torch.equal(color(digits, torch.arange(9), seed=1), whole)
+
+
+def test_classifiers_of_both_domains_know_the_digits_held_out(unpaired):
+    test = unpaired.test_dataset
+    for extractor, part, least in ((DigitsFeatures(32), test.sources, 0.99), (unpaired.features(), test.images, 0.97)):
+        right = extractor(part.images).logits.argmax(1) == part.labels
+        assert right.double().mean() >= least
+    assert right.double().mean() == pytest.approx(extractor.facts["test_accuracy"], abs=1e-3)

@@ -1,10 +1,11 @@
 import inspect
+from collections import Counter
 
 import pytest
 import torch
 
 from lightning_gans.batch import Batch
-from lightning_gans.data import Emoji, EmojiPairs
+from lightning_gans.data import Emoji, EmojiPairs, UnpairedEmoji
 from lightning_gans.data.emoji_images import load_emoji
 from lightning_gans.errors import ConfigError
 from lightning_gans.images import from_uint8
@@ -120,3 +121,23 @@ def test_classes_of_features_are_labels(style):
 def test_outlines_are_black_lines():
     levels = Emoji("outline").test_dataset.images
     assert torch.equal(levels[:, :1].expand_as(levels), levels)
+
+
+def test_unpaired_emoji_show_no_pair_and_no_variant_of_one_and_hold_out_pairs():
+    data, pairs = UnpairedEmoji(image_size=16), EmojiPairs(image_size=16)
+    train, whole = data.train_dataset, pairs.train_dataset
+    assert torch.equal(data.test_dataset.sources, pairs.test_dataset.sources)
+    assert torch.equal(data.reference_dataset.images, pairs.test_dataset.images)
+    records = [one for one in load_emoji("openmoji")[1] if one.split == "train"]
+    bases = []
+    for part, seen in ((train.sources, whole.sources), (train.images, whole.images)):
+        known = [image.numpy().tobytes() for image in seen]
+        counts = Counter(known)
+        once = {image: place for place, image in enumerate(known) if counts[image] == 1}  # some outlines are alike
+        found = [once.get(image.numpy().tobytes()) for image in part.images]
+        bases.append({records[place].base for place in found if place is not None})
+    assert not bases[0] & bases[1]
+    assert len(train.sources) + len(train.images) == len(whole)
+    assert min(len(train.sources), len(train.images)) > 0.4 * len(whole)
+    assert (data.num_classes, next(iter(data.train_dataloader())).keys()) == (None, {"image", "source"})
+    assert data.metrics().keys() == pairs.metrics().keys()

@@ -1,14 +1,16 @@
 """Feature extractors: uint8 images in, features for distances and logits for classes out.
 
 One contract, ``FeatureExtractor``. Small classifiers come with the package (``DigitsFeatures``, ``MNISTFeatures``,
-``EmojiFeatures``) or are made for a user's own data by ``lightning_gans.evaluation.features.train`` and read by
-``ClassifierFeatures``; ``RandomFeatures`` take any images; points are their own features (``IdentityFeatures``); any
-module of the user's is wrapped by ``ModuleFeatures``; ``InceptionFeatures`` are the ones that papers use.
+``EmojiFeatures``, ``ColoredDigitsFeatures``) or are made for a user's own data by
+``lightning_gans.evaluation.features.train`` and read by ``ClassifierFeatures``; ``RandomFeatures`` take any images;
+points are their own features (``IdentityFeatures``); any module of the user's is wrapped by ``ModuleFeatures``;
+``InceptionFeatures`` are the ones that papers use.
 """
 
 from lightning_gans.evaluation.features.classifier import (
     Classifier,
     ClassifierFeatures,
+    ColoredDigitsFeatures,
     DigitsFeatures,
     EmojiFeatures,
     MNISTFeatures,
@@ -28,6 +30,7 @@ __all__ = [
     "CLIPFeatures",
     "Classifier",
     "ClassifierFeatures",
+    "ColoredDigitsFeatures",
     "DINOv2Features",
     "DigitsFeatures",
     "EmojiFeatures",

@@ -1,4 +1,4 @@
-"""Features of small classifiers, three of which come with the package: the network, its file format, the extractors."""
+"""Features of small classifiers, four of which come with the package: the network, its file format, the extractors."""
 
 import json
 from collections.abc import Mapping
@@ -158,14 +158,39 @@ class DigitsFeatures(_ShippedFeatures):
     Trained on four fifths of the images; ``facts["test_accuracy"]`` is that on the rest. Made by
     ``python -m lightning_gans.evaluation.features.train --data digits --output digits.safetensors``.
 
+    Args:
+        image_size: Height and width of the images, a multiple of 8; larger ones are averaged to 8x8.
+
+    Raises:
+        ConfigError: The size is no multiple of 8.
+
     Example:
         >>> features, logits = DigitsFeatures()(torch.zeros(2, 1, 8, 8, dtype=torch.uint8))
         >>> features.shape, logits.shape
         (torch.Size([2, 64]), torch.Size([2, 10]))
     """
 
-    def __init__(self) -> None:
+    def __init__(self, image_size: int = 8) -> None:
         super().__init__("digits.safetensors")
+        if image_size < 8 or image_size % 8:
+            raise ConfigError("image_size", image_size, "must be a multiple of 8")
+        self.image_shape = (1, image_size, image_size)
+        self.structure = "" if image_size == 8 else f"{image_size} pixels averaged to 8"
+
+    def extract(self, images: Tensor) -> FeatureBatch:
+        """Features ``(N, 64)`` and logits ``(N, 10)``."""
+        return FeatureBatch(*self.classify(nn.functional.avg_pool2d(from_uint8(images), images.shape[-1] // 8)))
+
+
+class ColoredDigitsFeatures(_ShippedFeatures):
+    """Classifier of the colored digits of ``UnpairedDigits``: 32x32 RGB images, 10 classes, 64 features.
+
+    Trained on eight colorings of the digits that are not held out; ``facts["test_accuracy"]`` is that on those that
+    are. Made by ``python scripts/train_colored_digits_features.py --output colored_digits.safetensors``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("colored_digits.safetensors")
 
 
 class MNISTFeatures(_ShippedFeatures):

@@ -51,6 +51,7 @@ def train_classifier(
     epochs: int = 60,
     batch_size: int = 64,
     learning_rate: float = 2e-3,
+    width: int = 24,
     augmentation: Augmentation | None = None,
     device: torch.device | str = "cpu",
     on_epoch: OnEpoch = lambda epoch, loss: None,
@@ -61,7 +62,8 @@ def train_classifier(
     seed draws initial weights, order and augmentation, the global random generator is neither read nor moved. Bit for
     bit equal on one thread (``torch.set_num_threads(1)``) of one kind of processor; on another device all that is drawn
     is the same. The rest of an epoch that does not fill a batch waits for the next order. ``augmentation`` changes each
-    batch of float images in [-1, 1], by default ``RandomAffine``; ``on_epoch`` is told epoch (from 1) and mean loss.
+    batch of float images in [-1, 1], by default ``RandomAffine``; ``on_epoch`` is told epoch (from 1) and mean loss;
+    ``width`` is the ``Classifier``'s.
 
     Raises:
         ConfigError: Images and labels do not fit together, or there are too few.
@@ -71,8 +73,9 @@ def train_classifier(
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        channels, height, width = images.shape[1:]
-        classifier = Classifier((channels, height, width), int(labels.max()) + 1).to(device).train()
+        channels, height, pixels_wide = images.shape[1:]
+        classifier = Classifier((channels, height, pixels_wide), int(labels.max()) + 1, width=width)
+    classifier.to(device).train()
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=learning_rate, weight_decay=0.01)
     batches = len(images) // batch_size
     steps = epochs * batches

@@ -15,7 +15,15 @@ from torchmetrics import Metric
 import lightning_gans.data
 from lightning_gans.cli.commands import EvaluationOptions, FeatureTrainingOptions
 from lightning_gans.cli.runs import load_model, require_writable
-from lightning_gans.data import GaussianMixture2D, ImageDataModule, ImageDataset, ImageFolder, UnpairedDataset
+from lightning_gans.data import (
+    DomainFolders,
+    GaussianMixture2D,
+    ImageDataModule,
+    ImageDataset,
+    ImageFolder,
+    PairedImages,
+    UnpairedImages,
+)
 from lightning_gans.data.folder import classes_of
 from lightning_gans.engine.protocols import can_sample
 from lightning_gans.errors import ConfigError
@@ -25,7 +33,7 @@ from lightning_gans.evaluation.features import FeatureExtractor
 from lightning_gans.evaluation.features.train import Labeled, stratified_split, write_classifier
 from lightning_gans.evaluation.sources import ArraySource, DatasetSource, FolderSource, GeneratedSource, ImageSource
 
-_NEED_ARGUMENTS = (ImageDataModule, ImageFolder, GaussianMixture2D)
+_NEED_ARGUMENTS = (ImageDataModule, ImageFolder, GaussianMixture2D, DomainFolders, PairedImages, UnpairedImages)
 
 
 def evaluate(options: EvaluationOptions) -> None:

@@ -7,6 +7,7 @@ from lightning_gans.data.digits import DigitEdges, DigitNegatives, Digits, Unpai
 from lightning_gans.data.emoji import Emoji, EmojiPairs, UnpairedEmoji
 from lightning_gans.data.folder import ImageFolder
 from lightning_gans.data.mixtures import GaussianMixture2D, Grid2D, Ring2D
+from lightning_gans.data.paired import DomainFolders, PairedImages, UnpairedImages
 
 __all__ = [
     "CIFAR10",
@@ -16,6 +17,7 @@ __all__ = [
     "DigitEdges",
     "DigitNegatives",
     "Digits",
+    "DomainFolders",
     "Emoji",
     "EmojiPairs",
     "FashionMNIST",
@@ -25,10 +27,12 @@ __all__ = [
     "ImageDataset",
     "ImageFolder",
     "PairDataset",
+    "PairedImages",
     "PointDataset",
     "Ring2D",
     "StackedMNIST",
     "UnpairedDataset",
     "UnpairedDigits",
     "UnpairedEmoji",
+    "UnpairedImages",
 ]

@@ -28,27 +28,28 @@ class RandomFlip(Transform):
 
 
 class RandomCrop(Transform):
-    """A square window at a random place of every image.
+    """A window at a random place of every image.
 
     Args:
-        side: Of the window, in pixels.
+        height: Of the window, in pixels.
+        width: Likewise.
 
     Example:
-        >>> RandomCrop(1)(torch.arange(4).view(1, 1, 2, 2), torch.tensor([[0.9, 0.1]])).flatten()
+        >>> RandomCrop(1, 1)(torch.arange(4).view(1, 1, 2, 2), torch.tensor([[0.9, 0.1]])).flatten()
         tensor([2])
     """
 
     num_uniforms = 2
 
-    def __init__(self, side: int) -> None:
-        self.side = side
+    def __init__(self, height: int, width: int) -> None:
+        self.height, self.width = height, width
 
     def __call__(self, images: Tensor, uniform: Tensor) -> Tensor:
         """Cut the windows: the first number is the height, the second the place from left to right."""
-        places = torch.tensor(images.shape[2:]) - self.side + 1
+        places = torch.tensor(images.shape[2:]) - torch.tensor([self.height, self.width]) + 1
         corner = (uniform * places).long()  # (N, 2)
-        steps = torch.arange(self.side)
-        rows, columns = corner[:, :1] + steps, corner[:, 1:] + steps  # (N, side) each
+        rows = corner[:, :1] + torch.arange(self.height)  # (N, height)
+        columns = corner[:, 1:] + torch.arange(self.width)  # (N, width)
         each = torch.arange(len(images))[:, None, None]
         return images[each, :, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)
 

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from torchmetrics import Metric
 
 from lightning_gans.augment.transform import Transform
-from lightning_gans.data.augmentation import RandomFlip
+from lightning_gans.data.augmentation import RandomCrop, RandomFlip
 from lightning_gans.data.datasets import AugmentedDataset, BatchedDataset
 from lightning_gans.data.loading import SeededDistributedSampler, StatefulDataLoader
 from lightning_gans.errors import ConfigError
@@ -44,6 +44,8 @@ class ImageDataModule(LightningDataModule):
     """(c, h, w) of what an image is made from; None where nothing is given."""
     flip = False
     """Whether every other training image is mirrored."""
+    crop_margin = 0
+    """Pixels by which training images are larger than ``image_shape``: a window is cut out at a random place."""
 
     def __init__(self, batch_size: int = 64, num_workers: int = 0, seed: int | None = None) -> None:
         super().__init__()
@@ -65,7 +67,8 @@ class ImageDataModule(LightningDataModule):
 
     def augmentations(self) -> Sequence[Transform]:
         """Random changes of the training images, applied in this order."""
-        return [RandomFlip()] if self.flip else []
+        windows = [RandomCrop(*self.image_shape[1:])] if self.crop_margin else []
+        return [*windows, *([RandomFlip()] if self.flip else [])]
 
     def features(self) -> FeatureExtractor | None:
         """The extractor that suits these images and works offline, if there is one."""

@@ -59,14 +59,19 @@ class ImageDataset(BatchedDataset):
         images = from_uint8(self.images[chosen])
         return (images,) if self.labels is None else (images, self.labels[chosen])
 
-    def center_crop(self, side: int) -> "ImageDataset":
+    def center_crop(self, height: int, width: int) -> "ImageDataset":
         """The middle of every image."""
-        top, left = ((size - side) // 2 for size in self.images.shape[2:])
-        return ImageDataset(self.images[:, :, top : top + side, left : left + side], self.labels)
+        return ImageDataset(center_crop(self.images, height, width), self.labels)
 
     def fingerprint(self) -> str:
         """A hash of shape, pixels and labels."""
         return _hash_of(self.images, self.labels)
+
+
+def center_crop(images: Tensor, height: int, width: int) -> Tensor:
+    """The middle of images (..., H, W)."""
+    top, left = (images.shape[-2] - height) // 2, (images.shape[-1] - width) // 2
+    return images[..., top : top + height, left : left + width]
 
 
 class PairDataset(BatchedDataset):

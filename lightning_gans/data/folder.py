@@ -1,12 +1,12 @@
 """A user's own images: found in folders, decoded at once into memory, or whenever they are asked for."""
 
 import hashlib
+import math
 import os
-import struct
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
@@ -14,18 +14,17 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
-from lightning_gans.augment.transform import Transform
-from lightning_gans.data.augmentation import RandomCrop
 from lightning_gans.data.base import ImageDataModule, require_positive
-from lightning_gans.data.datasets import BatchedDataset, ImageDataset
+from lightning_gans.data.datasets import BatchedDataset, ImageDataset, Items, PairDataset, center_crop
 from lightning_gans.errors import ConfigError, LightningGANsWarning
-from lightning_gans.evaluation.files import image_files
+from lightning_gans.evaluation.files import decode_image, image_files, upright_size
 
 _KEPT = 512 * 2**20  # bytes of decoded images that may stay in memory
 _NAMED = 3  # files that a message names
 _AT_ONCE = 256  # files waiting for a thread
-_REDUCED_TO = 2.0  # a JPEG may be decoded at a fraction of its size, if that is twice as large as needed
+_REDUCED_TO = 2  # a JPEG may be decoded at a fraction of its size, if that is twice as large as needed
 _MODES = {1: "L", 3: "RGB"}  # what Pillow calls images of so many channels
+_DAMAGED = "; remove it, or leave such files out with --data.skip_unreadable true"
 
 
 class ImageFolder(ImageDataModule):
@@ -67,10 +66,7 @@ class ImageFolder(ImageDataModule):
     ) -> None:
         super().__init__(**kwargs)
         require_positive(image_size=image_size)
-        if channels not in _MODES:
-            raise ConfigError("channels", channels, "give 1 for gray or 3 for RGB")
-        if crop_margin < 0:
-            raise ConfigError("crop_margin", crop_margin, "must be 0 or more")
+        check_reading(crop_margin, channels=channels)
         self.root, self.image_size, self.channels, self.flip = Path(root), image_size, channels, flip
         self.crop_margin, self.skip_unreadable = crop_margin, skip_unreadable
         self.files = image_files(self.root, "root")
@@ -78,57 +74,29 @@ class ImageFolder(ImageDataModule):
         self.classes = classes_of(self.files, self.root)
         self.num_classes = len(self.classes) or None
 
-    def load_train(self) -> "ImageDataset | FileDataset":
+    def load_train(self) -> BatchedDataset:
         """Decode the images, or find out where they are.
 
         Raises:
             ConfigError: A file cannot be read, or none can.
         """
         side = self.image_size + self.crop_margin
-        keep = len(self.files) * self.channels * side**2 <= _KEPT
-        if not keep and not self.skip_unreadable:
-            return FileDataset(self.files, self._labels(self.files), self.channels, side)
-        images = torch.empty(len(self.files) if keep else 0, self.channels, side, side, dtype=torch.uint8)
-        good: list[Path] = []
-        bad: list[Path] = []
-        for file, read in zip(self.files, _read_images(self.files, self.channels, side), strict=True):
-            if not isinstance(read, ConfigError):
-                if keep:
-                    images[len(good)] = read
-                good.append(file)
-            elif self.skip_unreadable:
-                bad.append(file)
-            else:
-                raise read
-        if bad:
-            self._report(bad)
-        labels = self._labels(good)
-        return ImageDataset(images[: len(good)], labels) if keep else FileDataset(good, labels, self.channels, side)
+        pictures = [(Picture(file),) for file in self.files]
+        files = FileDataset(pictures, self._labels(), [self.channels], (side, side))
+        return files.load(str(self.root), self.skip_unreadable)
 
     @property
     def reference_dataset(self) -> "ImageDataset | FileDataset":
         """The middle of every training image, not augmented."""
         train = self.train_dataset
         assert isinstance(train, ImageDataset | FileDataset)
-        return train.center_crop(self.image_size) if self.crop_margin else train
+        return train.center_crop(self.image_size, self.image_size) if self.crop_margin else train
 
-    def augmentations(self) -> Sequence[Transform]:
-        """Window and flip, as far as they are asked for."""
-        windows = [RandomCrop(self.image_size)] if self.crop_margin else []
-        return [*windows, *super().augmentations()]
-
-    def _labels(self, files: Sequence[Path]) -> Tensor | None:
+    def _labels(self) -> Tensor | None:
         if not self.classes:
             return None
         numbers = {name: number for number, name in enumerate(self.classes)}
-        return torch.tensor([numbers[file.parts[len(self.root.parts)]] for file in files])
-
-    def _report(self, bad: Sequence[Path]) -> None:
-        names = ", ".join(str(file) for file in bad[:_NAMED]) + (", ..." if len(bad) > _NAMED else "")
-        if len(bad) == len(self.files):
-            raise ConfigError("root", str(self.root), f"none of its {len(bad)} images can be read: {names}")
-        line = f"{len(bad)} of the {len(self.files)} images in {self.root} cannot be read and are left out: {names}"
-        rank_zero_warn(line, category=LightningGANsWarning)
+        return torch.tensor([numbers[file.parts[len(self.root.parts)]] for file in self.files])
 
 
 def classes_of(files: Sequence[Path], root: Path) -> list[str]:
@@ -145,77 +113,170 @@ def classes_of(files: Sequence[Path], root: Path) -> list[str]:
     return [] if loose else sorted({file.parts[depth] for file in files})
 
 
-class FileDataset(BatchedDataset):
-    """Images in files, decoded whenever they are asked for; items are images in [-1, 1] and int64 labels, if any.
+class Picture(NamedTuple):
+    """The image in a file, or one of two that lie side by side in it."""
 
-    Images are resized and cropped to ``side``, and of that the middle ``crop`` is kept, if given.
+    file: Path
+    half: int | None = None
+    """0 for the left, 1 for the right one; None for the whole."""
+
+    def size(self) -> tuple[int, int]:
+        """Width and height, read from the head of the file.
+
+        Raises:
+            ConfigError: It is no image, or two halves of unequal width.
+        """
+        left, upper, right, lower = self.box(*upright_size(self.file, _DAMAGED))
+        return right - left, lower - upper
+
+    def box(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Left, upper, right and lower border in a file of that size."""
+        if self.half is None:
+            return 0, 0, width, height
+        if width % 2:
+            raise ConfigError("image", str(self.file), f"is {width} pixels wide, which makes no two equal halves")
+        return self.half * width // 2, 0, (self.half + 1) * width // 2, height
+
+
+class FileDataset(BatchedDataset):
+    """Images, or images and their sources, in files, decoded whenever they are asked for; see ``load``.
+
+    Args:
+        pictures: Of each item, (image,) or (image, source).
+        labels: int64 (N,), if there are any.
+        channels: Of each picture of an item.
+        size: Height and width: a picture's shorter side is resized, its middle cropped.
+        crop: Of that the middle is kept, if given: (height, width).
     """
 
     def __init__(
-        self, files: Sequence[Path], labels: Tensor | None, channels: int, side: int, crop: int | None = None
+        self,
+        pictures: Sequence[tuple[Picture, ...]],
+        labels: Tensor | None,
+        channels: Sequence[int],
+        size: tuple[int, int],
+        crop: tuple[int, int] | None = None,
     ) -> None:
-        self.files, self.labels = files, labels
-        self.channels, self.side, self.crop = channels, side, crop
+        self.pictures, self.labels, self.channels, self.size, self.crop = pictures, labels, channels, size, crop
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self.pictures)
 
-    def __getitems__(self, indices: Sequence[int]) -> tuple[Tensor, ...]:
-        pixels = torch.stack([read_image(self.files[index], self.channels, self.side) for index in indices])
-        part = ImageDataset(pixels, None if self.labels is None else self.labels[torch.as_tensor(indices)])
-        return (part if self.crop is None else part.center_crop(self.crop)).__getitems__(range(len(indices)))
+    def __getitems__(self, indices: Sequence[int]) -> Items:
+        decoded = zip(*map(self._decode, indices), strict=True)
+        return self._held([torch.stack(each) for each in decoded], indices).__getitems__(range(len(indices)))
 
-    def center_crop(self, side: int) -> "FileDataset":
+    def center_crop(self, height: int, width: int) -> "FileDataset":
         """The middle of every image."""
-        return FileDataset(self.files, self.labels, self.channels, self.side, side)
+        return FileDataset(self.pictures, self.labels, self.channels, self.size, (height, width))
 
     def fingerprint(self) -> str:
         """A hash of what the files contain, of labels and sizes; nothing is decoded."""
-        digest = hashlib.sha256(repr((self.channels, self.side, self.crop)).encode())
-        for file in self.files:
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
+        digest = hashlib.sha256(repr((self.channels, self.size, self.crop)).encode())
+        for item in self.pictures:
+            for file, half in item:
+                digest.update(f"{half}".encode() + hashlib.sha256(file.read_bytes()).digest())
         if self.labels is not None:
             digest.update(self.labels.numpy().tobytes())
         return digest.hexdigest()
 
+    def load(self, root: str, skip_unreadable: bool) -> BatchedDataset:
+        """All decoded into memory, or itself if they take more than 512 MiB there.
 
-def read_image(file: Path, channels: int, side: int | None = None) -> Tensor:
-    """Decode an image, resize its shorter side and crop the middle: uint8 (channels, side, side), 1 or 3 channels.
+        Args:
+            root: Where they lie, for messages.
+            skip_unreadable: Whether those that cannot be read are left out, with one line that counts them.
 
-    Without ``side`` it keeps its size: (channels, H, W).
+        Raises:
+            ConfigError: One cannot be read, or none can.
+        """
+        shapes = [(channels, *self.size) for channels in self.channels]
+        keep = len(self) * sum(map(math.prod, shapes)) <= _KEPT
+        if not keep and not skip_unreadable:
+            return self
+        kept = [torch.empty(len(self) if keep else 0, *shape, dtype=torch.uint8) for shape in shapes]
+        good: list[int] = []
+        bad: list[str] = []
+        for index, decoded in enumerate(self._decode_all()):
+            if not isinstance(decoded, ConfigError):
+                if keep:
+                    for whole, one in zip(kept, decoded, strict=True):
+                        whole[len(good)] = one
+                good.append(index)
+            elif skip_unreadable:
+                bad.append(str(decoded.value))
+            else:
+                raise decoded
+        if bad:
+            self._report(bad, root)
+        if keep:
+            return self._held([whole[: len(good)] for whole in kept], good)
+        return FileDataset([self.pictures[index] for index in good], self._labels(good), self.channels, self.size)
 
-    It is turned upright as its camera says; transparency is dropped. Resizing is Pillow's bicubic with antialiasing.
+    def _held(self, pictures: Sequence[Tensor], indices: Sequence[int]) -> "ImageDataset | PairDataset":
+        """Decoded items in memory."""
+        labels = self._labels(indices)
+        if len(pictures) == 1:
+            return ImageDataset(pictures[0], labels)
+        image, source = pictures
+        return PairDataset(image, source, labels)
+
+    def _labels(self, indices: Sequence[int]) -> Tensor | None:
+        return None if self.labels is None else self.labels[torch.as_tensor(indices)]
+
+    def _decode(self, index: int) -> tuple[Tensor, ...]:
+        """The pictures of an item, uint8 (C, H, W); a file with two of them is decoded once."""
+        item = self.pictures[index]
+        mode, enough = _MODES[max(self.channels)], _REDUCED_TO * max(self.size)
+        whole = all(picture.half is None for picture in item)
+        files = {
+            file: decode_image(file, mode, at_least=(enough, enough) if whole else None, hint=_DAMAGED)
+            for file in {picture.file for picture in item}
+        }
+        parts = [files[picture.file].crop(picture.box(*files[picture.file].size)) for picture in item]
+        return tuple(map(self._fitted, parts, self.channels))
+
+    def _fitted(self, image: Image.Image, channels: int) -> Tensor:
+        height, width = self.size
+        fitted = ImageOps.fit(image.convert(_MODES[channels]), (width, height), Image.Resampling.BICUBIC)
+        pixels: Tensor = pil_to_tensor(fitted)
+        return pixels if self.crop is None else center_crop(pixels, *self.crop)
+
+    def _decode_all(self) -> Iterator[tuple[Tensor, ...] | ConfigError]:
+        """Decode on all cores, in order; what cannot be read comes as its error."""
+
+        def decoded(index: int) -> tuple[Tensor, ...] | ConfigError:
+            try:
+                return self._decode(index)
+            except ConfigError as error:
+                return error
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for first in range(0, len(self), _AT_ONCE):
+                yield from pool.map(decoded, range(first, min(first + _AT_ONCE, len(self))))
+
+    def _report(self, bad: Sequence[str], root: str) -> None:
+        names = ", ".join(bad[:_NAMED]) + (", ..." if len(bad) > _NAMED else "")
+        if len(bad) == len(self):
+            raise ConfigError("root", root, f"none of its {len(bad)} images can be read: {names}")
+        line = f"{len(bad)} of the {len(self)} images in {root} cannot be read and are left out: {names}"
+        rank_zero_warn(line, category=LightningGANsWarning)
+
+
+def check_reading(crop_margin: int, **channels: int) -> None:
+    """Refuse a margin below 0, and numbers of channels, given by name, that no image file has."""
+    if crop_margin < 0:
+        raise ConfigError("crop_margin", crop_margin, "must be 0 or more")
+    for name, number in channels.items():
+        if number not in _MODES:
+            raise ConfigError(name, number, "give 1 for gray or 3 for RGB")
+
+
+def read_image(file: Path, channels: int) -> Tensor:
+    """Decode an image at its size: uint8 (channels, H, W), 1 or 3 channels; see ``decode_image``.
 
     Raises:
-        ConfigError: The file is not an image that can be decoded, or has more than 8 bits a channel.
+        ConfigError: The file is not an image that can be decoded.
     """
-    try:
-        with Image.open(file) as image:
-            if image.mode[0] in "IF":
-                raise ConfigError("image", str(file), f"has levels of mode {image.mode}; convert it to 8 bits")
-            if side is not None:
-                image.draft(_MODES[channels], (round(side * _REDUCED_TO), round(side * _REDUCED_TO)))
-            upright = ImageOps.exif_transpose(image).convert(_MODES[channels])
-    except ConfigError:
-        raise
-    except (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError) as error:
-        hint = "" if side is None else "; remove it, or leave such files out with skip_unreadable"
-        raise ConfigError("image", str(file), f"cannot be read ({error}){hint}") from error
-    if side is not None:
-        upright = ImageOps.fit(upright, (side, side), Image.Resampling.BICUBIC)
-    pixels: Tensor = pil_to_tensor(upright)
+    pixels: Tensor = pil_to_tensor(decode_image(file, _MODES[channels]))
     return pixels
-
-
-def _read_images(files: Sequence[Path], channels: int, side: int) -> Iterator[Tensor | ConfigError]:
-    """Decode many files on all cores, in order; what cannot be read comes as its error."""
-
-    def read(file: Path) -> Tensor | ConfigError:
-        try:
-            return read_image(file, channels, side)
-        except ConfigError as error:
-            return error
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for first in range(0, len(files), _AT_ONCE):
-            yield from pool.map(read, files[first : first + _AT_ONCE])

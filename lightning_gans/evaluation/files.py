@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 from PIL import ExifTags, Image, ImageOps
+from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
@@ -203,9 +204,12 @@ def upright_size(file: Path, hint: str = "") -> tuple[int, int]:
         ConfigError: It is no image.
     """
     with _opened(file, hint) as image:
+        width, height = image.size
+        if isinstance(image, TiffImageFile):  # whose size is upright already, in a newer Pillow
+            width, height = image.tag_v2[ExifTags.Base.ImageWidth], image.tag_v2[ExifTags.Base.ImageLength]
         # Not PngImageFile.getexif(), which decodes the image in search of more.
         turned = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1) >= 5
-        return image.size[::-1] if turned else image.size
+        return (height, width) if turned else (width, height)
 
 
 @contextmanager

@@ -67,8 +67,10 @@ def test_sixteen_bits_hidden_files_and_links(tmp_path):
     (tmp_path / "linked" / "sub").symlink_to(tmp_path / "a")
     assert len(FolderSource(tmp_path / "a")) == len(FolderSource(tmp_path / "linked")) == 25
     Image.fromarray(np.full((8, 8), 40_000, np.uint16)).save(tmp_path / "a" / "deep.png")
-    with pytest.raises(ConfigError, match=r"deep\.png.*convert it to 8 bits"):
-        FolderSource(tmp_path / "a")
+    assert FolderSource(tmp_path / "a").images(25, 26).unique().tolist() == [156]  # 40,000 / 257 = 155.6
+    Image.fromarray(np.zeros((8, 8), np.float32)).save(tmp_path / "a" / "z.tif")
+    with pytest.raises(ConfigError, match=r"z\.tif.*convert it to 8 bits"):
+        FolderSource(tmp_path / "a").images(26, 27)
 
 
 def test_arrays_that_could_be_read_in_two_ways_are_refused(tmp_path):

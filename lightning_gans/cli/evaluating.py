@@ -22,6 +22,7 @@ from lightning_gans.data import (
     ImageDataset,
     ImageFolder,
     PairedImages,
+    UnpairedDataset,
     UnpairedImages,
 )
 from lightning_gans.data.folder import classes_of

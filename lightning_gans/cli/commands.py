@@ -89,11 +89,14 @@ class SamplingOptions:
 class TranslatingOptions:
     """Translate an image, or all images below a folder, into PNG files of the same names; ``grid.png`` shows the first.
 
+    Images are read in color or in gray, as the model takes them, whatever they are themselves.
+
     Args:
         checkpoint: A checkpoint of a model that translates images.
         images: An image, or a folder.
         output: Folder for the translated images.
-        seed: Selects the noise of a model that uses some.
+        direction: AtoB, or BtoA of a model that has learned both, as CycleGAN.
+        seed: Selects the noise of a model that uses some; an image gets the same alone and in a folder.
         no_ema: The raw weights instead of the averaged ones.
         device: Such as cpu or cuda:1; by default the accelerator, where there is one.
     """
@@ -101,9 +104,14 @@ class TranslatingOptions:
     checkpoint: str
     images: str
     output: str = "translations"
+    direction: str = "AtoB"
     seed: int = 0
     no_ema: bool = False
     device: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.direction not in ("AtoB", "BtoA"):
+            raise ConfigError("--direction", self.direction, "choose AtoB or BtoA")
 
 
 @dataclass(frozen=True)

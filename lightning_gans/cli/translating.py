@@ -3,9 +3,12 @@
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image, ImageOps
+from rich.console import Console
+from rich.progress import Progress
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
@@ -13,7 +16,7 @@ from lightning_gans.cli.commands import TranslatingOptions
 from lightning_gans.cli.runs import load_model, require_writable, write_image
 from lightning_gans.data.folder import read_image
 from lightning_gans.engine import Translator
-from lightning_gans.engine.protocols import can_translate
+from lightning_gans.engine.protocols import Translates, can_translate
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.files import image_files
 from lightning_gans.figures.grids import grid_picture
@@ -26,39 +29,52 @@ def write_translations(options: TranslatingOptions) -> None:
     """Translate an image or a folder of them, one at a time, and write each as it is made.
 
     Raises:
-        ConfigError: The model cannot translate, there are no images, or the output cannot be written to.
-        SystemExit: With code 1: some images could not be read; the others are done.
+        ConfigError: The model cannot translate (that way), there are no images, or nothing can be written.
+        SystemExit: With code 1: some images could not be read or translated; the others are done.
     """
     model = load_model(options.checkpoint, options.device)
     if not can_translate(model):
         hint = f"{type(model).__name__} does not translate images; lightning_gans sample generates from latents"
         raise ConfigError("checkpoint", options.checkpoint, hint)
+    channels = _source_channels(model, options)
     output = Path(options.output)
     require_writable(output, "--output")
     targets = _targets(Path(options.images), output)
-    shape = model.source_shape if isinstance(model, Translator) else None
-    channels = 3 if shape is None else shape[0]
-    if channels not in (1, 3):
-        raise ConfigError("checkpoint", f"sources of {channels} channels", "image files hold 1 or 3; use Python")
+    way: dict[str, Any] = {} if options.direction == "AtoB" else {"direction": options.direction}
     tiles: list[Tensor] = []
     failed = 0
-    for source, target in targets.items():
-        try:
-            image = from_uint8(read_image(source, channels))
-        except ConfigError as error:
-            print(f"lightning_gans: {error}", file=sys.stderr)
-            failed += 1
-            continue
-        translated = model.translate(image[None], seed=options.seed, ema=not options.no_ema)[0].cpu()
-        write_image(translated, target)
-        if len(tiles) < 2 * _IN_SHEET:
-            tiles += [_tile(image), _tile(translated)]
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        for source, target in progress.track(targets.items(), total=len(targets), description=""):
+            try:
+                image = from_uint8(read_image(source, channels))
+                translated = model.translate(image[None], seed=options.seed, ema=not options.no_ema, **way)[0].cpu()
+            except ConfigError as error:
+                named = str(error) if str(source) in str(error) else f"{source}: {error}"
+                print(f"lightning_gans: {named}", file=sys.stderr)
+                failed += 1
+                continue
+            write_image(translated, target)
+            if len(tiles) < 2 * _IN_SHEET:
+                tiles += [_tile(image), _tile(translated)]
     if tiles:
         grid_picture(torch.stack(tiles), 2 * _PAIRS_IN_ROW).save(output / "grid.png")
     sheet = f", and {output / 'grid.png'}" if tiles else ""
     print(f"{len(targets) - failed} of {len(targets)} images in {output}{sheet}")
     if failed:
         sys.exit(1)
+
+
+def _source_channels(model: Translates, options: TranslatingOptions) -> int:
+    """Channels of what the model translates in that direction, as image files have them."""
+    directions = model.directions if isinstance(model, Translator) else ("AtoB",)
+    if options.direction not in directions:
+        hint = f"{type(model).__name__} has learned {' and '.join(directions)} alone"
+        raise ConfigError("--direction", options.direction, hint)
+    shape = model.input_shape(options.direction) if isinstance(model, Translator) else None
+    channels = 3 if shape is None else shape[0]
+    if channels not in (1, 3):
+        raise ConfigError("checkpoint", f"images of {channels} channels", "image files hold 1 or 3; use Python")
+    return channels
 
 
 def _targets(given: Path, output: Path) -> dict[Path, Path]:

@@ -20,6 +20,8 @@ class Translator(Game):
     """
 
     given = ("source",)
+    directions: tuple[str, ...] = ("AtoB",)
+    """Which ways it translates: from sources to images, and perhaps ``"BtoA"``."""
 
     def __init__(self, generator: nn.Module, *, source_shape: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -31,6 +33,10 @@ class Translator(Game):
     def network_kwargs(cls, role: str, data: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
         """What the command line tells the network in an argument; see ``LatentModel.network_kwargs``."""
         return {name: data[name] for name in ("image_shape", "source_shape")}
+
+    def input_shape(self, direction: str = "AtoB") -> tuple[int, ...] | None:
+        """Shape of one image (c, h, w) that is translated in that direction, as far as it is known."""
+        return self.source_shape
 
     def ema_modules(self) -> dict[str, nn.Module]:
         """The generator."""

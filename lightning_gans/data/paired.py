@@ -13,6 +13,7 @@ from lightning_gans.data.base import ImageDataModule
 from lightning_gans.data.datasets import BatchedDataset, UnpairedDataset
 from lightning_gans.data.folder import FileDataset, Picture, check_reading
 from lightning_gans.errors import ConfigError, LightningGANsWarning
+from lightning_gans.evaluation.evaluator import MIN_REAL
 from lightning_gans.evaluation.features import RandomFeatures
 from lightning_gans.evaluation.files import image_files
 from lightning_gans.evaluation.metrics import paired_metrics
@@ -33,7 +34,8 @@ class DomainFolders(ImageDataModule):
     image in ten is, by a hash of its name, and one line says so. Metrics are of what is held out.
 
     Images keep their size where all have one. They are read and kept in memory as by ``ImageFolder``. Metrics take
-    ``RandomFeatures``, which need no download: figures to compare runs on the same images, not with papers.
+    ``RandomFeatures``, which need no download: figures to compare runs on the same images, not with papers. There are
+    none where fewer than 20 sources or images are held out.
 
     Args:
         root: Folder of both domains; or else ``sources`` and ``images`` are given.
@@ -80,7 +82,7 @@ class DomainFolders(ImageDataModule):
         self._place = f"{sources} and {images}" if root is None else root
         self._folder_settings = ("sources", "images") if root is None else ("root", "root")
         train, test = self._find(root, sources, images)
-        train_part, self._note = self._pictures(*train), ""
+        train_part, self._notes = self._pictures(*train), list[str]()
         if test is None:
             train_part, test_part = self._hold_out(*train_part)
         else:
@@ -88,6 +90,8 @@ class DomainFolders(ImageDataModule):
         if direction == "BtoA":
             train_part, test_part = train_part[::-1], test_part[::-1]
         self._train_part, self._test_part = train_part, test_part
+        if (few := min(map(len, test_part))) < MIN_REAL:
+            self._notes.append(f"metrics need {MIN_REAL} test images, and there are {few} in {self._place}")
         sizes = self._sizes() if image_size is None or self.paired else {}
         if self.paired:
             _check_pairs(sizes, *train_part)
@@ -97,8 +101,8 @@ class DomainFolders(ImageDataModule):
 
     def load_train(self) -> BatchedDataset:
         """Decode what is not held out, or find out where it is; see ``ImageFolder``."""
-        if self._note:
-            rank_zero_warn(self._note, category=LightningGANsWarning)
+        for note in self._notes:
+            rank_zero_warn(note, category=LightningGANsWarning)
         return self._dataset(*self._train_part, self.crop_margin)
 
     def load_test(self) -> BatchedDataset:
@@ -110,9 +114,9 @@ class DomainFolders(ImageDataModule):
         """What is held out: a translator that has seen the answer proves nothing."""
         return self.test_dataset
 
-    def features(self) -> RandomFeatures:
-        """Random ones."""
-        return RandomFeatures()
+    def features(self) -> RandomFeatures | None:
+        """Random ones, if enough is held out."""
+        return RandomFeatures() if min(map(len, self._test_part)) >= MIN_REAL else None
 
     @abstractmethod
     def _dataset(self, sources: _Domain, images: _Domain, margin: int) -> BatchedDataset:
@@ -159,7 +163,7 @@ class DomainFolders(ImageDataModule):
         counts = f"{len(test_a)} of {len(a)} " + (
             "pairs" if self.paired else f"sources, {len(test_b)} of {len(b)} images"
         )
-        self._note = f"no test images in {self._place}: {counts} are held out, by a hash of their names"
+        self._notes.append(f"no test images in {self._place}: {counts} are held out, by a hash of their names")
         return (train_a, train_b), (test_a, test_b)
 
     def _sizes(self) -> dict[Picture, tuple[int, int]]:

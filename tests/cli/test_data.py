@@ -15,16 +15,23 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 OVERRIDES = sorted(path.stem for path in (CONFIGS / "data").glob("*.yaml"))
 SHORT = [*QUIET, "--trainer.max_steps", "2", "--metrics.num_samples", "64", "--samples.num_samples", "4"]
 FEATURES = {name: name for name in ("digits", "emoji", "mnist", "stacked_mnist")} | {"ring": "points", "grid": "points"}
+FEATURES |= {"unpaired_digits": "colored_digits", "mnistm": "random"}
+FEATURES |= {"paired_images": "random", "unpaired_images": "random"}
 
 
 @pytest.fixture
 def data(tmp_path, monkeypatch):
     """A working directory with what these configs expect in it."""
-    write_mnist(tmp_path / "data")
+    write_mnist(tmp_path / "data", count=80)  # a quarter is for the test
     write_mnist(tmp_path / "data", "FashionMNIST")
     write_cifar(tmp_path / "data", monkeypatch)
     for index in range(10):
         save(tmp_path / f"photos/{index}.png", (20, 24), seed=index)
+    for index in range(20):
+        for part in ("train", "test"):
+            save(tmp_path / f"facades/{part}/{index}.png", (32, 16), seed=index)
+            for domain in "AB":
+                save(tmp_path / f"horse2zebra/{part}{domain}/{index}.png", (16, 16), seed=index)
 
 
 def checkpoints(tmp_path):
@@ -67,6 +74,36 @@ def test_a_truncated_image_stops_the_run_unless_it_is_skipped(command, data, tmp
     assert "photos/3.png" in broken.err
     with pytest.warns(LightningGANsWarning, match=r"^1 of the 10 images in photos cannot be read .*: photos/3\.png$"):
         assert command("fit", *OWN, *SHORT, "--data.skip_unreadable", "true").code == 0
+
+
+PIX2PIX = ["--config", CONFIGS / "pix2pix.yaml", *SHORT, "--data", "PairedImages", "--data.root", "facades"]
+PIX2PIX += ["--model.generator.base_channels", "4", "--model.discriminator.base_channels", "4"]
+
+
+def test_own_pairs_take_a_folder(command, data, tmp_path):
+    done = command("fit", *PIX2PIX, "--data.source_channels", 1, "--trainer.default_root_dir", "run")
+    assert (done.code, done.err) == (0, "")
+    assert "fid_random" in done.out
+    assert "psnr" in done.out
+    content = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)
+    assert content["hyper_parameters"]["source_shape"] == [1, 16, 16]
+    translated = command("translate", "run/checkpoints/last.ckpt", "photos", "--output", "out")
+    assert (translated.code, len(list((tmp_path / "out").glob("?.png")))) == (0, 10)
+    save(tmp_path / "facades/train/odd.png", (31, 16))
+    save(tmp_path / "facades/test/small.png", (30, 16))
+    for image, message in (
+        ("odd", "image='facades/train/odd.png': is 31 pixels wide, which makes no two equal halves"),
+        (
+            "small",
+            "--data.image_size=None: facades/train/0.png is 16 x 16 pixels, facades/test/small.png 15 x 16; give",
+        ),
+    ):
+        done = command("fit", *PIX2PIX)
+        assert (done.code, len(done.err.splitlines())) == (2, 1)
+        assert message in done.err
+        (tmp_path / f"facades/{'train' if image == 'odd' else 'test'}/{image}.png").unlink()
+    (tmp_path / "facades/train/3.png").write_bytes(b"")
+    assert "--data.skip_unreadable true" in command("fit", *PIX2PIX).err
 
 
 def test_advice_is_one_line_on_the_screen(command):

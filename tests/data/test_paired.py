@@ -18,6 +18,7 @@ from tests.data.files import save
 
 SIZE = (16, 12)  # width, height
 HELD_OUT = pytest.mark.filterwarnings("ignore:no test images")
+pytestmark = pytest.mark.filterwarnings("ignore:metrics need 20 test images")
 
 
 def pixels(images):
@@ -169,7 +170,11 @@ def test_unpaired_images_are_measured_each_once(tmp_path):
     save(tmp_path / "testA/more.png", SIZE)
     data = UnpairedImages(str(tmp_path), batch_size=2)
     assert (data.paired, len(data.test_dataset), len(data.reference_dataset)) == (False, 4, 3)
-    assert data.metrics() == {}
+    assert (data.metrics(), data.features()) == ({}, None)
+    with pytest.warns(LightningGANsWarning, match="^metrics need 20 test images, and there are 3 in "):
+        data.setup()
+    two(tmp_path, ("testA", "testB"), names=[f"n{number}" for number in range(17)])
+    assert UnpairedImages(str(tmp_path)).features().name == "random"
 
 
 @pytest.mark.parametrize("kind", [PairedImages, UnpairedImages])

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from lightning_gans import Pix2Pix
-from lightning_gans.cli import main
+from lightning_gans.cli import main, translating
 from lightning_gans.data import EmojiPairs
+from lightning_gans.engine import Translator
+from lightning_gans.errors import ConfigError
 from lightning_gans.images import from_uint8, to_uint8
 from tests.cli.conftest import QUIET
 
@@ -77,6 +80,70 @@ def test_images_are_turned_upright_and_gray_ones_are_colored(command, tmp_path, 
     assert pixels(tmp_path / "out/gray.png").shape == (3, 24, 24)
 
 
+def test_levels_of_16_bits_are_scaled(command, tmp_path, checkpoint):
+    ramp = np.arange(16 * 24, dtype=np.uint16).reshape(16, 24) * 170
+    (tmp_path / "in").mkdir()
+    Image.fromarray(ramp).save(tmp_path / "in/deep.png")
+    Image.fromarray((ramp / 257).round().astype(np.uint8)).save(tmp_path / "in/plain.png")
+    assert command("translate", checkpoint, "in", "--output", "out").code == 0
+    assert torch.equal(pixels(tmp_path / "out/deep.png"), pixels(tmp_path / "out/plain.png")), "scaled, not cut off"
+
+
+class Tint(Translator):
+    """Gray drawings to red ones and back; refuses what is below 8 pixels."""
+
+    directions = ("AtoB", "BtoA")
+
+    def __init__(self):
+        super().__init__(nn.Identity(), source_shape=(1, 8, 8))
+
+    def input_shape(self, direction="AtoB"):
+        return {"AtoB": (1, 8, 8), "BtoA": (3, 8, 8)}[direction]
+
+    def translate(self, images, *, seed=0, ema=True, direction="AtoB"):
+        assert images.shape[1] == self.input_shape(direction)[0]
+        if min(images.shape[2:]) < 8:
+            raise ConfigError("source", tuple(images.shape), "sides of 8 pixels or more are needed")
+        white = torch.ones_like(images[:, :1])
+        return torch.cat([white, images, images], 1) if direction == "AtoB" else images[:, 1:2]
+
+
+def test_both_directions_read_images_as_the_model_takes_them(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(translating, "load_model", lambda *_: Tint())
+    gray, color = save(tmp_path / "in/gray.png", (20, 12), mode="L"), save(tmp_path / "in/color.png", (20, 12))
+    assert command("translate", "any", "in", "--output", "there").code == 0
+    with Image.open(color) as image:
+        luma = torch.from_numpy(np.array(image.convert("L")))
+    assert torch.equal(pixels(tmp_path / "there/color.png")[1], luma)
+    assert torch.equal(pixels(tmp_path / "there/gray.png")[1], pixels(gray)[0])
+    assert command("translate", "any", "there", "--direction", "BtoA", "--output", "back").code == 0
+    with Image.open(tmp_path / "back/gray.png") as image:
+        assert image.mode == "L"
+    assert torch.equal(pixels(tmp_path / "back/gray.png"), pixels(gray))
+    assert command("translate", "any", "in/gray.png", "--direction", "BtoA", "--output", "gray").code == 0
+    assert torch.equal(pixels(tmp_path / "gray/gray.png"), pixels(gray)), "gray as three equal channels"
+
+
+def test_an_image_that_the_model_refuses_is_named_and_the_others_are_done(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(translating, "load_model", lambda *_: Tint())
+    save(tmp_path / "in/small.png", (6, 12)), save(tmp_path / "in/z.png", (12, 12))
+    done = command("translate", "any", "in", "--output", "out")
+    assert (done.code, done.out) == (1, "1 of 2 images in out, and out/grid.png\n")
+    (line,) = done.err.splitlines()
+    assert "in/small.png: source=(1, 1, 12, 6)" in line
+
+
+def test_a_bar_on_a_terminal_alone(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(translating, "load_model", lambda *_: Tint())
+    save(tmp_path / "in.png", (12, 12))
+    assert command("translate", "any", "in.png").err == ""
+    monkeypatch.setattr(translating.sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    done = command("translate", "any", "in.png")
+    assert "100%" in done.err
+    assert done.out == "1 of 1 images in translations, and translations/grid.png\n"
+
+
 def test_names_that_would_meet_keep_their_suffix(command, tmp_path, checkpoint):
     for name in ("a.png", "a.bmp", "grid.png", "below/a.png"):
         save(tmp_path / "in" / name, (16, 16))
@@ -107,6 +174,8 @@ def test_a_broken_image_is_named_and_the_others_are_done(command, tmp_path, chec
         (["in.png", "--device", "nonsense"], ["--device='nonsense'"]),
         (["in.png", "--output", "in.png/below"], ["--output='in.png/below'", "another folder"]),
         (["in.png", "--raw"], ["--raw is now --no_ema"]),
+        (["in.png", "--direction", "BtoA"], ["--direction='BtoA'", "Pix2Pix has learned AtoB alone"]),
+        (["in.png", "--direction", "back"], ["--direction='back'", "choose AtoB or BtoA"]),
         ([], ["images", "required"]),
     ],
     ids=str,

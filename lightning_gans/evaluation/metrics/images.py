@@ -180,6 +180,8 @@ class SlicedWasserstein(Metric):
 
     full_state_update = False
     higher_is_better = False
+    real_images: list[Tensor]
+    fake_images: list[Tensor]
 
     def __init__(self, num_images: int = 16_384, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -200,13 +202,12 @@ class SlicedWasserstein(Metric):
         Raises:
             ConfigError: There are none of one side, or they are not as ``sliced_wasserstein_by_level`` wants them.
         """
-        sides = {"real": self.real_images, "fake": self.fake_images}
-        for name, parts in sides.items():
+        for name, parts in (("real", self.real_images), ("fake", self.fake_images)):
             if len(parts) == 0:
                 raise ConfigError(name, 0, "no images yet: call update before compute")
-        joined = [dim_zero_cat(parts) for parts in sides.values()]
-        count = min(self.num_images, *map(len, joined))
-        real, fake = (images[torch.linspace(0, len(images) - 1, count).long()] for images in joined)
+        real, fake = dim_zero_cat(self.real_images), dim_zero_cat(self.fake_images)  # one tensor where processes joined
+        count = min(self.num_images, len(real), len(fake))
+        real, fake = (images[torch.linspace(0, len(images) - 1, count).long()] for images in (real, fake))
         levels = sliced_wasserstein_by_level(real, fake, self.seed)
         found = {"swd": torch.stack([*levels.values()]).mean()}
         found |= {f"swd_{side}": value for side, value in levels.items()}

@@ -152,5 +152,14 @@ def test_the_evaluator_feeds_unpaired_images():
 def test_images_of_another_kind_are_refused(real, fake, message):
     with pytest.raises(ConfigError, match=message):
         sliced_wasserstein_by_level(real, fake)
+
+
+def test_what_is_missing_is_named():
     with pytest.raises(ConfigError, match="must be points as the first"):
         sliced_wasserstein(torch.zeros(2, 3), torch.zeros(3, 3))
+    metric = SlicedWasserstein()
+    metric.update(textures(2), real=True)
+    with pytest.raises(ConfigError, match="fake=0.*no images yet"):
+        metric.compute()
+    with pytest.raises(ConfigError, match="num_images=0"):
+        SlicedWasserstein(num_images=0)

@@ -68,10 +68,11 @@ def sliced_wasserstein_by_level(real: Tensor, fake: Tensor, seed: int = 0) -> di
             raise ConfigError(name, given, hint)
     if real.shape != fake.shape:
         raise ConfigError("fake", tuple(fake.shape), f"must be as many images of one size as real, {tuple(real.shape)}")
-    return {
-        side: SCALE * sliced_wasserstein(*(_normalized_patches(images, level, seed) for images in (real, fake)), seed)
-        for level, side in enumerate(_sides(min(real.shape[2:])))
-    }
+    found: dict[int, Tensor] = {}
+    for level, side in enumerate(_sides(min(real.shape[2:]))):
+        patches = [_normalized_patches(images, level, seed) for images in (real, fake)]
+        found[side] = SCALE * sliced_wasserstein(patches[0], patches[1], seed)
+    return found
 
 
 def laplacian_pyramid(images: Tensor) -> Iterator[Tensor]:

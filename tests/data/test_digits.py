@@ -1,13 +1,17 @@
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from torch import nn
+from torch.utils.data import Subset
 
-from lightning_gans import ConfigError
+from lightning_gans import ConfigError, Pix2Pix
 from lightning_gans.data import Digits, UnpairedDigits
 from lightning_gans.data.digits import color, enlarge
 from lightning_gans.evaluation.features import DigitsFeatures
 from lightning_gans.evaluation.features.train import load_digits
+from lightning_gans.evaluation.sources import TranslatedSource
 from lightning_gans.images import to_uint8
+from lightning_gans.networks import PatchDiscriminator
 
 
 def test_facts_are_known_before_anything_is_read():
@@ -126,3 +130,29 @@ def test_classifiers_of_both_domains_know_the_digits_held_out(unpaired):
         right = extractor(part.images).logits.argmax(1) == part.labels
         assert right.double().mean() >= least
     assert right.double().mean() == pytest.approx(extractor.facts["test_accuracy"], abs=1e-3)
+
+
+class Inverse(nn.Module):
+    """Black on white, of any number of channels: the class stays readable."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+        self.channels = channels
+
+    def forward(self, source):
+        return -self.weight * source.mean(1, keepdim=True).expand(-1, self.channels, -1, -1)
+
+
+@pytest.mark.parametrize("part", [range(300), range(0, 300, 7)], ids=["all", "some"])
+def test_agreement_is_that_of_the_classifier_with_the_labels_of_what_was_translated(unpaired, part):
+    test, (agreement,) = unpaired.test_dataset, unpaired.metrics().values()
+    model = Pix2Pix(Inverse(3), PatchDiscriminator((3, 32, 32), source_shape=(1, 32, 32), base_channels=4))
+    agreement.update(TranslatedSource(model, Subset(test, part), paired=False))
+    inverse = 255 - test.sources.images[list(part)].expand(-1, 3, -1, -1)
+    right = unpaired.features()(inverse).logits.argmax(1) == test.sources.labels[list(part)]
+    expected = float(right.double().mean())
+    found = agreement.compute()
+    assert found.keys() == {"agreement_to_image"}  # Pix2Pix knows no way back
+    assert float(found["agreement_to_image"]) == pytest.approx(expected)
+    assert expected > 0.9

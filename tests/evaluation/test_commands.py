@@ -12,7 +12,7 @@ from torchmetrics import Metric
 from lightning_gans import WGAN, Game
 from lightning_gans.cli import main
 from lightning_gans.cli.commands import EvaluationOptions
-from lightning_gans.data import Digits, Ring2D
+from lightning_gans.data import Digits, Ring2D, UnpairedDigits
 from lightning_gans.evaluation.evaluator import SUBSET_SIZE, Evaluator, Report
 from lightning_gans.evaluation.features import ClassifierFeatures, DigitsFeatures
 from lightning_gans.evaluation.metrics.functional import mode_coverage
@@ -119,6 +119,13 @@ def test_train_features_makes_a_file_that_evaluate_takes(tmp_path, capsys):
     fake = folder(tmp_path / "fake", images())
     main(["evaluate", "--real", data, "--fake", fake, "--features", "mine.safetensors"])
     assert "fid_mine" in capsys.readouterr().out
+
+
+def test_train_features_of_unpaired_data_takes_the_training_images():
+    main(["train-features", "--data", "UnpairedDigits", "--output", "own.safetensors", "--epochs", "1"])
+    features, test = ClassifierFeatures("own.safetensors"), UnpairedDigits().test_dataset
+    assert features.facts["data"].startswith("UnpairedDigits, 748 images")
+    assert (features(test.images.images).logits.argmax(1) == test.images.labels).double().mean() > 0.2  # chance is 0.1
 
 
 def test_intervals_shrink_with_the_number_of_samples():

@@ -11,6 +11,7 @@ from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import (
     Classifier,
     ClassifierFeatures,
+    ColoredDigitsFeatures,
     DigitsFeatures,
     MNISTFeatures,
     load_classifier,
@@ -52,11 +53,18 @@ def test_files_are_small():
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 2_000_000
 
 
-@pytest.mark.parametrize(("extractor", "shape", "accuracy"), [(DigitsFeatures, 8, 0.98), (MNISTFeatures, 28, 0.992)])
+@pytest.mark.parametrize(
+    ("extractor", "shape", "accuracy"),
+    [
+        (DigitsFeatures, (1, 8, 8), 0.98),
+        (MNISTFeatures, (1, 28, 28), 0.992),
+        (ColoredDigitsFeatures, (3, 32, 32), 0.98),
+    ],
+)
 def test_file_tells_its_story(extractor, shape, accuracy):
     shipped = extractor()
-    assert shipped.image_shape == (1, shape, shape)
-    assert shipped.facts["image_shape"] == [1, shape, shape]
+    assert shipped.image_shape == shape
+    assert shipped.facts["image_shape"] == list(shape)
     assert shipped.num_classes == shipped.facts["num_classes"] == 10
     assert shipped.facts["name"] == shipped.name
     assert shipped.facts["test_accuracy"] >= accuracy
@@ -68,6 +76,18 @@ def test_digits_accuracy_is_the_stated_one(digits):
     guesses = extractor(digits.test_images).logits.argmax(dim=1)
     accuracy = float((guesses == digits.test_labels).double().mean())
     assert accuracy == pytest.approx(extractor.facts["test_accuracy"], abs=1e-6)
+
+
+def test_enlarged_digits_are_averaged_back(digits):
+    large = DigitsFeatures(24)
+    pixels = digits.test_images[:50].repeat_interleave(3, 2).repeat_interleave(3, 3)
+    for found, known in zip(large(pixels), DigitsFeatures()(digits.test_images[:50]), strict=True):
+        torch.testing.assert_close(found, known)
+    assert large.fingerprint != DigitsFeatures().fingerprint
+    with pytest.raises(ConfigError, match=r"takes? images of shape \(N, 1, 24, 24\)"):
+        large(digits.test_images)
+    with pytest.raises(ConfigError, match="image_size=20: must be a multiple of 8"):
+        DigitsFeatures(20)
 
 
 def test_mnist_accuracy_is_the_stated_one(mnist):

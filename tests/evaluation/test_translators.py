@@ -1,12 +1,15 @@
 """A translator measured on held-out pairs of emoji: what copying the drawing scores is known without training."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import Subset
 
 from lightning_gans import VAE, Pix2Pix
+from lightning_gans.callbacks import MetricsCallback
 from lightning_gans.data import Digits, EmojiPairs
 from lightning_gans.evaluation.evaluator import Evaluator
 from lightning_gans.evaluation.sources import DatasetSource, GeneratedSource, TranslatedSource
@@ -49,6 +52,7 @@ def test_figures_of_copying(report, data):
 
 
 def test_a_drawing_has_no_colors_to_fill_in(report):
+    assert 0.6 < report.values["fill_frechet"] < 0.8, "white from the colors of the targets"
     assert report.values["hue_entropy"] == 0
     assert report.values["hue_tv"] == pytest.approx(0.5)
     assert 2.2 < report.values["hue_entropy_target"] < 2.6
@@ -59,6 +63,20 @@ def test_copies_are_not_the_targets(report):
     assert report.provenance["fake"]["kind"] == "Pix2Pix"
     assert report.provenance["fake"]["conditions"]["sha256"] == report.provenance["real"]["sha256"]
     assert "class_accuracy_emoji" not in report.values
+
+
+def test_a_translator_is_compared_with_the_reference_of_its_data(data):
+    pairs, colored = data.test_dataset, Subset(data.test_dataset, [0, 1])
+
+    def compared(**datamodule):
+        loader = SimpleNamespace(dataset=pairs)
+        loop = {"training": True, "validating": False, "testing": False, "fast_dev_run": False}
+        trainer = SimpleNamespace(datamodule=SimpleNamespace(**datamodule), val_dataloaders=loader, **loop)
+        return MetricsCallback()._real(trainer, Copy()).dataset
+
+    assert compared(reference_dataset=colored, test_dataset=pairs) is colored, "each image of an unpaired set once"
+    assert compared(test_dataset=pairs) is pairs
+    assert compared() is pairs, "of the validation loader"
 
 
 def test_reconstructions_of_an_encoder_are_those_of_the_labeled_images():

@@ -159,7 +159,7 @@ def test_what_is_missing_is_named():
         sliced_wasserstein(torch.zeros(2, 3), torch.zeros(3, 3))
     metric = SlicedWasserstein()
     metric.update(textures(2), real=True)
-    with pytest.raises(ConfigError, match="fake=0.*no images yet"):
+    with pytest.raises(ConfigError, match=r"fake=0.*no images yet"):
         metric.compute()
     with pytest.raises(ConfigError, match="num_images=0"):
         SlicedWasserstein(num_images=0)

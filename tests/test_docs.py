@@ -234,10 +234,16 @@ def assert_trains_with_a_regularizer(kind):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where all commands of the docs run: with photos, MNIST's files (noise), a class of the user's, and a cache."""
+    """Where all commands of the docs run: with images, MNIST's files (noise), a class of the user's, and a cache."""
     folder = tmp_path_factory.mktemp("docs")
     for index in range(96):
         save(folder / f"photos/{index % 2}/{index}.png", (40, 32), seed=index)
+    for index in range(24):
+        save(folder / f"paintings/{index}.png", (40, 32), seed=index)
+        for part in ("train", "test"):
+            save(folder / f"facades/{part}/{index}.png", (64, 32), seed=index)
+            for domain in "AB":
+                save(folder / f"horse2zebra/{part}{domain}/{index}.png", (32, 32), seed=index)
     pixels = np.random.default_rng(0).integers(0, 256, (64, 8, 8), dtype=np.uint8)
     np.save(folder / "samples.npy", pixels)
     write_mnist(folder / "data", count=200)

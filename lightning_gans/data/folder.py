@@ -32,6 +32,7 @@ class ImageFolder(ImageDataModule):
 
     Where every image lies in a folder of its class (``photos/cats/1.jpg``), these are the labels, in alphabetical
     order; images directly in ``root`` have no classes, and then none have. Hidden files and folders are left out.
+    Images are turned upright as their camera says, what is transparent shows white, 16-bit gray is scaled to 8 bits.
 
     A set that takes up to 512 MiB when decoded (50,000 RGB images of 32 x 32 take 147) is decoded once, before
     training, and kept in memory; a larger one is decoded batch by batch, by the workers if there are any. Neither

@@ -48,7 +48,8 @@ class DomainFolders(ImageDataModule):
         flip: Whether every other training image is mirrored.
         crop_margin: Pixels by which training images are resized larger, so that a window can be cut out at a random
             place; in papers 30, for windows of 256 x 256.
-        skip_unreadable: As of ``ImageFolder``; a pair is left out with both of its images.
+        skip_unreadable: Whether damaged files are left out, a pair with both of its images, with one line that counts
+            them. Otherwise the first one stops the run.
 
     Raises:
         ConfigError: Folders are missing or hold no images; sizes differ, or lie under 8 pixels, and none is given; a

@@ -328,7 +328,10 @@ class MNISTM(Downloadable):
 
         @lru_cache(_PHOTOGRAPHS_KEPT)
         def read(number: int) -> Tensor:
-            found = read_image(files[number], channels=3)
+            try:
+                found = read_image(files[number], channels=3)
+            except ConfigError as error:
+                raise ConfigError("photographs", str(files[number]), f"{error.hint}; remove it") from error
             if min(found.shape[1:]) < self.image_shape[1]:
                 raise ConfigError("photographs", str(files[number]), "is smaller than a digit, 28 x 28; remove it")
             return found

@@ -142,11 +142,18 @@ def test_mnist_m_on_photographs_of_ones_own(tmp_path):
 
 @pytest.mark.parametrize(
     ("sizes", "message"),
-    [((), "no such folder"), ((40,), "one each"), ((27, 27), r"photos/\d.png': is smaller than a digit, 28 x 28")],
+    [
+        ((), "no such folder"),
+        ((40,), "one each"),
+        ((27, 27), r"photos/\d.png': is smaller than a digit, 28 x 28"),
+        ((None, None), r"photos/\d.png': cannot be read .*; remove it"),
+    ],
 )
 def test_photographs_that_will_not_do_are_named(tmp_path, sizes, message):
     write_mnist(tmp_path)
     for n, size in enumerate(sizes):
-        save(tmp_path / f"photos/{n}.png", (size, 40))
+        save(tmp_path / f"photos/{n}.png", (size or 40, 40))
+        if size is None:
+            (tmp_path / f"photos/{n}.png").write_bytes(b"no image")
     with pytest.raises(ConfigError, match=f"photographs='.*{message}"):
         MNISTM(str(tmp_path), photographs=str(tmp_path / "photos")).setup()

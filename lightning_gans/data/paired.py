@@ -198,8 +198,9 @@ class PairedImages(DomainFolders):
     """Pairs of a source and the image that should come out: ``train`` with both side by side, or two folders.
 
     A downloaded data set of pix2pix works as it is: ``train`` and ``test`` or ``val``, the left half of each image A,
-    the right half B. Else see ``DomainFolders``; the two of a pair then have the same name in both folders, whatever
-    the suffix, and the same size. Both are flipped and cut alike.
+    the right half B; so does one folder that is given as ``sources`` and ``images``. Else see ``DomainFolders``; the
+    two of a pair then have the same name in both folders, whatever the suffix, and the same size. Both are flipped and
+    cut alike.
     """
 
     def metrics(self) -> dict[str, Metric]:

@@ -265,7 +265,7 @@ class MNISTM(Downloadable):
     """
 
     image_shape = (3, 28, 28)
-    source_shape = (1, 28, 28)
+    source_shape = (3, 28, 28)  # gray, as of UnpairedDigits
     num_classes = None
     paired = False
 
@@ -283,7 +283,7 @@ class MNISTM(Downloadable):
         digits = MNIST(self.root).parse(train)
         assert digits.labels is not None
         step = 2 if train else 1
-        sources = ImageDataset(digits.images[::step], digits.labels[::step])
+        sources = ImageDataset(digits.images[::step].expand(-1, 3, -1, -1), digits.labels[::step])
         images, labels = digits.images[step - 1 :: step], digits.labels[step - 1 :: step]
         return UnpairedDataset(sources, ImageDataset(self._on_photographs(images, train), labels))
 
@@ -303,7 +303,7 @@ class MNISTM(Downloadable):
         labels = MNIST(self.root).parse(train=False).labels
         assert labels is not None
         classifier = None if self.weights is None else self.features()
-        return {"agreement": ClassAgreement(labels, labels, MNISTFeatures(), classifier)}
+        return {"agreement": ClassAgreement(labels, labels, MNISTFeatures(channels=3), classifier)}
 
     def _on_photographs(self, digits: Tensor, train: bool) -> Tensor:
         """Digits (N, 1, 28, 28), each on a window of a photograph: (N, 3, 28, 28), uint8."""

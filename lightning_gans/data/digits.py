@@ -115,11 +115,11 @@ class UnpairedDigits(ImageDataModule):
         >>> data = UnpairedDigits()
         >>> batch = next(iter(data.train_dataloader()))
         >>> batch["source"].shape, batch["image"].shape, len(data.test_dataset)
-        (torch.Size([64, 1, 32, 32]), torch.Size([64, 3, 32, 32]), 300)
+        (torch.Size([64, 3, 32, 32]), torch.Size([64, 3, 32, 32]), 300)
     """
 
     image_shape = (3, SIDE, SIDE)
-    source_shape = (1, SIDE, SIDE)
+    source_shape = (3, SIDE, SIDE)  # gray, in as many channels as images have, so that each kind can be kept as it is
     num_classes = None
     paired = False
 
@@ -149,14 +149,14 @@ class UnpairedDigits(ImageDataModule):
         digits = Digits().load_train()
         assert digits.labels is not None
         labels = digits.labels[::HELD_OUT]
-        return {"agreement": ClassAgreement(labels, labels, DigitsFeatures(SIDE), self.features())}
+        return {"agreement": ClassAgreement(labels, labels, DigitsFeatures(SIDE, channels=3), self.features())}
 
 
 def _two_domains(source_rows: Tensor, image_rows: Tensor) -> UnpairedDataset:
     digits = Digits().load_train()
     assert digits.labels is not None
     large, labels = enlarge(digits.images), digits.labels
-    sources = ImageDataset(large[source_rows], labels[source_rows])
+    sources = ImageDataset(large[source_rows].expand(-1, 3, -1, -1), labels[source_rows])
     return UnpairedDataset(sources, ImageDataset(color(large[image_rows], image_rows), labels[image_rows]))
 
 

@@ -119,10 +119,12 @@ def test_mnist_m_are_digits_on_photographs_and_no_pairs(cifar):
     write_mnist(cifar)
     data, digits, photographs = (kind(root=str(cifar), batch_size=5) for kind in (MNISTM, MNIST, CIFAR10))
     train, test, whole = data.train_dataset, data.test_dataset, digits.train_dataset
-    assert torch.equal(train.sources.images, whole.images[::2])
+    assert torch.equal(train.sources.images, whole.images[::2].expand(-1, 3, -1, -1))
     assert torch.equal(train.images.labels, whole.labels[1::2])
     assert are_on(train.images.images, whole.images[1::2], photographs.train_dataset.images)
-    assert torch.equal(test.sources.images, digits.test_dataset.images)
+    assert torch.equal(test.sources.images, digits.test_dataset.images.expand(-1, 3, -1, -1))
+    (agreement,) = data.metrics().values()
+    assert agreement.source_classifier(test.sources.images).logits.shape == (10, 10)
     assert are_on(test.images.images, digits.test_dataset.images, photographs.test_dataset.images)
     assert data.reference_dataset is test.images
     batch = next(iter(data.train_dataloader()))

@@ -152,7 +152,24 @@ class _ShippedFeatures(ClassifierFeatures):
             super().__init__(path)
 
 
-class DigitsFeatures(_ShippedFeatures):
+class _GrayFeatures(_ShippedFeatures):
+    def __init__(self, file: str, image_size: int, channels: int) -> None:
+        super().__init__(file)
+        self._side = self.classifier.image_shape[1]
+        if image_size < self._side or image_size % self._side:
+            raise ConfigError("image_size", image_size, f"must be a multiple of {self._side}")
+        self.image_shape = (channels, image_size, image_size)
+        averaged = [f"{image_size} pixels averaged to {self._side}"] if image_size > self._side else []
+        averaged += [f"{channels} channels averaged"] if channels > 1 else []
+        self.structure = ", ".join(averaged)
+
+    def extract(self, images: Tensor) -> FeatureBatch:
+        """Features ``(N, 64)`` and logits ``(N, 10)``."""
+        gray = from_uint8(images).mean(1, keepdim=True)
+        return FeatureBatch(*self.classify(nn.functional.avg_pool2d(gray, images.shape[-1] // self._side)))
+
+
+class DigitsFeatures(_GrayFeatures):
     """Classifier of scikit-learn's digits: 8x8 grayscale images, 10 classes, 64 features. Needs no network.
 
     Trained on four fifths of the images; ``facts["test_accuracy"]`` is that on the rest. Made by
@@ -160,9 +177,10 @@ class DigitsFeatures(_ShippedFeatures):
 
     Args:
         image_size: Height and width of the images, a multiple of 8; larger ones are averaged to 8x8.
+        channels: Of the images; their mean is taken.
 
     Raises:
-        ConfigError: The size is no multiple of 8.
+        ConfigError: The size is no such multiple.
 
     Example:
         >>> features, logits = DigitsFeatures()(torch.zeros(2, 1, 8, 8, dtype=torch.uint8))
@@ -170,16 +188,8 @@ class DigitsFeatures(_ShippedFeatures):
         (torch.Size([2, 64]), torch.Size([2, 10]))
     """
 
-    def __init__(self, image_size: int = 8) -> None:
-        super().__init__("digits.safetensors")
-        if image_size < 8 or image_size % 8:
-            raise ConfigError("image_size", image_size, "must be a multiple of 8")
-        self.image_shape = (1, image_size, image_size)
-        self.structure = "" if image_size == 8 else f"{image_size} pixels averaged to 8"
-
-    def extract(self, images: Tensor) -> FeatureBatch:
-        """Features ``(N, 64)`` and logits ``(N, 10)``."""
-        return FeatureBatch(*self.classify(nn.functional.avg_pool2d(from_uint8(images), images.shape[-1] // 8)))
+    def __init__(self, image_size: int = 8, channels: int = 1) -> None:
+        super().__init__("digits.safetensors", image_size, channels)
 
 
 class ColoredDigitsFeatures(_ShippedFeatures):
@@ -193,15 +203,22 @@ class ColoredDigitsFeatures(_ShippedFeatures):
         super().__init__("colored_digits.safetensors")
 
 
-class MNISTFeatures(_ShippedFeatures):
+class MNISTFeatures(_GrayFeatures):
     """Classifier of MNIST: 28x28 grayscale images, 10 classes, 64 features. Needs no network.
 
     ``facts["test_accuracy"]`` is that on MNIST's 10,000 test images. Made by
     ``python -m lightning_gans.evaluation.features.train --data mnist --root DIR --output mnist.safetensors``.
+
+    Args:
+        image_size: As of ``DigitsFeatures``, a multiple of 28.
+        channels: Likewise.
+
+    Raises:
+        ConfigError: The size is no such multiple.
     """
 
-    def __init__(self) -> None:
-        super().__init__("mnist.safetensors")
+    def __init__(self, image_size: int = 28, channels: int = 1) -> None:
+        super().__init__("mnist.safetensors", image_size, channels)
 
 
 class EmojiFeatures(_ShippedFeatures):

@@ -79,12 +79,12 @@ def test_digits_accuracy_is_the_stated_one(digits):
 
 
 def test_enlarged_digits_are_averaged_back(digits):
-    large = DigitsFeatures(24)
-    pixels = digits.test_images[:50].repeat_interleave(3, 2).repeat_interleave(3, 3)
+    large = DigitsFeatures(24, channels=3)
+    pixels = digits.test_images[:50].repeat_interleave(3, 2).repeat_interleave(3, 3).expand(-1, 3, -1, -1)
     for found, known in zip(large(pixels), DigitsFeatures()(digits.test_images[:50]), strict=True):
         torch.testing.assert_close(found, known)
     assert large.fingerprint != DigitsFeatures().fingerprint
-    with pytest.raises(ConfigError, match=r"takes? images of shape \(N, 1, 24, 24\)"):
+    with pytest.raises(ConfigError, match=r"takes? images of shape \(N, 3, 24, 24\)"):
         large(digits.test_images)
     with pytest.raises(ConfigError, match="image_size=20: must be a multiple of 8"):
         DigitsFeatures(20)

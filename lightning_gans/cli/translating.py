@@ -70,8 +70,7 @@ def _source_channels(model: Translates, options: TranslatingOptions) -> int:
     if options.direction not in directions:
         hint = f"{type(model).__name__} has learned {' and '.join(directions)} alone"
         raise ConfigError("--direction", options.direction, hint)
-    shape = model.input_shape(options.direction) if isinstance(model, Translator) else None
-    channels = 3 if shape is None else shape[0]
+    channels = (model.channels_of(options.direction) if isinstance(model, Translator) else None) or 3
     if channels not in (1, 3):
         raise ConfigError("checkpoint", f"images of {channels} channels", "image files hold 1 or 3; use Python")
     return channels

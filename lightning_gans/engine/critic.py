@@ -60,6 +60,7 @@ class Critic(nn.Module):
             arXiv:1612.07828, section 2.3); 0 for the present ones alone.
         top_k: Chooses among generated samples for the generator's loss; None for all of them.
         output_sizes: Sizes of logits and of what else the network gives, for one that gives all in one tensor (N, K).
+        name: What tells its logged values from those of the model's other critics: ``logits/real_<name>``.
 
     Raises:
         ConfigError: A part does not fit the network or the objective.
@@ -74,8 +75,10 @@ class Critic(nn.Module):
         history: int = 0,
         top_k: TopK | None = None,
         output_sizes: Sequence[int] = (),
+        name: str = "",
     ) -> None:
         super().__init__()
+        self.name = name
         self.network: nn.Module
         self.__dict__["network"] = network  # not registered: its weights keep the names that they have in the model
         self.objective, self.top_k, self.output_sizes = objective, top_k, tuple(output_sizes)
@@ -189,6 +192,9 @@ class Critic(nn.Module):
             log: Logs a value where logging is due; None where it is not.
             trains: Whether this is the update of the player who trains the network.
         """
+        if log is not None and self.name:
+            everyones = log
+            log = lambda what, value: everyones(f"{what}_{self.name}", value)  # noqa: E731
         configured = {
             "augment": self.augment,
             "history": trains and self.history is not None,

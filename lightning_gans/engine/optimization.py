@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lightning_gans.batch import Batch
 from lightning_gans.engine.player import Player
 from lightning_gans.errors import ConfigError
+from lightning_gans.schedule import Ramp
 
 
 def adam(lr: float = 2e-4, beta1: float = 0.5, beta2: float = 0.999) -> Any:
@@ -26,6 +27,8 @@ class BaseOptimization:
         micro_batches: Number of equal parts in which each batch is processed; the gradients are averaged. Equal to the
             undivided batch for losses that are means over samples, without batch norm and spectral norm.
         compile: Compile the players' networks, one by one; gradient penalties run uncompiled.
+        decay_begin: Share of the run after which all learning rates fall linearly, to 0 at its end; 1 for constant
+            ones. A player cannot have a scheduler beside it.
 
     Raises:
         ConfigError: A setting is out of its range.
@@ -34,12 +37,15 @@ class BaseOptimization:
     ema_decay: float | None = None
     micro_batches: int | None = None
     compile: bool | None = None
+    decay_begin: float | None = None
 
     def __post_init__(self) -> None:
         if self.micro_batches is not None and self.micro_batches < 1:
             raise ConfigError("optimization.micro_batches", self.micro_batches, "must be a number of parts, 1 or more")
         if self.ema_decay is not None and not 0 <= self.ema_decay < 1:
             raise ConfigError("optimization.ema_decay", self.ema_decay, "must lie in [0, 1); 0 turns averaging off")
+        if self.decay_begin is not None and not 0 <= self.decay_begin <= 1:
+            raise ConfigError("optimization.decay_begin", self.decay_begin, "must be a share of the run, 0 to 1")
         for name, value in vars(self).items():
             if name in ("n_critic", "n_generator") and value is not None and value < 1:
                 raise ConfigError(f"optimization.{name}", value, "a number of updates, 1 or more")
@@ -56,6 +62,11 @@ class BaseOptimization:
         """The player of a role, the field that holds its optimizer; further arguments of ``Player`` win."""
         own = {name: getattr(self, f"{role}_{name}") for name in ("scheduler", "clip")}
         own |= {"name": role, "optimizer": getattr(self, role)}
+        if self.decay_begin is not None and self.decay_begin < 1:
+            if own["scheduler"] is not None:
+                hint = "rates fall by optimization.decay_begin already; set that to 1, or leave the scheduler out"
+                raise ConfigError(f"optimization.{role}_scheduler", "a scheduler", hint)
+            own["ramps"] = {"lr": Ramp(1.0, 0.0, begin=self.decay_begin)}
         return Player(loss=loss, modules=modules, **own | settings)
 
 

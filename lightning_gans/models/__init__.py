@@ -5,7 +5,9 @@ from lightning_gans.models.acgan import ACGAN
 from lightning_gans.models.bigan import ALI, BiGAN
 from lightning_gans.models.cgan import ConditionalGAN
 from lightning_gans.models.cogan import CoGAN
+from lightning_gans.models.cut import CUT
 from lightning_gans.models.cvae import ConditionalVAE
+from lightning_gans.models.cyclegan import CycleGAN
 from lightning_gans.models.dcgan import DCGAN
 from lightning_gans.models.dragan import DRAGAN
 from lightning_gans.models.fgan import FGAN, SaddlePointFGAN
@@ -30,6 +32,7 @@ __all__ = [
     "AAE",
     "ACGAN",
     "ALI",
+    "CUT",
     "DCGAN",
     "DRAGAN",
     "FGAN",
@@ -47,6 +50,7 @@ __all__ = [
     "CoGAN",
     "ConditionalGAN",
     "ConditionalVAE",
+    "CycleGAN",
     "HingeGAN",
     "InfoGAN",
     "MinimaxGAN",

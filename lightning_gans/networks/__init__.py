@@ -7,6 +7,7 @@ from lightning_gans.networks.mlp import MaxoutDiscriminator, MLPDiscriminator, M
 from lightning_gans.networks.patchgan import PatchDiscriminator
 from lightning_gans.networks.projection import ProjectionDiscriminator, ShowsFeatures
 from lightning_gans.networks.resnet import ResNetDiscriminator, ResNetGenerator
+from lightning_gans.networks.resnet_translator import ResNetTranslator
 from lightning_gans.networks.spectral import SpectralNorm, spectrally_normalized
 from lightning_gans.networks.unet import UNet
 
@@ -26,6 +27,7 @@ __all__ = [
     "ProjectionDiscriminator",
     "ResNetDiscriminator",
     "ResNetGenerator",
+    "ResNetTranslator",
     "ShowsFeatures",
     "SpectralNorm",
     "UNet",

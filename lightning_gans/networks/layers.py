@@ -1,13 +1,18 @@
-"""What networks have in common: initialization, normalization, discriminators that show their features."""
+"""What networks have in common: initialization, normalization, padding, enlargement, features that are shown."""
 
-from typing import Literal
+from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from lightning_gans.errors import ConfigError
 
 Norm = Literal["batch", "instance"]
 """Kinds of normalization, as a config names them; None stands for none."""
+
+Upsampling = Literal["resize", "transposed"]
+"""How maps are doubled: nearest neighbors and a 3 x 3 convolution, or a transposed convolution, as papers have it."""
 
 _NORMS: dict[str, type[nn.Module]] = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d}
 
@@ -65,3 +70,87 @@ def zero_bias(module: nn.Module) -> None:
     """Biases of convolutions zero, as in pix2pix's code."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and module.bias is not None:
         nn.init.zeros_(module.bias)
+
+
+class UpsampledConv2d(nn.ConvTranspose2d):
+    """A 3 x 3 convolution of maps that are doubled by nearest neighbors: (N, C, H, W) to (N, C', 2 H, 2 W).
+
+    Written as the transposed 4 x 4 convolution at stride 2 that is equal to it but for rounding: doubled maps repeat
+    their values, so that of nine products there are only four to compute.
+    """
+
+    spread: Tensor
+
+    def __init__(self, in_channels: int, out_channels: int, **kwargs: Any) -> None:
+        super().__init__(in_channels, out_channels, 3, **kwargs)
+        spread = torch.eye(3, 4) + torch.eye(3, 4).roll(1, dims=1)  # each weight meets two neighbors
+        self.register_buffer("spread", torch.kron(spread, spread), persistent=False)  # 9 x 16
+
+    def forward(self, x: Tensor, output_size: Any = None) -> Tensor:
+        """The doubled maps."""
+        kernel = (self.weight.flatten(2) @ self.spread).unflatten(2, (4, 4))
+        return F.conv_transpose2d(x, kernel, self.bias, stride=2, padding=1)
+
+
+def upsampling_layer(upsampling: Upsampling, before: int, after: int, *, bias: bool) -> nn.Module:
+    """The layer that doubles maps.
+
+    Transposed convolutions give neighboring pixels different weights and so leave a faint checkerboard in flat areas;
+    to enlarge first and convolve then gives all of them the same (Odena et al. 2016,
+    https://distill.pub/2016/deconv-checkerboard).
+
+    Raises:
+        ConfigError: An unknown kind.
+    """
+    if upsampling == "resize":
+        return UpsampledConv2d(before, after, bias=bias)
+    if upsampling == "transposed":
+        return nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=bias)
+    raise ConfigError("upsampling", upsampling, "is none of resize, transposed")
+
+
+class ReflectedConv2d(nn.Conv2d):
+    """A convolution that keeps the size of maps (N, C, H, W), whose sides go on beyond the edge by reflection."""
+
+    def __init__(self, before: int, after: int, side: int, *, bias: bool) -> None:
+        super().__init__(before, after, side, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps (N, C', H, W)."""
+        margin = self.kernel_size[0] // 2
+        return super().forward(grown(grown(x, margin, margin, 2), margin, margin, 3))
+
+
+def pad_to_multiple(images: Tensor, multiple: int) -> tuple[Tensor, slice, slice]:
+    """Images (N, C, H, W) whose sides are multiples of a number, and the slices of rows and columns that cut them back.
+
+    Both ends of a side grow by half of what is missing: by reflection as far as the image goes, then by its edge.
+    """
+    places = []
+    for dim in (2, 3):
+        side = images.shape[dim]
+        missing = -side % multiple
+        before = missing // 2
+        images = grown(images, before, missing - before, dim)
+        places.append(slice(before, before + side))
+    return images, places[0], places[1]
+
+
+def grown(images: Tensor, before: int, after: int, dim: int) -> Tensor:
+    """Images that go on at both ends of a dimension.
+
+    Of parts that are joined and not by ``F.pad``, whose backward pass is not deterministic on a GPU.
+    """
+    side = images.shape[dim]
+    reflected = [min(each, side - 1) for each in (before, after)]
+    parts = [images]
+    if reflected[0]:
+        parts.insert(0, images.narrow(dim, 1, reflected[0]).flip(dim))
+    if reflected[1]:
+        parts.append(images.narrow(dim, side - 1 - reflected[1], reflected[1]).flip(dim))
+    left, right = parts[0].narrow(dim, 0, 1), parts[-1].narrow(dim, parts[-1].shape[dim] - 1, 1)
+    edges = [
+        edge.expand(*(count if axis == dim else -1 for axis in range(edge.ndim)))
+        for edge, count in ((left, before - reflected[0]), (right, after - reflected[1]))
+    ]
+    return torch.cat([edges[0], *parts, edges[1]], dim) if before or after else images

@@ -26,6 +26,38 @@ def check_image_shape(name: str, shape: Sequence[int] | None) -> tuple[int, int,
     return found[0], found[1], found[2]
 
 
+def check_translation(
+    source_shape: Sequence[int] | None, image_shape: Sequence[int] | None
+) -> tuple[int, int, list[int]]:
+    """Channels of sources and of images, and their common size [H, W].
+
+    Raises:
+        ConfigError: A shape is missing or smaller than 8 pixels, or the two differ in size.
+    """
+    source_channels, *size = check_image_shape("source_shape", source_shape)
+    channels, *target_size = check_image_shape("image_shape", image_shape)
+    if size != target_size:
+        hint = f"the size is kept, and source_shape has {size[0]} x {size[1]} pixels"
+        raise ConfigError("image_shape", (channels, *target_size), hint)
+    return source_channels, channels, size
+
+
+def joined_sources(*maps: Tensor, channels: int) -> Tensor:
+    """Sources (N, C, H, W) and further maps of their size, joined along the channels.
+
+    Raises:
+        ConfigError: They have not so many channels together, or are too small.
+    """
+    shapes = [tuple(each.shape) for each in maps]
+    fits = all(len(shape) == 4 and shape[2:] == shapes[0][2:] for shape in shapes)
+    if not fits or sum(shape[1] for shape in shapes) != channels:
+        hint = f"must be (N, C, h, w), all of one size and together of {channels} channels"
+        raise ConfigError("source", shapes[0] if len(shapes) == 1 else shapes, hint)
+    if min(shapes[0][2:]) < SMALLEST_SIDE:
+        raise ConfigError("source", shapes[0], f"must have sides of {SMALLEST_SIDE} pixels or more")
+    return torch.cat(maps, dim=1) if len(maps) > 1 else maps[0]
+
+
 def check_image_size(image_shape: Sequence[int] | None) -> tuple[int, int]:
     """Channels and side of a square image shape (C, H, W), 8 <= H <= 128.
 

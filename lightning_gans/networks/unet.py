@@ -3,17 +3,21 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.networks.layers import Norm, initialize_normal, norm_layers, zero_bias
-from lightning_gans.networks.shapes import SMALLEST_SIDE, check_image_shape, check_positive
-
-Upsampling = Literal["resize", "transposed"]
-"""How maps are doubled: nearest neighbors and a 3 x 3 convolution, or the paper's transposed 4 x 4 convolution."""
+from lightning_gans.networks.layers import (
+    Norm,
+    Upsampling,
+    initialize_normal,
+    norm_layers,
+    pad_to_multiple,
+    upsampling_layer,
+    zero_bias,
+)
+from lightning_gans.networks.shapes import check_positive, check_translation, joined_sources
 
 _NUM_DROPOUTS = 3  # decoder blocks that drop, from the innermost on
 _MAX_DOWNSAMPLINGS = 8  # of 256 pixels, as in the paper; the smallest map of larger images stays larger
@@ -27,10 +31,6 @@ class UNet(nn.Module):
     slope 0.2, C64-C128-C256-C512-..., no norm on the first and on the smallest map; a decoder that mirrors it, with
     ReLU, and dropout in its three innermost blocks, which is the only noise; tanh. Weights from N(0, 0.02).
 
-    The paper's transposed convolutions give neighboring pixels different weights and so leave a faint checkerboard in
-    flat areas; the default enlarges first and convolves then, which gives all of them the same (Odena et al. 2016,
-    https://distill.pub/2016/deconv-checkerboard), for about twice the arithmetic in the decoder.
-
     Any size is translated, also one other than ``source_shape``: sides that the downsamplings do not divide are padded
     on both ends by reflection as far as it goes, then by the edge, and the result is cut back.
 
@@ -42,7 +42,7 @@ class UNet(nn.Module):
             than a third, 8 times at most: 8 for 256 pixels, 6 for 64, 4 for 28.
         dropout: Probability with which an entry of the innermost blocks is dropped.
         norm: ``batch`` or ``instance``: the same for batches of one image, the paper's size; None for none.
-        upsampling: ``resize``, or ``transposed`` as in the paper.
+        upsampling: ``resize``, or ``transposed`` as in the paper; see ``upsampling_layer``.
 
     Raises:
         ConfigError: A shape is missing, under 8 pixels, or the two differ in size; a setting is out of its range.
@@ -63,11 +63,7 @@ class UNet(nn.Module):
         upsampling: Upsampling = "resize",
     ) -> None:
         super().__init__()
-        self.source_channels, *size = check_image_shape("source_shape", source_shape)
-        channels, *target_size = check_image_shape("image_shape", image_shape)
-        if size != target_size:
-            hint = f"a U-Net keeps the size, and source_shape has {size[0]} x {size[1]} pixels"
-            raise ConfigError("image_shape", (channels, *target_size), hint)
+        self.source_channels, channels, size = check_translation(source_shape, image_shape)
         if not 0 <= dropout < 1:
             raise ConfigError("dropout", dropout, "must be a probability, 0 to under 1")
         depth = fitting_downsamplings(size) if num_downsamplings is None else num_downsamplings
@@ -97,22 +93,13 @@ class UNet(nn.Module):
         Raises:
             ConfigError: Other channels than ``source_shape`` says, or too small.
         """
-        hidden, height, width = pad_to_multiple(self._given(source, *rest), self.multiple)
+        given = joined_sources(source, *rest, channels=self.source_channels)
+        hidden, height, width = pad_to_multiple(given, self.multiple)
         skipped = [hidden := block(hidden) for block in self.down]
         for block, shown in zip(self.up, reversed(skipped[:-1]), strict=True):  # the smallest map goes on by itself
             hidden = torch.cat([block(hidden), shown], dim=1)
         images: Tensor = self.out(hidden)
         return images[..., height, width]
-
-    def _given(self, *maps: Tensor) -> Tensor:
-        shapes = [tuple(each.shape) for each in maps]
-        fits = all(len(shape) == 4 and shape[2:] == shapes[0][2:] for shape in shapes)
-        if not fits or sum(shape[1] for shape in shapes) != self.source_channels:
-            hint = f"must be (N, C, h, w), all of one size and together of {self.source_channels} channels"
-            raise ConfigError("source", shapes[0] if len(shapes) == 1 else shapes, hint)
-        if min(shapes[0][2:]) < SMALLEST_SIDE:
-            raise ConfigError("source", shapes[0], f"must have sides of {SMALLEST_SIDE} pixels or more")
-        return torch.cat(maps, dim=1) if len(maps) > 1 else maps[0]
 
 
 def fitting_downsamplings(size: Sequence[int]) -> int:
@@ -123,48 +110,7 @@ def fitting_downsamplings(size: Sequence[int]) -> int:
     return depth
 
 
-def pad_to_multiple(images: Tensor, multiple: int) -> tuple[Tensor, slice, slice]:
-    """Images (N, C, H, W) whose sides are multiples of a number, and the slices of rows and columns that cut them back.
-
-    Both ends of a side grow by half of what is missing: by reflection as far as the image goes, then by its edge.
-    """
-    places = []
-    for dim in (2, 3):
-        side = images.shape[dim]
-        missing = -side % multiple
-        before = missing // 2
-        images = _grown(images, before, missing - before, dim)
-        places.append(slice(before, before + side))
-    return images, places[0], places[1]
-
-
-def _grown(images: Tensor, before: int, after: int, dim: int) -> Tensor:
-    """Images that go on at both ends of a dimension.
-
-    Of parts that are joined and not by ``F.pad``, whose backward pass is not deterministic on a GPU.
-    """
-    side = images.shape[dim]
-    reflected = [min(each, side - 1) for each in (before, after)]
-    parts = [images]
-    if reflected[0]:
-        parts.insert(0, images.narrow(dim, 1, reflected[0]).flip(dim))
-    if reflected[1]:
-        parts.append(images.narrow(dim, side - 1 - reflected[1], reflected[1]).flip(dim))
-    left, right = parts[0].narrow(dim, 0, 1), parts[-1].narrow(dim, parts[-1].shape[dim] - 1, 1)
-    edges = [
-        edge.expand(*(count if axis == dim else -1 for axis in range(edge.ndim)))
-        for edge, count in ((left, before - reflected[0]), (right, after - reflected[1]))
-    ]
-    return torch.cat([edges[0], *parts, edges[1]], dim) if before or after else images
-
-
 def _up_block(before: int, after: int, norm: Norm | None, upsampling: Upsampling) -> nn.Sequential:
     """From a map of the decoder to the next, of twice the side."""
-    bias = norm is None
-    doubled: dict[str, list[nn.Module]] = {
-        "resize": [nn.Upsample(scale_factor=2), nn.Conv2d(before, after, 3, padding=1, bias=bias)],
-        "transposed": [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=bias)],
-    }
-    if upsampling not in doubled:
-        raise ConfigError("upsampling", upsampling, f"is none of {', '.join(doubled)}")
-    return nn.Sequential(nn.ReLU(), *doubled[upsampling], *norm_layers(norm, after))
+    doubled = upsampling_layer(upsampling, before, after, bias=norm is None)
+    return nn.Sequential(nn.ReLU(), doubled, *norm_layers(norm, after))

@@ -178,6 +178,7 @@ class LeastSquares(Objective):
         fake_target: a.
         real_target: b.
         generator_target: c.
+        generator_weight: In place of the generator's 1/2, where other terms stand beside it: 1 in CycleGAN.
 
     Raises:
         ConfigError: a = b.
@@ -185,10 +186,17 @@ class LeastSquares(Objective):
 
     mean_over_samples = True
 
-    def __init__(self, fake_target: float = 0.0, real_target: float = 1.0, generator_target: float = 1.0) -> None:
+    def __init__(
+        self,
+        fake_target: float = 0.0,
+        real_target: float = 1.0,
+        generator_target: float = 1.0,
+        generator_weight: float = 0.5,
+    ) -> None:
         if fake_target == real_target:
             raise ConfigError("fake_target", fake_target, "must differ from real_target, or there is nothing to learn")
         self.fake_target, self.real_target, self.generator_target = fake_target, real_target, generator_target
+        self.generator_weight = generator_weight
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """1/2 E[(D(x) - b)^2] + 1/2 E[(D(G(z)) - a)^2]."""
@@ -196,7 +204,7 @@ class LeastSquares(Objective):
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """1/2 E[(D(G(z)) - c)^2]."""
-        return least_squares_generator_loss(fake, self.generator_target)
+        return 2 * self.generator_weight * least_squares_generator_loss(fake, self.generator_target)
 
 
 class Wasserstein(Objective):

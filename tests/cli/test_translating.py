@@ -92,16 +92,16 @@ def test_levels_of_16_bits_are_scaled(command, tmp_path, checkpoint):
 class Tint(Translator):
     """Gray drawings to red ones and back; refuses what is below 8 pixels."""
 
-    directions = ("AtoB", "BtoA")
+    directions = dict.fromkeys(("AtoB", "BtoA"), "generator")
 
     def __init__(self):
         super().__init__(nn.Identity(), source_shape=(1, 8, 8))
 
-    def input_shape(self, direction="AtoB"):
-        return {"AtoB": (1, 8, 8), "BtoA": (3, 8, 8)}[direction]
+    def channels_of(self, direction="AtoB"):
+        return {"AtoB": 1, "BtoA": 3}[direction]
 
     def translate(self, images, *, seed=0, ema=True, direction="AtoB"):
-        assert images.shape[1] == self.input_shape(direction)[0]
+        assert images.shape[1] == self.channels_of(direction)
         if min(images.shape[2:]) < 8:
             raise ConfigError("source", tuple(images.shape), "sides of 8 pixels or more are needed")
         white = torch.ones_like(images[:, :1])

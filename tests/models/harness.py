@@ -36,6 +36,8 @@ class Row:
     """Whether it generates points too."""
     splits: tuple[str, ...] = ("micro_batches", "processes")
     """In how many parts a batch may be trained on, to rounding: losses are means over samples, of each by itself."""
+    precision: str = "32-true"
+    """In which split batches are compared: instance norm of small weights enlarges what rounds a thousandfold."""
     bad: tuple[tuple[Mapping[str, Any], str], ...] = ()
     """Arguments of the model that cannot be, and what the error says."""
     always: tuple[str, ...] = ()
@@ -211,6 +213,39 @@ TABLE = (
         splits=(),  # dropout
         bad=(({"l1_weight": -1.0}, r"l1_weight=-1\.0: must be 0 or more"),),
         always=("compiled", "printed"),
+    ),
+    Row(
+        "cyclegan",
+        (
+            Turn("discriminator", ("discriminator", "source_discriminator"), of.cyclegan_discriminator),
+            Turn("generator", ("generator", "source_generator"), of.cyclegan_generator, waits=True),
+        ),
+        atol=1e-6,
+        settings=("--model.generator.num_blocks", "1", "--model.source_generator.num_blocks", "1"),
+        arguments={"cycle_weight": 7.0, "pool": 1000},  # until the pool is full, it gives back what it is given
+        given=("source",),
+        points=False,
+        precision="64-true",
+        splits=("processes",),  # the pool is filled in the order of the batch
+        bad=(
+            ({"cycle_weight": -1.0}, r"cycle_weight=-1\.0: must be 0 or more"),
+            ({"pool": -1}, r"pool=-1: must be 0 or more"),
+        ),
+        always=("printed",),  # four networks
+    ),
+    Row(
+        "cut",
+        (
+            Turn("discriminator", ("discriminator",), of.cut_discriminator),
+            Turn("generator", ("generator", "projections"), of.cut_generator, waits=True),
+        ),
+        atol=1e-5,
+        settings=("--model.generator.num_blocks", "2"),
+        arguments={"nce_weight": 0.7, "num_patches": 16, "projection_dim": 8},
+        given=("source",),
+        points=False,
+        precision="64-true",
+        bad=(({"temperature": 0.0}, r"temperature=0\.0: must be positive"),),
     ),
 )
 ROWS = {row.config: row for row in TABLE}

@@ -314,3 +314,54 @@ def pix2pix_generator(n: Any, u: Update) -> Tensor:
     (source,) = u.given
     fake = n.generator(source)
     return F.softplus(-n.discriminator(fake, source)).mean() + u.settings["l1_weight"] * (fake - u.x).abs().mean()
+
+
+def squares(n: Any, name: str, real: Tensor, fake: Tensor) -> Tensor:
+    net = getattr(n, name)
+    return ((net(real) - 1).square().mean() + net(fake).square().mean()) / 2
+
+
+def cyclegan_discriminator(n: Any, u: Update) -> Tensor:
+    (a,) = u.given
+    with torch.no_grad():
+        to_b, to_a = n.generator(a), n.source_generator(u.x)
+    return squares(n, "discriminator", u.x, to_b) + squares(n, "source_discriminator", a, to_a)
+
+
+def cyclegan_generator(n: Any, u: Update) -> Tensor:
+    (a,), b, weight = u.given, u.x, u.settings["cycle_weight"]
+    to_b, to_a = n.generator(a), n.source_generator(b)
+    loss = (n.discriminator(to_b) - 1).square().mean() + (n.source_discriminator(to_a) - 1).square().mean()
+    cycle = F.l1_loss(n.source_generator(to_b), a) + F.l1_loss(n.generator(to_a), b)
+    identity = F.l1_loss(n.generator(b), b) + F.l1_loss(n.source_generator(a), a)
+    return loss + weight * cycle + weight * u.settings["identity_weight"] * identity
+
+
+def cut_discriminator(n: Any, u: Update) -> Tensor:
+    with torch.no_grad():
+        fake = n.generator(*u.given)
+    return squares(n, "discriminator", u.x, fake)
+
+
+def cut_generator(n: Any, u: Update) -> Tensor:
+    (a,) = u.given
+    fake = n.generator(a)
+    adversarial = (n.discriminator(fake) - 1).square().mean()
+    contrast = nce(n, u, a, fake)
+    if u.settings["identity"]:
+        contrast = (contrast + nce(n, u, u.x, n.generator(u.x))) / 2
+    return adversarial + u.settings["nce_weight"] * contrast
+
+
+def nce(n: Any, u: Update, source: Tensor, image: Tensor) -> Tensor:
+    """One image, one layer, one place after another."""
+    terms = []
+    pairs = zip(n.generator.features(source), n.generator.features(image), n.projections, strict=True)
+    for given, made, project in pairs:
+        order = u.rand(torch.rand, given[0, 0].numel()).argsort(1)[:, : u.settings["num_patches"]]
+        each = []
+        for sample in range(len(source)):
+            k, q = (F.normalize(project(m[sample].flatten(1).T[order[sample]]), dim=1) for m in (given, made))
+            each.append(-torch.log_softmax(q @ k.detach().T / 0.07, dim=1).diagonal().mean())
+        terms.append(torch.stack(each).mean())
+    return torch.stack(terms).mean()

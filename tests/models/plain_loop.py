@@ -82,9 +82,12 @@ def two(discriminator: Loss, generator: Loss, **settings: Any) -> tuple[Turn, Tu
 
 
 def plain_loop(
-    turns: Sequence[Turn], model: Any, settings: Mapping[str, Any], batches: Iterable[Batch], seed: int
+    turns: Sequence[Turn], model: Any, settings: Mapping[str, Any], batches: Iterable[Batch], seed: int, steps: int = 1
 ) -> dict[str, nn.Module]:
-    """Train copies of a model's networks on these batches; networks by name, averages as ``ema.averages.<name>``."""
+    """Train copies of a model's networks on these batches, of a run of so many steps.
+
+    Returns networks by name, averages as ``ema.averages.<name>``.
+    """
     names = {name for turn in turns for name in turn.owns}
     networks = {name: copy.deepcopy(getattr(model, name)) for name in names}
     plan = settings.get("optimization", {})
@@ -95,6 +98,8 @@ def plain_loop(
         turn.name: _optimizer(plan.get(turn.name, DCGANS_ADAM), parameters)
         for turn, parameters in zip(turns, owned, strict=True)
     }
+    rates = {name: [group["lr"] for group in each.param_groups] for name, each in optimizers.items()}
+    begin = plan.get("decay_begin", 1)
     prior = getattr(model, "prior", None), getattr(model, "latent_dim", 0)
     with torch.random.fork_rng():
         for step, batch in enumerate(batches):
@@ -102,6 +107,10 @@ def plain_loop(
             for number, turn in enumerate(turns):
                 if turn.waits and (step + 1) % plan.get("n_critic", 1):
                     continue
+                if begin < 1:  # rates that fall to 0 in what is left of the run
+                    left = min(1.0, (1 - step / steps) / (1 - begin))
+                    for group, rate in zip(optimizers[turn.name].param_groups, rates[turn.name], strict=True):
+                        group["lr"] = rate * left
                 update = Update(batch, settings, *prior, (seed, step, number), counts[number], optimizers)
                 turn.loss(n, update).backward(inputs=owned[number])
                 optimizers[turn.name].step()

@@ -81,7 +81,7 @@ def test_training_equals_a_plain_loop(config, finished):
     batches = [each._replace(condition=each.condition.only(row.given)) for each in batches]
     assert len(batches) == STEPS
     reached = run.end["state_dict"]
-    for name, plain in plain_loop(row.turns, before, settings, batches, SEED).items():
+    for name, plain in plain_loop(row.turns, before, settings, batches, SEED, STEPS).items():
         ours = {key: reached[f"{name}.{key}"] for key in plain.state_dict()}
         assert not same(ours, state(getattr(before, name.rpartition(".")[2])))
         for key, expected in plain.state_dict().items():
@@ -174,6 +174,10 @@ def plain_descent(config):
     return {turn.name: SGD for turn in ROWS[config].turns}
 
 
+def precision(config):
+    return {"precision": ROWS[config].precision}
+
+
 SPLIT = [config for config, row in ROWS.items() if "processes" in row.splits]
 
 
@@ -187,7 +191,14 @@ def train_all(rank, port, folder):
         try:
             if config in SPLIT:
                 agree = Agree(folder / f"{config}.pt")
-                fit(config, agree, optimization=plain_descent(config), batch_size=BATCH // 2, **spread)
+                fit(
+                    config,
+                    agree,
+                    optimization=plain_descent(config),
+                    batch_size=BATCH // 2,
+                    **spread,
+                    **precision(config),
+                )
             else:
                 fit(config, Agree(), **spread)
         except BaseException:
@@ -234,7 +245,7 @@ def test_two_processes_train_what_one_trains(config, two_processes, finished_by_
 @pytest.fixture(scope="module")
 def finished_by_descent():
     """A row's weights after plain gradient descent on undivided batches."""
-    return cache(lambda config: state(fit(config, optimization=plain_descent(config))))
+    return cache(lambda config: state(fit(config, optimization=plain_descent(config), **precision(config))))
 
 
 def assert_close(weights, expected):
@@ -245,7 +256,7 @@ def assert_close(weights, expected):
 @every_row
 def test_micro_batches(config, finished_by_descent):
     """Equal to the undivided batch, to rounding, where losses are means over samples; else training goes on."""
-    model = fit(config, optimization={"micro_batches": 2, **plain_descent(config)})
+    model = fit(config, optimization={"micro_batches": 2, **plain_descent(config)}, **precision(config))
     assert bool(generated(model).isfinite().all())
     assert not same(state(model), state(built(config)[0]))
     if "micro_batches" in ROWS[config].splits:

@@ -3,10 +3,12 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from lightning_gans import ConfigError
-from lightning_gans.networks import PatchDiscriminator, UNet
-from lightning_gans.networks.unet import fitting_downsamplings, pad_to_multiple
+from lightning_gans.networks import PatchDiscriminator, ResNetTranslator, UNet
+from lightning_gans.networks.layers import ReflectedConv2d, UpsampledConv2d, pad_to_multiple
+from lightning_gans.networks.unet import fitting_downsamplings
 
 SIZES = [(8, 8), (9, 8), (47, 61), (64, 64), (8, 200)]
 
@@ -127,7 +129,45 @@ def test_flat_areas_stay_flat_unless_convolutions_are_transposed():
         spread[upsampling] = float(network.eval()(flat)[..., inside, inside].detach().std())
     assert spread["resize"] < 1e-6
     assert spread["transposed"] > 1e-3
-    assert UNet((1, 8, 8), (1, 8, 8), 1).out[1].__class__ is nn.Upsample
+    assert isinstance(UNet((1, 8, 8), (1, 8, 8), 1).out[1], UpsampledConv2d)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_an_upsampled_convolution_is_one_of_enlarged_maps(bias):
+    """Nearest neighbors and a 3 x 3 convolution with zeros around, in one; gradients too."""
+    torch.manual_seed(0)
+    one = UpsampledConv2d(5, 3, bias=bias).double()
+    x = torch.randn(2, 5, 4, 7, dtype=torch.float64, requires_grad=True)
+    kernel = one.weight.transpose(0, 1).flip(2, 3)
+    apart = F.conv2d(F.interpolate(x, scale_factor=2), kernel, one.bias, padding=1)
+    torch.testing.assert_close(one(x), apart, rtol=0, atol=1e-12)
+    weights = torch.randn_like(apart)
+    found, expected = (torch.autograd.grad((y * weights).sum(), (x, one.weight)) for y in (one(x), apart))
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+
+
+def test_reflected_convolution_is_torchs():
+    one, x = ReflectedConv2d(2, 3, 7, bias=True), images(2, 2, 9, 8)
+    apart = F.conv2d(F.pad(x, [3, 3, 3, 3], mode="reflect"), one.weight, one.bias)
+    torch.testing.assert_close(one(x), apart, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("num_blocks", "shown"), [(0, 0), (1, 1), (2, 1), (4, 2), (9, 2)])
+def test_features_are_the_maps_on_the_way_to_the_image(num_blocks, shown):
+    network = ResNetTranslator((3, 18, 24), (1, 18, 24), 4, num_blocks=num_blocks)
+    maps, channels = network.features(images(2, 3, 18, 24)), network.feature_channels
+    assert [each.shape[1] for each in maps] == channels == [3, 8, 16, *[16] * shown]
+    assert [tuple(each.shape[2:]) for each in maps] == [(20, 24), (10, 12), *[(5, 6)] * (shown + 1)]
+    x = images(1, 3, 18, 24).requires_grad_()
+    (gradient,) = torch.autograd.grad(network.features(x)[-1].sum(), x)
+    assert gradient.abs().sum() > 0
+
+
+@pytest.mark.parametrize("size", [(8, 8), (47, 61), (9, 33)])
+@pytest.mark.parametrize("build", [UNet, ResNetTranslator])
+def test_any_size_comes_back_as_it_is(build, size):
+    network = build((2, 16, 16), (3, 16, 16), 4)
+    assert network(images(1, 2, *size)).shape == (1, 3, *size)
 
 
 def test_dropout_is_the_only_noise():
@@ -207,7 +247,7 @@ UNET, PATCH = UNet((1, 8, 16), (3, 8, 16), 1), PatchDiscriminator((3, 8, 16), (1
         (lambda: UNet(None, (3, 8, 8)), "^source_shape=None: give"),
         (lambda: UNet((3, 8, 8)), "^image_shape=None: give"),
         (lambda: UNet((3, 7, 8), (3, 7, 8)), r"^source_shape=\(3, 7, 8\): .* 8 or more"),
-        (lambda: UNet((3, 8, 8), (3, 8, 9)), r"^image_shape=\(3, 8, 9\): .* keeps the size.* 8 x 8"),
+        (lambda: UNet((3, 8, 8), (3, 8, 9)), r"^image_shape=\(3, 8, 9\): the size is kept.* 8 x 8"),
         (lambda: UNet((3, 8), (3, 8, 8)), r"^source_shape=\(3, 8\)"),
         (lambda: UNet((3, 8, 8), (3, 8, 8), 0), "^base_channels=0"),
         (lambda: UNet((3, 8, 8), (3, 8, 8), num_downsamplings=0), "^num_downsamplings=0"),

@@ -30,8 +30,11 @@ def held_out_pairs(trainer: Trainer) -> Dataset[Any] | None:
 
 
 def translation_targets(trainer: Trainer) -> Dataset[Any] | None:
-    """What translations are compared with as a set: ``datamodule.reference_dataset``, or else the held-out pairs."""
-    found = _indexed(_told(trainer, "reference_dataset"), None)
+    """What translations are compared with as a set: the images of held-out pairs.
+
+    Without pairs it is ``datamodule.reference_dataset``, if there is one, which has each image once.
+    """
+    found = None if are_paired(trainer) else _indexed(_told(trainer, "reference_dataset"), None)
     return held_out_pairs(trainer) if found is None else found
 
 

@@ -57,7 +57,7 @@ class MetricsCallback(Callback):
         ema: Measure the averaged weights, or the raw ones.
         batch_size: Images per call of generator and extractor.
         reference: The real images; by default the datamodule's ``reference_dataset``, or else the training loader's
-            data set. For a translator without a datamodule, the images of the held-out pairs.
+            data set. For a translator of pairs, the images of those that are held out.
         mmd_kernel: Of MMD; KID's polynomial one by default.
         extra_metrics: Further torchmetrics metrics by name, fed with uint8 images and logged as ``metrics/<name>``,
             besides those of ``datamodule.metrics()``.

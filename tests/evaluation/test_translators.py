@@ -65,7 +65,7 @@ def test_copies_are_not_the_targets(report):
     assert "class_accuracy_emoji" not in report.values
 
 
-def test_a_translator_is_compared_with_the_reference_of_its_data(data):
+def test_a_translator_is_compared_with_held_out_pairs_or_the_reference_of_unpaired_data(data):
     pairs, colored = data.test_dataset, Subset(data.test_dataset, [0, 1])
 
     def compared(**datamodule):
@@ -74,8 +74,9 @@ def test_a_translator_is_compared_with_the_reference_of_its_data(data):
         trainer = SimpleNamespace(datamodule=SimpleNamespace(**datamodule), val_dataloaders=loader, **loop)
         return MetricsCallback()._real(trainer, Copy()).dataset
 
-    assert compared(reference_dataset=colored, test_dataset=pairs) is colored, "each image of an unpaired set once"
-    assert compared(test_dataset=pairs) is pairs
+    assert compared(reference_dataset=colored, test_dataset=pairs) is pairs, "not the images that were trained on"
+    assert compared(reference_dataset=colored, test_dataset=pairs, paired=False) is colored, "each image once"
+    assert compared(test_dataset=pairs, paired=False) is pairs
     assert compared() is pairs, "of the validation loader"
 
 

@@ -55,12 +55,12 @@ def larger(image, height, width):
 
 
 def test_pyramid_against_one_made_pixel_by_pixel():
-    image = torch.rand(33, 40, generator=torch.Generator().manual_seed(0))
+    image = torch.rand(31, 32, generator=torch.Generator().manual_seed(0))
     coarse = smaller(image.double())
     levels = [level[0, 0].double() for level in laplacian_pyramid(image[None, None])]
-    assert [level.shape for level in levels] == [(33, 40), (17, 20)]
+    assert [level.shape for level in levels] == [(31, 32), (16, 16)]
     torch.testing.assert_close(levels[1], coarse, atol=1e-6, rtol=0)
-    torch.testing.assert_close(levels[0], image.double() - larger(coarse, 33, 40), atol=1e-6, rtol=0)
+    torch.testing.assert_close(levels[0], image.double() - larger(coarse, 31, 32), atol=1e-6, rtol=0)
 
 
 def test_one_dimension_is_the_mean_distance_of_the_sorted():

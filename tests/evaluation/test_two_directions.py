@@ -8,13 +8,13 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
-from torch.utils.data import Subset
+from torch.utils.data import Subset, TensorDataset
 
 from lightning_gans.batch import Condition
 from lightning_gans.data import ImageDataset, UnpairedDataset
 from lightning_gans.engine import Translator
 from lightning_gans.evaluation.extra_metrics import ExtraMetrics
-from lightning_gans.evaluation.metrics import ClassAgreement
+from lightning_gans.evaluation.metrics import ClassAgreement, SlicedWasserstein
 from lightning_gans.evaluation.sources import DatasetSource, TranslatedSource
 from lightning_gans.images import from_uint8, to_uint8
 
@@ -128,16 +128,26 @@ def test_each_image_counts_once_and_some_of_the_items_keep_their_classes():
     assert TranslatedSource(Both(), nested).numbers().tolist() == [2, 6]
 
 
+def shared():
+    """Figures of translations that several processes share, of unequal slices."""
+    random = torch.Generator().manual_seed(0)
+    sides = [torch.randint(256, (n, 3, 16, 16), dtype=torch.uint8, generator=random) for n in (5, 7)]
+    fake, real = (DatasetSource(TensorDataset(part)) for part in sides)
+    swd = ExtraMetrics({"swd": SlicedWasserstein()}, 2).compute(fake, real)
+    return swd | agreement(Sevens(), sources=torch.tensor([7, 7, 3]))
+
+
 def process(rank, world, path):
     dist.init_process_group("gloo", init_method=f"file://{path}/init", rank=rank, world_size=world)
     torch.set_num_threads(1)
-    (path / f"{rank}.json").write_text(json.dumps(agreement(Sevens(), sources=torch.tensor([7, 7, 3]))))
+    (path / f"{rank}.json").write_text(json.dumps(shared()))
     dist.destroy_process_group()
 
 
 def test_processes_share_the_translations(tmp_path):
     mp.start_processes(process, (2, tmp_path), nprocs=2, start_method="fork")
-    alone = agreement(Sevens(), sources=torch.tensor([7, 7, 3]))
+    alone = shared()
+    assert alone.keys() == {"agreement_to_image", "agreement_to_source", "swd", "swd_16"}
     assert [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)] == [pytest.approx(alone)] * 2
 
 

@@ -151,6 +151,7 @@ def _extractor(options: EvaluationOptions, suited: FeatureExtractor | None) -> F
         "inception": lambda: features.InceptionFeatures(options.weights, download=options.download),
         "digits": features.DigitsFeatures,
         "mnist": features.MNISTFeatures,
+        "random": features.RandomFeatures,
     }
     name = options.features or "inception"
     if Path(name).suffix == ".safetensors":

@@ -2,6 +2,7 @@
 
 import json
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 import torch
@@ -29,7 +30,7 @@ def levels(classes, channels):
 class Both(Translator):
     """Gray sources to RGB images and back; the class grows by ``off`` on the way, as far as it goes."""
 
-    directions = ("AtoB", "BtoA")
+    directions: ClassVar = {"AtoB": "generator", "BtoA": "generator"}
 
     def __init__(self, off=0):
         super().__init__(nn.Identity())
@@ -43,7 +44,7 @@ class Both(Translator):
 
 
 class OneWay(Both):
-    directions = ("AtoB",)
+    directions: ClassVar = {"AtoB": "generator"}
 
 
 class Reader(nn.Module):

@@ -44,7 +44,8 @@ class Job(NamedTuple):
         """Seconds a step of the plain loop, without the first quarter."""
         model, data = self.parts()
         times: list[float] = []
-        plain_loop(self.row.turns, model, self.row.file["model"]["init_args"], self._batches(data, times), seed=7, steps=10**9)
+        settings = self.row.file["model"]["init_args"]
+        plain_loop(self.row.turns, model, settings, self._batches(data, times), seed=7, steps=10**9)
         return _mean_step(times)
 
     def engine(self) -> float:

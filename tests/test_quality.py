@@ -22,7 +22,7 @@ BASES = {"bidirectional"}
     [
         ["ruff", "check"],
         ["ruff", "format", "--check"],
-        ["mypy"],
+        pytest.param(["mypy"], marks=pytest.mark.slow),  # takes a minute; .ci/run calls it
         ["lint-imports"],
     ],
     ids=" ".join,

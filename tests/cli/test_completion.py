@@ -44,7 +44,7 @@ def test_bash(script):
     assert completed("fit", "--model", "LS") == ["LSGAN"]
     assert completed("fit", "--model.divergence", "Re") == ["ReverseKL"]
     assert completed("sample", "x.ckpt", "--inter") == ["--interpolate"]
-    assert completed("configs", "data/mn") == ["data/mnist"]
+    assert completed("configs", "data/fa") == ["data/fashion_mnist"]
 
 
 def test_other_shells_are_refused(command):

@@ -1,6 +1,5 @@
 """``lightning_gans translate`` and ``predict``: images to images, of any size, one or a folder."""
 
-
 import numpy as np
 import pytest
 import torch

@@ -49,7 +49,9 @@ class Game(LightningModule):
         ConfigError: A setting is out of its range.
     """
 
-    defaults: ClassVar[BaseOptimization] = BaseOptimization(ema_decay=0.0, micro_batches=1, compile=False)
+    defaults: ClassVar[BaseOptimization] = BaseOptimization(
+        ema_decay=0.0, micro_batches=1, compile=False, decay_begin=1.0
+    )
     """How the players of this class learn unless it is said otherwise: each default stands here, once."""
     given: Sequence[str] = ()
     """The parts of the condition that the model uses: fields of ``Condition``."""

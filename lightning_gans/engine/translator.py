@@ -74,7 +74,9 @@ class Translator(Game):
         if source is None or len(source) != n:
             raise ConfigError("condition", "no source" if source is None else len(source), f"{n} sources are needed")
         if channels is not None and source.shape[1] != channels:
-            raise ConfigError("source", f"{source.shape[1]} channels", f"the model takes {channels} in this direction")
+            raise ConfigError(
+                "source", f"{source.shape[1]} channels", f"the model takes sources of {channels} channels"
+            )
         if not self.stochastic:
             with eval_mode(network):
                 images: Tensor = network(*given.tensors())

@@ -33,6 +33,7 @@ class Adversarial(Game):
         ema_decay=0.999,
         micro_batches=1,
         compile=False,
+        decay_begin=1.0,
         generator=adam(),
         discriminator=adam(),
         n_critic=1,

@@ -51,7 +51,9 @@ class VAE(WithGaussianEncoder):
         ConfigError: A setting is out of its range, or the prior is not standard normal.
     """
 
-    defaults = VAEOptimization(autoencoder=adam(1e-3, 0.9), ema_decay=0.999, micro_batches=1, compile=False)
+    defaults = VAEOptimization(
+        autoencoder=adam(1e-3, 0.9), ema_decay=0.999, micro_batches=1, compile=False, decay_begin=1.0
+    )
 
     def __init__(
         self,

@@ -74,6 +74,7 @@ class VAEGAN(WithGaussianEncoder, GAN):
         ema_decay=0.999,
         micro_batches=1,
         compile=False,
+        decay_begin=1.0,
     )
 
     def __init__(

@@ -141,3 +141,26 @@ def test_a_role_s_settings_are_its_player_s():
     assert (player.interval, player.loss, player.modules) == (3, sum, [net])
     other = o.player("generator", sum, [net], name="warm", clip=None)
     assert (other.name, other.clip) == ("warm", None)
+
+
+def test_rates_fall_linearly_in_what_is_left_of_the_run():
+    seen = []
+    model = gan(optimization={"decay_begin": 0.5})
+    model.on_train_batch_end = lambda *_: seen.append(model.optimizer_of("generator").param_groups[0]["lr"] / 2e-4)
+    train(model, 4)
+    assert seen == pytest.approx([1.0, 1.0, 1.0, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"decay_begin": 1.5}, r"optimization\.decay_begin=1\.5: must be a share"),
+        (
+            {"decay_begin": 0.5, "generator_scheduler": {"class_path": "torch.optim.lr_scheduler.ConstantLR"}},
+            r"optimization\.generator_scheduler='a scheduler': rates fall by optimization\.decay_begin already",
+        ),
+    ],
+)
+def test_one_thing_alone_changes_rates(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        train(gan(optimization=settings), 1)

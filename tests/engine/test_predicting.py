@@ -147,6 +147,31 @@ def test_what_cannot_be_translated_is_refused_in_one_line(generate, message, tra
     assert "\n" not in str(told.value)
 
 
+def test_noise_at_test_time_belongs_to_the_image_and_leaves_no_trace(translator):
+    """With dropout and batch norm of the image itself: a function of (seed, i), whatever is translated beside it."""
+    model, (_, sources) = translator
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    still = model.translate(sources)
+    model.stochastic = True
+    try:
+        noisy = model.translate(sources, seed=1)
+        assert not torch.equal(noisy, still)
+        assert not torch.equal(noisy, model.translate(sources, seed=2))
+        part = model.generate(Condition(source=sources[3:5]), n=2, seed=1, start=3)
+        assert torch.equal(part, noisy[3:5])
+        norm = model.ema["generator"].layers[1]
+        assert norm.track_running_stats
+    finally:
+        model.stochastic = False
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert torch.equal(model.translate(sources), still)
+
+
+def test_a_direction_that_was_not_learned_is_refused(translator):
+    with pytest.raises(ConfigError, match="direction='BtoA': Pix2Pix translates AtoB"):
+        translator[0].translate(torch.zeros(1, 1, 4, 4), direction="BtoA")
+
+
 def test_training_a_translator_needs_sources():
     with pytest.raises(ConfigError, match="batch='no condition': the model is given a source"):
         train(Pix2Pix(Channels(), Patches()), 1, data=torch.zeros(8, 2, 4, 4), batch_size=8)

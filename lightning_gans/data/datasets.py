@@ -36,7 +36,8 @@ class BatchedDataset(Dataset[Items]):
 
     def training_items(self, rows: Sequence[int], seed: int) -> Items:
         """What rows of training show before augmentation: row ``epoch * N + i`` is item i, whatever the seed."""
-        return self.__getitems__([row % len(self) for row in rows])
+        count = len(self)
+        return self.__getitems__([row % count for row in rows])
 
     def __getitem__(self, index: int) -> Items:
         batch = self.__getitems__([index])

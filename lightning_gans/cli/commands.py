@@ -96,7 +96,8 @@ class TranslatingOptions:
         images: An image, or a folder.
         output: Folder for the translated images.
         direction: AtoB, or BtoA of a model that has learned both, as CycleGAN.
-        seed: Selects the noise of a model that uses some; an image gets the same alone and in a folder.
+        stochastic: With dropout and batch norm of the image itself, as pix2pix's authors had it, instead of eval mode.
+        seed: Selects that noise; an image gets the same alone and in a folder.
         no_ema: The raw weights instead of the averaged ones.
         device: Such as cpu or cuda:1; by default the accelerator, where there is one.
     """
@@ -105,6 +106,7 @@ class TranslatingOptions:
     images: str
     output: str = "translations"
     direction: str = "AtoB"
+    stochastic: bool = False
     seed: int = 0
     no_ema: bool = False
     device: str | None = None

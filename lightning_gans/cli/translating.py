@@ -36,6 +36,10 @@ def write_translations(options: TranslatingOptions) -> None:
     if not can_translate(model):
         hint = f"{type(model).__name__} does not translate images; lightning_gans sample generates from latents"
         raise ConfigError("checkpoint", options.checkpoint, hint)
+    if options.stochastic and not isinstance(model, Translator):
+        raise ConfigError("--stochastic", True, f"{type(model).__name__} has no such mode")
+    if isinstance(model, Translator):
+        model.stochastic |= options.stochastic
     channels = _source_channels(model, options)
     output = Path(options.output)
     require_writable(output, "--output")

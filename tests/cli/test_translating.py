@@ -89,6 +89,21 @@ def test_levels_of_16_bits_are_scaled(command, tmp_path, checkpoint):
     assert torch.equal(pixels(tmp_path / "out/deep.png"), pixels(tmp_path / "out/plain.png")), "scaled, not cut off"
 
 
+def test_noise_at_test_time_is_the_seed_s(command, tmp_path, checkpoint):
+    save(tmp_path / "a.png", (20, 40))
+    made = {}
+    for name, flags in {
+        "still": (),
+        "one": ("--stochastic",),
+        "again": ("--stochastic",),
+        "other": ("--stochastic", "--seed", 1),
+    }.items():
+        assert command("translate", checkpoint, "a.png", "--output", name, *flags).code == 0
+        made[name] = pixels(tmp_path / name / "a.png")
+    assert torch.equal(made["one"], made["again"])
+    assert not any(torch.equal(made["one"], made[name]) for name in ("still", "other"))
+
+
 class Tint(Translator):
     """Gray drawings to red ones and back; refuses what is below 8 pixels."""
 

@@ -1,9 +1,10 @@
 """The embedded digits, and domains of images that are made of them."""
 
 from abc import abstractmethod
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import Metric
 
@@ -111,6 +112,10 @@ class UnpairedDigits(ImageDataModule):
     only images. So no partner of a source is ever seen, and its class, which the batches lack, is known to the metrics:
     ``metrics/agreement_to_image`` is the share of held-out digits that are the same digit after translation.
 
+    Args:
+        negative: Whether the sources are black on white instead: light stays light, and ground and ink alone are to be
+            found.
+
     Example:
         >>> data = UnpairedDigits()
         >>> batch = next(iter(data.train_dataloader()))
@@ -123,15 +128,19 @@ class UnpairedDigits(ImageDataModule):
     num_classes = None
     paired = False
 
+    def __init__(self, negative: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.negative = negative
+
     def load_train(self) -> UnpairedDataset:
         """The digits that are not held out, each in one domain."""
         seen = torch.arange(NUM_DIGITS)[torch.arange(NUM_DIGITS) % HELD_OUT != 0]
-        return _two_domains(seen[::2], seen[1::2])
+        return _two_domains(seen[::2], seen[1::2], self.negative)
 
     def load_test(self) -> UnpairedDataset:
         """The digits that are held out, in both domains."""
         held_out = torch.arange(0, NUM_DIGITS, HELD_OUT)
-        return _two_domains(held_out, held_out)
+        return _two_domains(held_out, held_out, self.negative)
 
     @property
     def reference_dataset(self) -> BatchedDataset:
@@ -149,14 +158,28 @@ class UnpairedDigits(ImageDataModule):
         digits = Digits().load_train()
         assert digits.labels is not None
         labels = digits.labels[::HELD_OUT]
-        return {"agreement": ClassAgreement(labels, labels, DigitsFeatures(SIDE, channels=3), self.features())}
+        known: nn.Module = DigitsFeatures(SIDE, channels=3)
+        source_classifier = _OfNegatives(known) if self.negative else known
+        return {"agreement": ClassAgreement(labels, labels, source_classifier, self.features())}
 
 
-def _two_domains(source_rows: Tensor, image_rows: Tensor) -> UnpairedDataset:
+class _OfNegatives(nn.Module):
+    """What a classifier says of the negatives of images."""
+
+    def __init__(self, classifier: nn.Module) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, images: Tensor) -> Any:
+        return self.classifier(255 - images)
+
+
+def _two_domains(source_rows: Tensor, image_rows: Tensor, negative: bool) -> UnpairedDataset:
     digits = Digits().load_train()
     assert digits.labels is not None
     large, labels = enlarge(digits.images), digits.labels
-    sources = ImageDataset(large[source_rows].expand(-1, 3, -1, -1), labels[source_rows])
+    drawn = 255 - large[source_rows] if negative else large[source_rows]
+    sources = ImageDataset(drawn.expand(-1, 3, -1, -1), labels[source_rows])
     return UnpairedDataset(sources, ImageDataset(color(large[image_rows], image_rows), labels[image_rows]))
 
 

@@ -156,3 +156,13 @@ def test_agreement_is_that_of_the_classifier_with_the_labels_of_what_was_transla
     assert found.keys() == {"agreement_to_image"}  # Pix2Pix knows no way back
     assert float(found["agreement_to_image"]) == pytest.approx(expected)
     assert expected > 0.9
+
+
+def test_negative_sources_are_black_on_white_and_their_classifier_sees_the_same_digits():
+    plain, negative = UnpairedDigits(), UnpairedDigits(negative=True)
+    given, turned = (data.test_dataset.sources.images for data in (plain, negative))
+    assert torch.equal(turned, 255 - given)
+    assert torch.equal(negative.test_dataset.images.images, plain.test_dataset.images.images)
+    classifiers = [data.metrics()["agreement"].source_classifier for data in (plain, negative)]
+    one, other = (classifier(images).logits for classifier, images in zip(classifiers, (given, turned), strict=True))
+    assert torch.equal(one, other)

@@ -121,15 +121,16 @@ class ReflectedConv2d(nn.Conv2d):
         return super().forward(grown(grown(x, margin, margin, 2), margin, margin, 3))
 
 
-def pad_to_multiple(images: Tensor, multiple: int) -> tuple[Tensor, slice, slice]:
+def pad_to_multiple(images: Tensor, multiple: int, at_least: int = 1) -> tuple[Tensor, slice, slice]:
     """Images (N, C, H, W) whose sides are multiples of a number, and the slices of rows and columns that cut them back.
 
-    Both ends of a side grow by half of what is missing: by reflection as far as the image goes, then by its edge.
+    Sides become ``at_least`` so many times the number. Both ends of a side grow by half of what is missing: by
+    reflection as far as the image goes, then by its edge.
     """
     places = []
     for dim in (2, 3):
         side = images.shape[dim]
-        missing = -side % multiple
+        missing = max(-side % multiple, at_least * multiple - side)
         before = missing // 2
         images = grown(images, before, missing - before, dim)
         places.append(slice(before, before + side))

@@ -15,9 +15,16 @@ from lightning_gans.networks.layers import (
     upsampling_layer,
     zero_bias,
 )
-from lightning_gans.networks.shapes import check_not_negative, check_positive, check_translation, joined_sources
+from lightning_gans.networks.shapes import (
+    check_downsamplings,
+    check_not_negative,
+    check_positive,
+    check_translation,
+    joined_sources,
+)
 
 _SMALL = 128  # pixels, up to which the paper has 6 blocks
+_SMALLEST_MAP = 2  # pixels a side: there is nothing to normalize in one
 
 
 class ResNetTranslator(nn.Module):
@@ -60,6 +67,7 @@ class ResNetTranslator(nn.Module):
         check_positive(base_channels=base_channels)
         check_not_negative(num_blocks=num_blocks, num_downsamplings=num_downsamplings)
         self.source_channels, channels, size = check_translation(source_shape, image_shape)
+        check_downsamplings(num_downsamplings, size)
         self.multiple = 2**num_downsamplings
         bias = norm is None
         widths = [base_channels * 2**i for i in range(num_downsamplings + 1)]  # of the maps, largest first
@@ -87,7 +95,7 @@ class ResNetTranslator(nn.Module):
             ConfigError: Other channels than ``source_shape`` says, or too small.
         """
         given = joined_sources(source, *rest, channels=self.source_channels)
-        hidden, height, width = pad_to_multiple(given, self.multiple)
+        hidden, height, width = pad_to_multiple(given, self.multiple, at_least=_SMALLEST_MAP)
         hidden = self.stem(hidden)
         for layer in (*self.down, *self.blocks):
             hidden = layer(hidden)
@@ -100,7 +108,7 @@ class ResNetTranslator(nn.Module):
         Those that contrastive translation compares: Park et al. 2020, arXiv:2007.15651, appendix C.2.
         """
         given = joined_sources(source, channels=self.source_channels)
-        shown, _, _ = pad_to_multiple(given, self.multiple)
+        shown, _, _ = pad_to_multiple(given, self.multiple, at_least=_SMALLEST_MAP)
         maps, hidden = [shown], self.stem(shown)
         for layer in self.down:
             hidden = layer(hidden)

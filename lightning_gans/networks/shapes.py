@@ -42,6 +42,13 @@ def check_translation(
     return source_channels, channels, size
 
 
+def check_downsamplings(count: int, size: Sequence[int]) -> None:
+    """Refuse to halve an image of a size (H, W) beyond one pixel."""
+    most = (min(size) - 1).bit_length()
+    if count > most:
+        raise ConfigError("num_downsamplings", count, f"images of {min(size)} pixels are halved {most} times at most")
+
+
 def joined_sources(*maps: Tensor, channels: int) -> Tensor:
     """Sources (N, C, H, W) and further maps of their size, joined along the channels.
 

@@ -17,7 +17,7 @@ from lightning_gans.networks.layers import (
     upsampling_layer,
     zero_bias,
 )
-from lightning_gans.networks.shapes import check_positive, check_translation, joined_sources
+from lightning_gans.networks.shapes import check_downsamplings, check_positive, check_translation, joined_sources
 
 _NUM_DROPOUTS = 3  # decoder blocks that drop, from the innermost on
 _MAX_DOWNSAMPLINGS = 8  # of 256 pixels, as in the paper; the smallest map of larger images stays larger
@@ -68,6 +68,7 @@ class UNet(nn.Module):
             raise ConfigError("dropout", dropout, "must be a probability, 0 to under 1")
         depth = fitting_downsamplings(size) if num_downsamplings is None else num_downsamplings
         check_positive(base_channels=base_channels, num_downsamplings=depth)
+        check_downsamplings(depth, size)
         self.multiple = 2**depth
         widths = [base_channels * min(2**i, 8) for i in range(depth)]  # of the encoder's maps, largest first
         self.down = nn.ModuleList([nn.Conv2d(self.source_channels, widths[0], 4, stride=2, padding=1)])

@@ -170,6 +170,13 @@ def test_any_size_comes_back_as_it_is(build, size):
     assert network(images(1, 2, *size)).shape == (1, 3, *size)
 
 
+@pytest.mark.parametrize("build", [UNet, ResNetTranslator])
+def test_as_many_halvings_as_there_may_be_leave_maps_to_normalize(build):
+    network = build((1, 16, 20), (1, 16, 20), 1, num_downsamplings=4)
+    for size in ((16, 20), (8, 8)):
+        assert network(images(2, 1, *size)).shape == (2, 1, *size)
+
+
 def test_dropout_is_the_only_noise():
     network = filled(UNet((1, 32, 32), (1, 32, 32), 4))
     x = images(1, 1, 32, 32)
@@ -251,6 +258,11 @@ UNET, PATCH = UNet((1, 8, 16), (3, 8, 16), 1), PatchDiscriminator((3, 8, 16), (1
         (lambda: UNet((3, 8), (3, 8, 8)), r"^source_shape=\(3, 8\)"),
         (lambda: UNet((3, 8, 8), (3, 8, 8), 0), "^base_channels=0"),
         (lambda: UNet((3, 8, 8), (3, 8, 8), num_downsamplings=0), "^num_downsamplings=0"),
+        (
+            lambda: UNet((3, 8, 9), (3, 8, 9), num_downsamplings=4),
+            "^num_downsamplings=4: .* 8 pixels .* 3 times at most",
+        ),
+        (lambda: ResNetTranslator((3, 17, 99), (3, 17, 99), num_downsamplings=6), "^num_downsamplings=6: .* 5 times"),
         (lambda: UNet((3, 8, 8), (3, 8, 8), dropout=1.0), r"^dropout=1\.0"),
         (lambda: UNet((3, 8, 8), (3, 8, 8), norm="layer"), "^norm='layer': is none of batch, instance"),
         (lambda: UNet((3, 8, 8), (3, 8, 8), upsampling="cubic"), "^upsampling='cubic': is none of resize, transposed"),

@@ -152,6 +152,8 @@ class DomainFolders(ImageDataModule):
 
     def _pictures(self, a: Path, b: Path) -> tuple[_Domain, _Domain]:
         """What lies in the folders of A and B."""
+        if a.resolve() == b.resolve():
+            raise ConfigError(self._folder_settings[1], str(b), f"is the folder of the sources too, {a}; give another")
         first, second = (
             {str(file.relative_to(folder)): Picture(file) for file in image_files(folder, setting)}
             for folder, setting in zip((a, b), self._folder_settings, strict=True)
@@ -212,7 +214,7 @@ class PairedImages(DomainFolders):
         return self._load(pairs, [self.channels, self.source_channels], margin)
 
     def _pictures(self, a: Path, b: Path) -> tuple[_Domain, _Domain]:
-        if a == b:
+        if a.resolve() == b.resolve():
             names = {str(file.relative_to(a)): file for file in image_files(a, "root")}
             left, right = ({name: Picture(file, half) for name, file in names.items()} for half in (0, 1))
             return left, right

@@ -226,7 +226,7 @@ def _opened(file: Path, hint: str) -> Iterator[Image.Image]:
 def image_files(root: Path, setting: str) -> list[Path]:
     """All files below a folder that are named as images, in the order of their paths; hidden ones are left out.
 
-    Links are followed. ``setting`` is what errors call the folder.
+    Links are followed, but for those to a folder that they lie in. ``setting`` is what errors call the folder.
 
     Raises:
         ConfigError: It is missing, cannot be read, or holds no images.
@@ -237,9 +237,13 @@ def image_files(root: Path, setting: str) -> list[Path]:
         raise ConfigError(setting, str(root), "may not be read; change its permissions")
     found: list[Path] = []
     for folder, inner, names in os.walk(root, followlinks=True):
-        inner[:] = [name for name in inner if not name.startswith(".")]
+        inner[:] = [name for name in inner if not (name.startswith(".") or _leads_back(Path(folder, name)))]
         files = (Path(folder, name) for name in names if not name.startswith("."))
         found += [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
     if not found:
         raise ConfigError(setting, str(root), f"holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return sorted(found)
+
+
+def _leads_back(folder: Path) -> bool:
+    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())

@@ -266,6 +266,11 @@ def test_folders_that_are_not_there(tmp_path):
         (PairedImages, {"root": "plain", "images": "plain"}, "root='plain': give this"),
         (UnpairedImages, {"sources": "plain"}, "root=None: give this"),
         (UnpairedImages, {"sources": "plain", "images": "none"}, "images='none': no such folder"),
+        (
+            UnpairedImages,
+            {"sources": "plain", "images": "half/../plain"},
+            "images='half/../plain': is the folder of the so",
+        ),
         (PairedImages, {"root": "none"}, "root='none': no such folder"),
         (PairedImages, {"root": "plain"}, "holds neither train with A and B side by side in each image, trainA and"),
         (UnpairedImages, {"root": "plain"}, "holds neither trainA and trainB, A/train and B/train, nor A and B"),

@@ -65,6 +65,8 @@ def test_sixteen_bits_hidden_files_and_links(tmp_path):
     (tmp_path / "a" / "._00.png").write_bytes(b"macOS")
     (tmp_path / "linked").mkdir()
     (tmp_path / "linked" / "sub").symlink_to(tmp_path / "a")
+    (tmp_path / "a" / "again").symlink_to(tmp_path)  # in circles
+    (tmp_path / "linked" / "back").symlink_to(tmp_path / "linked")
     assert len(FolderSource(tmp_path / "a")) == len(FolderSource(tmp_path / "linked")) == 25
     Image.fromarray(np.full((8, 8), 40_000, np.uint16)).save(tmp_path / "a" / "deep.png")
     assert FolderSource(tmp_path / "a").images(25, 26).unique().tolist() == [156]  # 40,000 / 257 = 155.6

@@ -133,9 +133,9 @@ class MetricsCallback(Callback):
                 extra_metrics=extra_metrics,
                 subset_size=self.subset_size,
             )
-        elif stage != "fit":
+        elif stage in ("validate", "test"):
             raise ConfigError("metrics.features", None, f"there is nothing to measure with; {_HINT}")
-        elif trainer.is_global_zero and self.every_n_steps > 0:
+        elif stage == "fit" and trainer.is_global_zero and self.every_n_steps > 0:
             line = f"no metrics: no features are known for these data; {_HINT}"
             warnings.warn(line, LightningGANsWarning, stacklevel=1)
 

@@ -99,7 +99,11 @@ def _targets(given: Path, output: Path) -> dict[Path, Path]:
     names = {file: file.relative_to(root) for file in found}
     taken = Counter([Path("grid"), *(name.with_suffix("") for name in names.values())])
     bare = {file: name.with_suffix("") if taken[name.with_suffix("")] == 1 else name for file, name in names.items()}
-    return {file: output / f"{name}.png" for file, name in bare.items()}
+    targets = {file: output / f"{name}.png" for file, name in bare.items()}
+    written = {target.resolve() for target in (output / "grid.png", *targets.values())}
+    if lost := next((file for file in found if file.resolve() in written), None):
+        raise ConfigError("--output", str(output), f"{lost} would be overwritten; choose another folder")
+    return targets
 
 
 def _tile(image: Tensor) -> Tensor:

@@ -46,6 +46,14 @@ class Pix2Pix(Adversarial, Translator):
             raise ConfigError("l1_weight", l1_weight, "must be 0 or more; the paper uses 100")
         self.l1_weight = l1_weight
 
+    def on_fit_start(self) -> None:
+        """Refuse data without pairs."""
+        data = getattr(self.trainer, "datamodule", None)
+        if getattr(data, "paired", True) is False:
+            hint = "has no pairs, of which alone pix2pix learns; CycleGAN and CUT need none"
+            raise ConfigError("data", type(data).__name__, hint)
+        super().on_fit_start()
+
     def discriminator_loss(self, batch: Batch) -> Tensor:
         """-E[log D(c, x)] - E[log(1 - D(c, G(c)))]."""
         return self.critic.discriminator_loss(self.real(batch), self.fake(batch))

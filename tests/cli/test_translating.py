@@ -191,13 +191,16 @@ def test_a_broken_image_is_named_and_the_others_are_done(command, tmp_path, chec
         (["in.png", "--raw"], ["--raw is now --no_ema"]),
         (["in.png", "--direction", "BtoA"], ["--direction='BtoA'", "Pix2Pix has learned AtoB alone"]),
         (["in.png", "--direction", "back"], ["--direction='back'", "choose AtoB or BtoA"]),
+        (["in.png", "--output", "."], ["--output='.'", "in.png would be overwritten"]),
+        (["grid.png", "--output", "."], ["--output='.'", "grid.png would be overwritten"]),
         ([], ["images", "required"]),
     ],
     ids=str,
 )
 def test_mistakes(command, tmp_path, checkpoint, arguments, expected):
     (tmp_path / "empty").mkdir()
-    save(tmp_path / "in.png", (16, 16))
+    for name in ("in.png", "grid.png"):
+        save(tmp_path / name, (16, 16))
     done = command("translate", checkpoint, *arguments)
     assert done.code == 2
     assert len(done.err.splitlines()) == 1, done.err
@@ -234,6 +237,24 @@ def test_predict_translates_the_test_data_by_number(command, tmp_path, checkpoin
     source = source if source.is_floating_point() else from_uint8(source)
     torch.testing.assert_close(pixels(files[41]), to_uint8(model.translate(source))[0], atol=1, rtol=0)
     assert f"predictions in {folder}" in done.out
+
+
+@pytest.mark.filterwarnings("ignore:no test images", "ignore:metrics need 20 test images", "ignore:no metrics")
+def test_folders_too_small_to_measure(command, tmp_path):
+    """Two steps without pairs, and the held-out part is translated, without a figure; pix2pix wants pairs."""
+    for number in range(6):
+        save(tmp_path / "AB"[number % 2] / f"{number}.png", (16, 16), seed=number)
+    given = [*SMALL, "--data", "UnpairedImages", "--data.root", ".", *QUIET, "--trainer.max_steps", "2"]
+    given += ["--data.batch_size", "2", "--trainer.default_root_dir", "run"]
+    done = command("fit", "--config", "pix2pix", *given)
+    assert done.code == 2
+    (line,) = done.err.splitlines()
+    assert "data='UnpairedImages': has no pairs" in line
+    back = [part.replace("model.", "model.source_") for part in SMALL]
+    assert command("fit", "--config", "cyclegan", *given, *back).code == 0
+    done = command("predict", "--ckpt_path", "run/checkpoints/last.ckpt", *QUIET)
+    assert (done.code, done.err) == (0, "")
+    assert [path.name for path in (tmp_path / "run/predictions").glob("*.png")] == ["000000.png"]
 
 
 def test_predict_generates_from_latents_too(command, tmp_path):

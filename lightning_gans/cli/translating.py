@@ -89,9 +89,12 @@ def _targets(given: Path, output: Path) -> dict[Path, Path]:
     if given.is_file():
         found, root = [given], given.parent
     elif given.is_dir():
-        inside = output.resolve()
-        found = [each for each in image_files(given, "images") if inside not in each.resolve().parents]
-        root = given
+        inside, root = output.resolve(), given
+        if inside == given.resolve():
+            raise ConfigError("--output", str(output), "is the folder of the images; choose another")
+        found = image_files(given, "images")
+        if inside.is_relative_to(given.resolve()):
+            found = [each for each in found if inside not in each.resolve().parents]
         if not found:
             raise ConfigError("images", str(given), "holds nothing but what was translated before")
     else:

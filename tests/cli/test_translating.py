@@ -192,6 +192,7 @@ def test_a_broken_image_is_named_and_the_others_are_done(command, tmp_path, chec
         (["in.png", "--direction", "BtoA"], ["--direction='BtoA'", "Pix2Pix has learned AtoB alone"]),
         (["in.png", "--direction", "back"], ["--direction='back'", "choose AtoB or BtoA"]),
         (["in.png", "--output", "."], ["--output='.'", "in.png would be overwritten"]),
+        ([".", "--output", "empty/.."], ["--output='empty/..'", "is the folder of the images"]),
         (["grid.png", "--output", "."], ["--output='.'", "grid.png would be overwritten"]),
         ([], ["images", "required"]),
     ],
@@ -251,6 +252,9 @@ def test_folders_too_small_to_measure(command, tmp_path):
     (line,) = done.err.splitlines()
     assert "data='UnpairedImages': has no pairs" in line
     back = [part.replace("model.", "model.source_") for part in SMALL]
+    done = command("fit", "--config", "cut", *given, "--data.source_channels", 1)
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert "--data.source_channels=1: and images have 3" in done.err
     assert command("fit", "--config", "cyclegan", *given, *back).code == 0
     done = command("predict", "--ckpt_path", "run/checkpoints/last.ckpt", *QUIET)
     assert (done.code, done.err) == (0, "")

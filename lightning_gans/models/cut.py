@@ -24,9 +24,9 @@ class CUT(Adversarial, Translator):
         NCE(a, x) = mean over layers l and places s of -log( exp(q.k_s / tau) / sum_s' exp(q.k_s' / tau) )
 
     Park et al. 2020, arXiv:2007.15651, eq. 1 to 5, with q = H_l(E_l(x)) in place s and k = H_l(E_l(a)): features of the
-    generator's own first half, through a small network for each layer, of length 1. All s' are places of the same
-    source. NCE(b, G(b)) keeps images of the target domain as they are. One generator and one discriminator, so about
-    half of CycleGAN's work. No gradient flows into k, as in the authors' code.
+    generator's own first half, through a small network for each layer, of length 1, so that sources and images have as
+    many channels. All s' are places of the same source. NCE(b, G(b)) keeps images of the target domain as they are. One
+    generator and one discriminator, so about half of CycleGAN's work. No gradient flows into k, as in their code.
 
     Logged: ``contrast/source``, and ``contrast/image`` with ``identity``, the NCE terms in nats.
 
@@ -38,7 +38,7 @@ class CUT(Adversarial, Translator):
         temperature: tau.
         num_patches: Places that are drawn for each image and layer, at most as many as the layer has.
         projection_dim: Features of a patch after H_l.
-        identity: Whether there is the term of b; needs as many channels in sources as in images.
+        identity: Whether there is the term of b.
         objective: What logits are for; least squares when None, as in the paper's code.
         kwargs: As of ``Adversarial`` and ``Translator``.
 
@@ -106,16 +106,14 @@ class CUT(Adversarial, Translator):
     def generator_loss(self, batch: Batch) -> Tensor:
         """What D says of G(a), and lambda times the mean of the contrasts."""
         (a,), b = batch.condition.tensors(), batch.images
+        if a.shape[1] != b.shape[1]:
+            hint = f"and images have {b.shape[1]}: CUT compares the two by features of one network; choose the same"
+            raise ConfigError("source_channels", a.shape[1], hint)
         fake = self.fake(batch)
         adversarial = self.critic.generator_loss(fake, self.real(batch) if self.critic.needs_real else None)
         contrast = self.nce(a, fake.image)
         self.log_value("contrast/source", contrast)
         if self.identity:
-            if a.shape[1] != b.shape[1]:
-                hint = (
-                    f"translates images, and sources have {a.shape[1]} channels, images {b.shape[1]}; set it to false"
-                )
-                raise ConfigError("identity", True, hint)
             kept = self.nce(b, self.generator(b))
             self.log_value("contrast/image", kept)
             contrast = (contrast + kept) / 2

@@ -12,7 +12,6 @@ from lightning_gans.batch import Batch, Sample
 from lightning_gans.engine import Optimization, Player, Translator
 from lightning_gans.errors import ConfigError
 from lightning_gans.models.gan import Adversarial
-from lightning_gans.networks.layers import initialize_normal, zero_bias
 from lightning_gans.objectives import LeastSquares, Objective
 
 
@@ -81,8 +80,6 @@ class CUT(Adversarial, Translator):
             nn.Sequential(nn.Linear(each, projection_dim), nn.ReLU(), nn.Linear(projection_dim, projection_dim))
             for each in channels
         )
-        self.projections.apply(initialize_normal)
-        self.projections.apply(zero_bias)
 
     @classmethod
     def network_kwargs(cls, role: str, data: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:

@@ -187,6 +187,19 @@ def enable_fused(optimizer: Optimizer) -> Optimizer:
     return optimizer
 
 
+def match_layout(optimizer: Optimizer) -> None:
+    """Lay an optimizer's loaded state out as its parameters are, of convolutions in ``channels_last``, say.
+
+    A fused step goes through both as they lie in memory, and would pair moments with others' weights.
+    """
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            state = optimizer.state.get(p, {})
+            for name, value in state.items():
+                if isinstance(value, Tensor) and value.shape == p.shape and value.stride() != p.stride():
+                    state[name] = torch.empty_like(p, dtype=value.dtype).copy_(value)
+
+
 def _can_fuse(p: Tensor) -> bool:
     return p.device.type in {"cpu", "cuda", "mps", "xpu"} and p.is_floating_point()
 

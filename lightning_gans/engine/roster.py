@@ -7,7 +7,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lightning_gans.engine.player import Player, enable_fused, instantiate, open_length, settings_of
+from lightning_gans.engine.player import Player, enable_fused, instantiate, match_layout, open_length, settings_of
 from lightning_gans.engine.processes import batch_norm_buffers
 from lightning_gans.errors import ConfigError
 
@@ -61,6 +61,7 @@ class Roster:
             setting = f"optimization.{player.name}"
             optimizer = enable_fused(instantiate(player.optimizer or {}, self.owned[number], setting))
             self._correct(optimizer, player)
+            optimizer.register_load_state_dict_post_hook(match_layout)
             self._optimizers.append(optimizer)
             configured.append({"optimizer": optimizer})
             if player.scheduler is not None:

@@ -18,9 +18,8 @@ from lightning_gans.errors import ConfigError
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints_0_1"
 NAMES = sorted(path.stem for path in CHECKPOINTS.glob("*.ckpt"))
-# R1 and R2 are gradients of the logits at hand; DCGAN's networks are in channels_last: both in another order of sums, and
-# Adam's steps of gradients near 0 enlarge that.
-ROUNDING = {"bigan": 1e-8, "r3gan": 1e-8, "wgan_gp": 1e-5}
+# R1 and R2 are gradients of the logits at hand; DCGAN's networks are in channels_last: both in another order of sums.
+ROUNDING = {"bigan": 1e-8, "r3gan": 1e-8, "wgan_gp": 1e-6}
 QUIET = ("--trainer.logger", "false", "--metrics.every_n_steps", "0", "--samples.every_n_steps", "0")
 
 
@@ -48,7 +47,9 @@ def test_goes_on_in_fit(name, tmp_path, monkeypatch):
     for key, weight in then.items():
         if name == "aae" and key.startswith("ema.averages.encoder"):
             continue  # the encoder has two owners, and is averaged after each of their updates now
-        torch.testing.assert_close(now["state_dict"][key], weight, rtol=0, atol=ROUNDING.get(name, 0), msg=key)
+        torch.testing.assert_close(
+            now["state_dict"][key], weight, rtol=0, atol=ROUNDING.get(name, 0), msg=lambda m: f"{key}: {m}"
+        )
     assert now["state_dict"]["ema.num_updates"].min() == moves
     assert now["state_dict"]["ema.num_updates"].max() == (moves + 3 if name == "aae" else moves)
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from lightning_gans import AAE, GAN, VAE, VAEGAN, WGAN, WGANGP, ConfigError, Optimization
-from lightning_gans.engine import BaseOptimization, adam
+from lightning_gans.engine import BaseOptimization, Player, adam
+from lightning_gans.engine.roster import Roster
 from lightning_gans.models.aae import AAEOptimization
 from lightning_gans.models.vaegan import VAEGANOptimization
 from lightning_gans.networks import MLPDiscriminator, MLPEncoder, MLPGenerator
@@ -164,3 +165,25 @@ def test_rates_fall_linearly_in_what_is_left_of_the_run():
 def test_one_thing_alone_changes_rates(settings, message):
     with pytest.raises(ConfigError, match=message):
         train(gan(optimization=settings), 1)
+
+
+def test_loaded_moments_lie_as_their_weights_do():
+    """Those of a checkpoint whose networks were laid out otherwise: a fused step takes both as they lie in memory."""
+    plain, last = (torch.nn.Conv2d(2, 3, 4).requires_grad_() for _ in range(2))
+    last.load_state_dict(plain.state_dict())
+    last.to(memory_format=torch.channels_last)
+    optimizers = []
+    for layer in (plain, last):
+        player = Player("only", loss=sum, modules=[layer], optimizer=adam())
+        optimizers.append(Roster([player]).build_optimizers(lambda _: 1)[0]["optimizer"])
+    torch.manual_seed(0)
+    for p in plain.parameters():
+        p.grad = torch.randn_like(p)
+    optimizers[0].step()
+    last.load_state_dict(plain.state_dict())
+    optimizers[1].load_state_dict(optimizers[0].state_dict())
+    for p, other in zip(plain.parameters(), last.parameters(), strict=True):
+        other.grad = torch.empty_like(other).copy_(p.grad)
+    for optimizer in optimizers:
+        optimizer.step()
+    torch.testing.assert_close(plain.weight, last.weight)

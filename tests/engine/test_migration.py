@@ -47,9 +47,7 @@ def test_goes_on_in_fit(name, tmp_path, monkeypatch):
     for key, weight in then.items():
         if name == "aae" and key.startswith("ema.averages.encoder"):
             continue  # the encoder has two owners, and is averaged after each of their updates now
-        torch.testing.assert_close(
-            now["state_dict"][key], weight, rtol=0, atol=ROUNDING.get(name, 0), msg=lambda m: f"{key}: {m}"
-        )
+        torch.testing.assert_close(now["state_dict"][key], weight, rtol=0, atol=ROUNDING.get(name, 0), msg=key)
     assert now["state_dict"]["ema.num_updates"].min() == moves
     assert now["state_dict"]["ema.num_updates"].max() == (moves + 3 if name == "aae" else moves)
 

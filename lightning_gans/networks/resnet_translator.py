@@ -49,6 +49,7 @@ class ResNetTranslator(nn.Module):
         ConfigError: A shape is missing, under 8 pixels, or the two differ in size; a setting is out of its range.
 
     Example:
+        >>> import torch
         >>> ResNetTranslator((1, 47, 61), (3, 47, 61), base_channels=4)(torch.zeros(2, 1, 47, 61)).shape
         torch.Size([2, 3, 47, 61])
     """

@@ -1,14 +1,17 @@
 """What translating costs in memory, and what can be had without a network, beside trained ones.
 
     python benchmarks/translation.py baselines [--checkpoint FILE ...]
+    python benchmarks/translation.py digits [--checkpoint FILE ...]
     python benchmarks/translation.py memory [--counts 1000 10000]
 
 ``baselines``: figures on the held-out emoji, 64 x 64: of copying the outlines, of the mean color and the mean image of
-the training emoji, and of checkpoints of ``fit --config pix2pix``. All go through the evaluator that a run is measured
+the training emoji, and of checkpoints of ``fit --config pix2pix``. ``digits``: of ``UnpairedDigits``, white on black and
+black on white, copying and checkpoints of ``cyclegan`` or ``cut``. All go through the evaluator that a run is measured
 with. ``memory``: how large ``lightning_gans translate`` grows at most on so many images of 32 x 32, with a small U-Net.
 """
 
 import argparse
+import math
 import os
 import subprocess
 import sys
@@ -18,11 +21,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
-from lightning_gans.batch import Condition
 from lightning_gans.cli.runs import load_model
-from lightning_gans.data import EmojiPairs
+from lightning_gans.data import EmojiPairs, UnpairedDigits
+from lightning_gans.engine import Translator
 from lightning_gans.engine.protocols import Translates
 from lightning_gans.evaluation.evaluator import Evaluator
 from lightning_gans.evaluation.features import RandomFeatures
@@ -37,28 +40,25 @@ FIGURES = (
 SMALL = [part for name in ("generator", "discriminator") for part in (f"--model.{name}.base_channels", "4")]
 
 
-class Copy:
-    """Gives the source back."""
+class Copy(Translator):
+    """Gives back what it is given, in both directions."""
 
-    def generate(self, condition: Condition, *, n: int, seed: int = 0, start: int = 0, ema: bool = True) -> Tensor:
-        """The sources."""
-        assert condition.source is not None
-        return condition.source
+    directions = dict.fromkeys(("AtoB", "BtoA"), "generator")
 
-    def translate(self, images: Tensor, *, seed: int = 0, ema: bool = True) -> Tensor:
-        """The images."""
-        return self.generate(Condition(source=images), n=len(images), seed=seed, ema=ema)
+    def __init__(self, network: nn.Module | None = None) -> None:
+        super().__init__(network or nn.Identity())
 
 
-class Constant(Copy):
-    """Gives one image, (3, H, W) or (3, 1, 1) in [-1, 1], whatever the source."""
+class Constant(nn.Module):
+    """One image, (3, H, W) or (3, 1, 1) in [-1, 1], whatever the source."""
 
     def __init__(self, image: Tensor) -> None:
+        super().__init__()
         self.image = image
 
-    def generate(self, condition: Condition, *, n: int, seed: int = 0, start: int = 0, ema: bool = True) -> Tensor:
-        """That image n times."""
-        return self.image.expand_as(super().generate(condition, n=n))
+    def forward(self, source: Tensor) -> Tensor:
+        """That image for each."""
+        return self.image.expand_as(source)
 
 
 def baselines(checkpoints: list[str]) -> None:
@@ -67,8 +67,8 @@ def baselines(checkpoints: list[str]) -> None:
     train = from_uint8(data.train_dataset.images)
     models: dict[str, Translates] = {
         "copying": Copy(),
-        "mean color": Constant(train.mean((0, 2, 3))[:, None, None]),
-        "mean image": Constant(train.mean(0)),
+        "mean color": Copy(Constant(train.mean((0, 2, 3))[:, None, None])),
+        "mean image": Copy(Constant(train.mean(0))),
         **{path: load_model(path, None) for path in checkpoints},
     }
     metrics = data.metrics() | {"swd": SlicedWasserstein()}
@@ -80,6 +80,21 @@ def baselines(checkpoints: list[str]) -> None:
         for evaluator in evaluators:
             values |= evaluator.evaluate(fake, real).values
         print(f"| {name} | " + " | ".join(f"{values[figure]:.3g}" for figure in FIGURES) + " |", flush=True)
+
+
+def digits(checkpoints: list[str]) -> None:
+    """Print the table of unpaired digits."""
+    print("| | agreement_to_image | agreement_to_source | fid_colored_digits |\n|---|---|---|---|")
+    for negative in (False, True):
+        data = UnpairedDigits(negative=negative)
+        models = {"copying": Copy(), **{path: load_model(path, None) for path in checkpoints}}
+        evaluator = Evaluator(data.features(), extra_metrics=data.metrics())
+        for name, model in models.items():
+            fake = TranslatedSource(model, data.test_dataset, paired=False)
+            values = evaluator.evaluate(fake, DatasetSource(data.reference_dataset)).values
+            figures = ("agreement_to_image", "agreement_to_source", "fid_colored_digits")
+            row = " | ".join(f"{values.get(figure, math.nan):.3g}" for figure in figures)
+            print(f"| {name}, {'black on white' if negative else 'white on black'} | {row} |", flush=True)
 
 
 def memory(counts: list[int]) -> None:
@@ -112,15 +127,18 @@ def command(*args: str) -> int:
 
 
 def main() -> None:
-    """Run one of the two."""
+    """Run one of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     tasks = parser.add_subparsers(dest="task", required=True)
     tasks.add_parser("baselines").add_argument("--checkpoint", nargs="*", default=[], help="files to measure too")
+    tasks.add_parser("digits").add_argument("--checkpoint", nargs="*", default=[], help="files to measure too")
     tasks.add_parser("memory").add_argument("--counts", nargs="*", type=int, default=[1000, 10_000])
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.task == "baselines":
         baselines(options.checkpoint)
+    elif options.task == "digits":
+        digits(options.checkpoint)
     else:
         memory(options.counts)
 

@@ -11,7 +11,7 @@ from torchmetrics import Metric
 
 from lightning_gans.augment.transform import Transform
 from lightning_gans.data.augmentation import RandomCrop, RandomFlip
-from lightning_gans.data.datasets import AugmentedDataset, BatchedDataset
+from lightning_gans.data.datasets import AugmentedDataset, BatchedDataset, UnpairedDataset
 from lightning_gans.data.loading import SeededDistributedSampler, StatefulDataLoader
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import FeatureExtractor
@@ -152,6 +152,21 @@ class ImageDataModule(LightningDataModule):
     def _settings(self) -> dict[str, Any]:
         workers = {"num_workers": self.num_workers, "persistent_workers": self.num_workers > 0}
         return {"batch_size": self.batch_size, "collate_fn": as_batched} | workers
+
+
+class UnpairedData(ImageDataModule):
+    """Sources and images that do not belong together; ``load_train`` and ``load_test`` are ``UnpairedDataset``s."""
+
+    num_classes: int | None = None
+    paired = False
+    """Whether the image beside a held-out source is its target."""
+
+    @property
+    def reference_dataset(self) -> BatchedDataset:
+        """The images that are held out, each once."""
+        test = self.test_dataset
+        assert isinstance(test, UnpairedDataset)
+        return test.images
 
 
 def as_batched(batch: Any) -> Any:

@@ -15,7 +15,7 @@ from torchmetrics import Metric
 from torchvision import datasets
 
 from lightning_gans.data.augmentation import augmentation_noise
-from lightning_gans.data.base import ImageDataModule, require_positive
+from lightning_gans.data.base import ImageDataModule, UnpairedData, require_positive
 from lightning_gans.data.datasets import BatchedDataset, ImageDataset, UnpairedDataset
 from lightning_gans.data.folder import read_image
 from lightning_gans.engine.rng import fold_in
@@ -245,7 +245,7 @@ class CIFAR10(Downloadable):
         return ImageDataset(images, torch.tensor(part.targets))
 
 
-class MNISTM(Downloadable):
+class MNISTM(UnpairedData, Downloadable):
     """MNIST and, unpaired, MNIST-M: digits on photographs, ``|photograph - digit|`` in each channel, 28 x 28.
 
     Ganin et al. 2016, arXiv:1505.07818, section 5.2.4, cut windows out of BSDS500's photographs; here they are cut out
@@ -266,8 +266,6 @@ class MNISTM(Downloadable):
 
     image_shape = (3, 28, 28)
     source_shape = (3, 28, 28)  # gray, as of UnpairedDigits
-    num_classes = None
-    paired = False
 
     def __init__(self, *args: Any, weights: str | None = None, photographs: str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -286,13 +284,6 @@ class MNISTM(Downloadable):
         sources = ImageDataset(digits.images[::step].expand(-1, 3, -1, -1), digits.labels[::step])
         images, labels = digits.images[step - 1 :: step], digits.labels[step - 1 :: step]
         return UnpairedDataset(sources, ImageDataset(self._on_photographs(images, train), labels))
-
-    @property
-    def reference_dataset(self) -> BatchedDataset:
-        """The test digits on photographs."""
-        test = self.test_dataset
-        assert isinstance(test, UnpairedDataset)
-        return test.images
 
     def features(self) -> FeatureExtractor:
         """The classifier of digits on photographs, or random features."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
+from torchvision.transforms.functional import center_crop
 
 from lightning_gans.augment.transform import Transform
 from lightning_gans.data.augmentation import augmentation_noise
@@ -62,17 +63,11 @@ class ImageDataset(BatchedDataset):
 
     def center_crop(self, height: int, width: int) -> "ImageDataset":
         """The middle of every image."""
-        return ImageDataset(center_crop(self.images, height, width), self.labels)
+        return ImageDataset(center_crop(self.images, [height, width]), self.labels)
 
     def fingerprint(self) -> str:
         """A hash of shape, pixels and labels."""
         return _hash_of(self.images, self.labels)
-
-
-def center_crop(images: Tensor, height: int, width: int) -> Tensor:
-    """The middle of images (..., H, W)."""
-    top, left = (images.shape[-2] - height) // 2, (images.shape[-1] - width) // 2
-    return images[..., top : top + height, left : left + width]
 
 
 class PairDataset(BatchedDataset):

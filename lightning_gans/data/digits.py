@@ -9,8 +9,8 @@ from torch.nn import functional as F
 from torchmetrics import Metric
 
 from lightning_gans.data.augmentation import augmentation_noise
-from lightning_gans.data.base import ImageDataModule
-from lightning_gans.data.datasets import BatchedDataset, ImageDataset, UnpairedDataset
+from lightning_gans.data.base import ImageDataModule, UnpairedData
+from lightning_gans.data.datasets import ImageDataset, UnpairedDataset
 from lightning_gans.evaluation.features import ColoredDigitsFeatures, DigitsFeatures
 from lightning_gans.evaluation.metrics import ClassAgreement, PairAgreement
 
@@ -105,7 +105,7 @@ class DigitEdges(CoupledDigits):
         return (F.max_pool2d(images.float(), 3, stride=1, padding=1) - images.float()).to(torch.uint8)
 
 
-class UnpairedDigits(ImageDataModule):
+class UnpairedDigits(UnpairedData):
     """Digits enlarged to 32 x 32, white on black, and others in a dark color on smooth pale noise; no pairs.
 
     Of scikit-learn's digits every sixth is held out, in both domains; of the others half are only sources and half
@@ -125,8 +125,6 @@ class UnpairedDigits(ImageDataModule):
 
     image_shape = (3, SIDE, SIDE)
     source_shape = (3, SIDE, SIDE)  # gray, in as many channels as images have, so that each kind can be kept as it is
-    num_classes = None
-    paired = False
 
     def __init__(self, negative: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -141,13 +139,6 @@ class UnpairedDigits(ImageDataModule):
         """The digits that are held out, in both domains."""
         held_out = torch.arange(0, NUM_DIGITS, HELD_OUT)
         return _two_domains(held_out, held_out, self.negative)
-
-    @property
-    def reference_dataset(self) -> BatchedDataset:
-        """The colored digits that are held out."""
-        test = self.test_dataset
-        assert isinstance(test, UnpairedDataset)
-        return test.images
 
     def features(self) -> ColoredDigitsFeatures:
         """The classifier of the colored digits that comes with the package."""

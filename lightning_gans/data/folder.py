@@ -12,10 +12,10 @@ import torch
 from lightning.pytorch.utilities import rank_zero_warn
 from PIL import Image, ImageOps
 from torch import Tensor
-from torchvision.transforms.functional import pil_to_tensor
+from torchvision.transforms.functional import center_crop, pil_to_tensor
 
 from lightning_gans.data.base import ImageDataModule, require_positive
-from lightning_gans.data.datasets import BatchedDataset, ImageDataset, Items, PairDataset, center_crop
+from lightning_gans.data.datasets import BatchedDataset, ImageDataset, Items, PairDataset
 from lightning_gans.errors import ConfigError, LightningGANsWarning
 from lightning_gans.evaluation.files import decode_image, image_files, upright_size
 
@@ -241,7 +241,7 @@ class FileDataset(BatchedDataset):
         height, width = self.size
         fitted = ImageOps.fit(image.convert(_MODES[channels]), (width, height), Image.Resampling.BICUBIC)
         pixels: Tensor = pil_to_tensor(fitted)
-        return pixels if self.crop is None else center_crop(pixels, *self.crop)
+        return pixels if self.crop is None else center_crop(pixels, list(self.crop))
 
     def _decode_all(self) -> Iterator[tuple[Tensor, ...] | ConfigError]:
         """Decode on all cores, in order; what cannot be read comes as its error."""

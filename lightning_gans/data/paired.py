@@ -9,7 +9,7 @@ from typing import Any, Literal
 from lightning.pytorch.utilities import rank_zero_warn
 from torchmetrics import Metric
 
-from lightning_gans.data.base import ImageDataModule
+from lightning_gans.data.base import ImageDataModule, UnpairedData
 from lightning_gans.data.datasets import BatchedDataset, UnpairedDataset
 from lightning_gans.data.folder import FileDataset, Picture, check_reading
 from lightning_gans.errors import ConfigError, LightningGANsWarning
@@ -56,7 +56,7 @@ class DomainFolders(ImageDataModule):
             pair does not fit together; or a setting is out of its range.
     """
 
-    num_classes = None
+    num_classes: int | None = None
     paired = True
     """Whether a source and the image beside it belong together."""
 
@@ -225,21 +225,12 @@ class PairedImages(DomainFolders):
         return first, {name: second[name] for name in first}
 
 
-class UnpairedImages(DomainFolders):
+class UnpairedImages(UnpairedData, DomainFolders):
     """Sources and images that do not belong together: ``trainA``, ``trainB``, ``testA``, ``testB``, or any two folders.
 
     A downloaded data set of CycleGAN works as it is; else see ``DomainFolders``. An epoch is as long as the larger
     domain; each source is seen beside an image drawn at random, and each is flipped and cut by itself.
     """
-
-    paired = False
-
-    @property
-    def reference_dataset(self) -> BatchedDataset:
-        """The images that are held out, each once."""
-        test = self.test_dataset
-        assert isinstance(test, UnpairedDataset)
-        return test.images
 
     def _dataset(self, sources: _Domain, images: _Domain, margin: int) -> BatchedDataset:
         return UnpairedDataset(

@@ -1,8 +1,8 @@
 """Translation without pairs and without a way back: contrast of patches."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,16 @@ from lightning_gans.engine import Optimization, Player, Translator
 from lightning_gans.errors import ConfigError
 from lightning_gans.models.gan import Adversarial
 from lightning_gans.objectives import LeastSquares, Objective
+
+
+@runtime_checkable
+class ShowsMaps(Protocol):
+    """A translator that can be asked for the maps on the way to its image."""
+
+    feature_channels: Sequence[int]
+
+    def features(self, source: Tensor) -> list[Tensor]:
+        """Maps (N, ``feature_channels[i]``, h_i, w_i)."""
 
 
 class CUT(Adversarial, Translator):
@@ -72,13 +82,12 @@ class CUT(Adversarial, Translator):
                 raise ConfigError(name, value, "must be positive")
         self.nce_weight, self.temperature, self.num_patches = nce_weight, temperature, num_patches
         self.identity = identity
-        channels = getattr(generator, "feature_channels", None)
-        if channels is None or not hasattr(generator, "features"):
+        if not isinstance(generator, ShowsMaps):
             hint = "must show its maps by features(source), and feature_channels, as ResNetTranslator does"
             raise ConfigError("generator", type(generator).__name__, hint)
         self.projections = nn.ModuleList(
             nn.Sequential(nn.Linear(each, projection_dim), nn.ReLU(), nn.Linear(projection_dim, projection_dim))
-            for each in channels
+            for each in generator.feature_channels
         )
 
     @classmethod
@@ -121,8 +130,9 @@ class CUT(Adversarial, Translator):
 
         log S where all of S places look alike.
         """
-        losses, maps_of = [], cast("Callable[[Tensor], list[Tensor]]", self.generator.features)
-        shown = zip(maps_of(source), maps_of(image), self.projections, strict=True)
+        assert isinstance(self.generator, ShowsMaps)
+        losses = []
+        shown = zip(self.generator.features(source), self.generator.features(image), self.projections, strict=True)
         for of_source, of_image, project in shown:
             places = of_source.shape[2] * of_source.shape[3]
             order = self.rand(torch.rand, len(source), places).argsort(1)[:, : self.num_patches]  # (N, S)

@@ -49,7 +49,7 @@ class Pix2Pix(Adversarial, Translator):
     def on_fit_start(self) -> None:
         """Refuse data without pairs."""
         data = getattr(self.trainer, "datamodule", None)
-        if getattr(data, "paired", True) is False:
+        if getattr(getattr(data, "train_dataset", None), "paired", True) is False:
             hint = "has no pairs, of which alone pix2pix learns; CycleGAN and CUT need none"
             raise ConfigError("data", type(data).__name__, hint)
         super().on_fit_start()

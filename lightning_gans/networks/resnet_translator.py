@@ -7,34 +7,30 @@ from torch import Tensor, nn
 
 from lightning_gans.networks.layers import (
     Norm,
-    ReflectedConv2d,
     Upsampling,
     initialize_normal,
     norm_layers,
-    pad_to_multiple,
     upsampling_layer,
     zero_bias,
 )
+from lightning_gans.networks.padding import PaddedTranslator, ReflectedConv2d
 from lightning_gans.networks.shapes import (
     check_downsamplings,
     check_not_negative,
     check_positive,
     check_translation,
-    joined_sources,
 )
 
 _SMALL = 128  # pixels, up to which the paper has 6 blocks
-_SMALLEST_MAP = 2  # pixels a side: there is nothing to normalize in one
 
 
-class ResNetTranslator(nn.Module):
+class ResNetTranslator(PaddedTranslator):
     """Down to a smaller map, residual blocks there, up again: what changes looks and leaves shapes where they are.
 
     Zhu et al. 2017, arXiv:1703.10593, appendix 7.2, after Johnson et al. 2016: c7s1-64, d128, d256, blocks of two 3 x 3
     convolutions, u128, u64, c7s1-3, with padding by reflection, norm and ReLU; tanh. Weights from N(0, 0.02).
 
-    Any size is translated, also one other than ``source_shape``: sides that the downsamplings do not divide are padded
-    on both ends by reflection as far as it goes, then by the edge, and the result is cut back.
+    Any size is translated, also one other than ``source_shape``; see ``PaddedTranslator``.
 
     Args:
         source_shape: (C, H, W) of what is given, C counting all channels; H, W >= 8.
@@ -53,6 +49,8 @@ class ResNetTranslator(nn.Module):
         >>> ResNetTranslator((1, 47, 61), (3, 47, 61), base_channels=4)(torch.zeros(2, 1, 47, 61)).shape
         torch.Size([2, 3, 47, 61])
     """
+
+    smallest_map = 2  # there is nothing to normalize in one pixel
 
     def __init__(
         self,
@@ -89,27 +87,20 @@ class ResNetTranslator(nn.Module):
         self.apply(initialize_normal)
         self.apply(zero_bias)
 
-    def forward(self, source: Tensor, *rest: Tensor) -> Tensor:
-        """Images (N, C', h, w) in [-1, 1] from sources (N, C, h, w) of their size; h, w >= 8.
-
-        Raises:
-            ConfigError: Other channels than ``source_shape`` says, or too small.
-        """
-        given = joined_sources(source, *rest, channels=self.source_channels)
-        hidden, height, width = pad_to_multiple(given, self.multiple, at_least=_SMALLEST_MAP)
-        hidden = self.stem(hidden)
+    def translated(self, padded: Tensor) -> Tensor:
+        """See ``PaddedTranslator``."""
+        hidden = self.stem(padded)
         for layer in (*self.down, *self.blocks):
             hidden = layer(hidden)
         images: Tensor = self.up(hidden)
-        return images[..., height, width]
+        return images
 
     def features(self, source: Tensor) -> list[Tensor]:
         """Maps (N, ``feature_channels[i]``, h_i, w_i): the source, those after each halving, first and middle block.
 
         Those that contrastive translation compares: Park et al. 2020, arXiv:2007.15651, appendix C.2.
         """
-        given = joined_sources(source, channels=self.source_channels)
-        shown, _, _ = pad_to_multiple(given, self.multiple, at_least=_SMALLEST_MAP)
+        shown, _, _ = self.padded(source)
         maps, hidden = [shown], self.stem(shown)
         for layer in self.down:
             hidden = layer(hidden)

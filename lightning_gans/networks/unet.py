@@ -13,26 +13,25 @@ from lightning_gans.networks.layers import (
     Upsampling,
     initialize_normal,
     norm_layers,
-    pad_to_multiple,
     upsampling_layer,
     zero_bias,
 )
-from lightning_gans.networks.shapes import check_downsamplings, check_positive, check_translation, joined_sources
+from lightning_gans.networks.padding import PaddedTranslator
+from lightning_gans.networks.shapes import check_downsamplings, check_positive, check_translation
 
 _NUM_DROPOUTS = 3  # decoder blocks that drop, from the innermost on
 _MAX_DOWNSAMPLINGS = 8  # of 256 pixels, as in the paper; the smallest map of larger images stays larger
 _MAX_GROWTH = 4 / 3  # of a side that is padded
 
 
-class UNet(nn.Module):
+class UNet(PaddedTranslator):
     """An encoder down to a small map and a decoder back, with each map of the encoder shown to the decoder too.
 
     Isola et al. 2017, arXiv:1611.07004, section 3.2.1 and appendix 6.1: strided 4 x 4 convolutions with leaky ReLU of
     slope 0.2, C64-C128-C256-C512-..., no norm on the first and on the smallest map; a decoder that mirrors it, with
     ReLU, and dropout in its three innermost blocks, which is the only noise; tanh. Weights from N(0, 0.02).
 
-    Any size is translated, also one other than ``source_shape``: sides that the downsamplings do not divide are padded
-    on both ends by reflection as far as it goes, then by the edge, and the result is cut back.
+    Any size is translated, also one other than ``source_shape``; see ``PaddedTranslator``.
 
     Args:
         source_shape: (C, H, W) of what is given, C counting all channels; H, W >= 8.
@@ -86,21 +85,14 @@ class UNet(nn.Module):
         self.apply(initialize_normal)
         self.apply(zero_bias)
 
-    def forward(self, source: Tensor, *rest: Tensor) -> Tensor:
-        """Images (N, C', h, w) in [-1, 1] from sources (N, C, h, w) of their size; h, w >= 8.
-
-        Further maps (N, C'', h, w), such as a mask, join the source along the channels.
-
-        Raises:
-            ConfigError: Other channels than ``source_shape`` says, or too small.
-        """
-        given = joined_sources(source, *rest, channels=self.source_channels)
-        hidden, height, width = pad_to_multiple(given, self.multiple)
+    def translated(self, padded: Tensor) -> Tensor:
+        """See ``PaddedTranslator``."""
+        hidden = padded
         skipped = [hidden := block(hidden) for block in self.down]
         for block, shown in zip(self.up, reversed(skipped[:-1]), strict=True):  # the smallest map goes on by itself
             hidden = torch.cat([block(hidden), shown], dim=1)
         images: Tensor = self.out(hidden)
-        return images[..., height, width]
+        return images
 
 
 def fitting_downsamplings(size: Sequence[int]) -> int:

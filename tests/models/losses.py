@@ -325,7 +325,24 @@ def cyclegan_discriminator(n: Any, u: Update) -> Tensor:
     (a,) = u.given
     with torch.no_grad():
         to_b, to_a = n.generator(a), n.source_generator(u.x)
-    return squares(n, "discriminator", u.x, to_b) + squares(n, "source_discriminator", a, to_a)
+    in_b = squares(n, "discriminator", u.x, pooled(n, "to_b", u, to_b))
+    return in_b + squares(n, "source_discriminator", a, pooled(n, "to_a", u, to_a))
+
+
+def pooled(n: Any, name: str, u: Update, fakes: Tensor) -> Tensor:
+    """Zhu et al., section 4: each of them, or, every other time when the pool is full, an earlier one in its place."""
+    pool, shown = n.__dict__.setdefault(f"pool_{name}", []), []
+    for fake, swap, slot in zip(fakes, u.rand(torch.rand), u.rand(torch.rand), strict=True):
+        if len(pool) < u.settings["pool"]:
+            pool.append(fake)
+            shown.append(fake)
+        elif swap < 0.5:
+            shown.append(fake)
+        else:
+            place = int(slot * len(pool))
+            shown.append(pool[place])
+            pool[place] = fake
+    return torch.stack(shown)
 
 
 def cyclegan_generator(n: Any, u: Update) -> Tensor:

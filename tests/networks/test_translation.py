@@ -7,7 +7,8 @@ from torch.nn import functional as F
 
 from lightning_gans import ConfigError
 from lightning_gans.networks import PatchDiscriminator, ResNetTranslator, UNet
-from lightning_gans.networks.layers import ReflectedConv2d, UpsampledConv2d, pad_to_multiple
+from lightning_gans.networks.layers import UpsampledConv2d
+from lightning_gans.networks.padding import ReflectedConv2d, pad_to_multiple
 from lightning_gans.networks.unet import fitting_downsamplings
 
 SIZES = [(8, 8), (9, 8), (47, 61), (64, 64), (8, 200)]

@@ -5,8 +5,8 @@
     python benchmarks/translation.py memory [--counts 1000 10000]
 
 ``baselines``: figures on the held-out emoji, 64 x 64: of copying the outlines, of the mean color and the mean image of
-the training emoji, and of checkpoints of ``fit --config pix2pix``. ``digits``: of ``UnpairedDigits``, white on black and
-black on white, copying and checkpoints of ``cyclegan`` or ``cut``. All go through the evaluator that a run is measured
+the training emoji, and of checkpoints of ``fit --config pix2pix``. ``digits``: of ``UnpairedDigits``, white on black
+and black on white, copying and checkpoints of other models. All go through the evaluator that a run is measured
 with. ``memory``: how large ``lightning_gans translate`` grows at most on so many images of 32 x 32, with a small U-Net.
 """
 

@@ -240,6 +240,12 @@ def test_predict_translates_the_test_data_by_number(command, tmp_path, checkpoin
     assert f"predictions in {folder}" in done.out
 
 
+def test_pix2pix_wants_pairs_in_training_whatever_is_held_out(command):
+    done = command("fit", "--config", "pix2pix", *SMALL, *SHORT, *NOTHING, "--data", "UnpairedEmoji")
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert "data='UnpairedEmoji': has no pairs" in done.err
+
+
 @pytest.mark.filterwarnings("ignore:no test images", "ignore:metrics need 20 test images", "ignore:no metrics")
 def test_folders_too_small_to_measure(command, tmp_path):
     """Two steps without pairs, and the held-out part is translated, without a figure; pix2pix wants pairs."""

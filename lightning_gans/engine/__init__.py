@@ -4,13 +4,21 @@ from lightning_gans.engine.checks import DivergedError, NonFiniteLossError
 from lightning_gans.engine.critic import Critic, discriminator_auc
 from lightning_gans.engine.encoder import WithEncoder, WithGaussianEncoder
 from lightning_gans.engine.game import Game
+from lightning_gans.engine.inpainter import Inpainter
 from lightning_gans.engine.latent import LatentModel
 from lightning_gans.engine.logging import log_metrics
 from lightning_gans.engine.optimization import BaseOptimization, Optimization, adam
 from lightning_gans.engine.phase import Phase
 from lightning_gans.engine.player import Player
 from lightning_gans.engine.priors import InfoGANPrior, Normal, Prior, Uniform
-from lightning_gans.engine.protocols import can_encode, can_sample, can_translate, is_class_conditional
+from lightning_gans.engine.protocols import (
+    can_encode,
+    can_interpolate,
+    can_sample,
+    can_translate,
+    enlarges,
+    is_class_conditional,
+)
 from lightning_gans.engine.rng import fold_in, rows_from_index
 from lightning_gans.engine.top_k import TopK
 from lightning_gans.engine.translator import Translator
@@ -24,6 +32,7 @@ __all__ = [
     "InfoGANPrior",
     "InnerOptimizer",
     "InnerSGD",
+    "Inpainter",
     "LatentModel",
     "NonFiniteLossError",
     "Normal",

@@ -52,6 +52,23 @@ class Encodes(Protocol):
         """Images as they come back."""
 
 
+@runtime_checkable
+class Enlarges(Protocol):
+    """A network from small images (N, C, h, w) of any size to large ones (N, C', scale h, scale w)."""
+
+    scale: int
+    overlap: int
+    """Pixels around a part of the source which decide on what that part becomes, all or nearly all that do."""
+
+
+@runtime_checkable
+class Interpolates(Protocol):
+    """Keeps the weights of an earlier phase, to go back a part of the way."""
+
+    def interpolate(self, alpha: float) -> None:
+        """Take (1 - alpha) of the earlier weights and alpha of those reached for what translates."""
+
+
 class ClassConditional(Samples, Protocol):
     """Generates samples of classes."""
 
@@ -75,6 +92,16 @@ def can_translate(model: object) -> TypeGuard[Translates]:
 def can_encode(model: object) -> TypeGuard[Encodes]:
     """Whether a model has an encoder."""
     return isinstance(model, Encodes)
+
+
+def enlarges(network: object) -> TypeGuard[Enlarges]:
+    """Whether a network makes large images of small ones."""
+    return isinstance(network, Enlarges)
+
+
+def can_interpolate(model: object) -> TypeGuard[Interpolates]:
+    """Whether a model keeps the weights of an earlier phase."""
+    return isinstance(model, Interpolates)
 
 
 def is_class_conditional(model: object) -> TypeGuard[ClassConditional]:

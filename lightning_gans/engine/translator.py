@@ -1,6 +1,6 @@
 """What generates from images: a generator that turns one into another."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lightning_gans.batch import Batch, Condition
 from lightning_gans.engine.ema import batch_norms, eval_mode
 from lightning_gans.engine.game import Game
+from lightning_gans.engine.protocols import enlarges
 from lightning_gans.engine.rng import fold_in
 from lightning_gans.errors import ConfigError
 
@@ -25,7 +26,7 @@ class Translator(Game):
             which a source has one translation.
     """
 
-    given = ("source",)
+    given: Sequence[str] = ("source",)
     directions: ClassVar[Mapping[str, str]] = {"AtoB": "generator"}
     """Which way can be translated, A being the sources and B the images, and by which network."""
 
@@ -80,14 +81,28 @@ class Translator(Game):
         if not self.stochastic:
             with eval_mode(network):
                 images: Tensor = network(*given.tensors())
-            return images.float()
+            return self.finished(images, given).float()
         drawn = []
         devices = [self.device] if self.device.type == "cuda" else []
         for i in range(n):
             with torch.random.fork_rng(devices), _without_a_trace(network):
                 torch.manual_seed(fold_in(seed, start + i))
                 drawn.append(network(*(part[i : i + 1] for part in given.tensors())))
-        return torch.cat(drawn).float()
+        return self.finished(torch.cat(drawn), given).float()
+
+    def finished(self, images: Tensor, given: Condition) -> Tensor:
+        """What comes out, of what a network made; where a part of the source is kept, a model says so here."""
+        return images
+
+    @property
+    def scale(self) -> int:
+        """How many times as large as its source an image is."""
+        return self.generator.scale if enlarges(self.generator) else 1
+
+    @property
+    def overlap(self) -> int | None:
+        """Pixels of the source around a part of it by which that is enlarged as in the whole; None where all count."""
+        return self.generator.overlap if enlarges(self.generator) else None
 
     def network_of(self, direction: str, *, ema: bool = True) -> nn.Module:
         """The network that translates in a direction, averaged if there is an average."""

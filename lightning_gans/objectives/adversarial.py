@@ -244,6 +244,24 @@ class Relativistic(Objective):
         return relativistic_generator_loss(real, fake)
 
 
+class RelativisticAverage(Objective):
+    """Each sample against the mean of the other kind: Jolicoeur-Martineau 2019, arXiv:1807.00734, section 4.2.
+
+    ``ESRGAN``'s (Wang et al. 2018, arXiv:1809.00219, eq. 1 and 2), without the 1/2 of its authors' code.
+    """
+
+    needs_real = True
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """-E[log sigmoid(D(x) - E[D(G(z))])] - E[log(1 - sigmoid(D(G(z)) - E[D(x)]))]."""
+        return minimax_discriminator_loss(real - fake.mean(), fake - real.mean())
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """-E[log(1 - sigmoid(D(x) - E[D(G(z))]))] - E[log sigmoid(D(G(z)) - E[D(x)])]."""
+        assert real is not None
+        return self.discriminator(fake, real)
+
+
 class Bidirectional(NonSaturating):
     """D's loss on pairs (x, E(x)) and (G(z), z), and the same with the targets swapped for the player G and E.
 

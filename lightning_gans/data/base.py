@@ -11,7 +11,13 @@ from torchmetrics import Metric
 
 from lightning_gans.augment.transform import Transform
 from lightning_gans.data.augmentation import RandomCrop, RandomFlip
-from lightning_gans.data.datasets import AugmentedDataset, BatchedDataset, UnpairedDataset
+from lightning_gans.data.datasets import (
+    AugmentedDataset,
+    BatchedDataset,
+    Derivation,
+    DerivedDataset,
+    UnpairedDataset,
+)
 from lightning_gans.data.loading import SeededDistributedSampler, StatefulDataLoader
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import FeatureExtractor
@@ -167,6 +173,39 @@ class UnpairedData(ImageDataModule):
         test = self.test_dataset
         assert isinstance(test, UnpairedDataset)
         return test.images
+
+
+class DerivedData(ImageDataModule):
+    """A datamodule whose items are made from its images: a class to stand before one that has a test part.
+
+    Metrics are of what is held out. Labels are left out.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.num_classes = None
+
+    @abstractmethod
+    def derivation(self) -> Derivation:
+        """How."""
+
+    def load_train(self) -> BatchedDataset:
+        """The training images, with what is made from them."""
+        images = super().load_train()  # type: ignore[safe-super] # of the class that this one stands before
+        return DerivedDataset(images, self.derivation(), super().augmentations())
+
+    def load_test(self) -> BatchedDataset:
+        """Those that are held out, likewise."""
+        return DerivedDataset(super().load_test(), self.derivation())
+
+    def augmentations(self) -> Sequence[Transform]:
+        """None: images are augmented before anything is made from them."""
+        return []
+
+    @property
+    def reference_dataset(self) -> BatchedDataset:
+        """What is held out: a model that has seen the answer proves nothing."""
+        return self.test_dataset
 
 
 def as_batched(batch: Any) -> Any:

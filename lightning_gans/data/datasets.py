@@ -1,7 +1,7 @@
 """Data sets that hand out whole batches: images, pairs and points in memory."""
 
 import hashlib
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -129,7 +129,7 @@ class UnpairedDataset(BatchedDataset):
     def _side_by_side(self, sources: Sequence[int], images: Sequence[int]) -> dict[str, Tensor]:
         found = {"image": (self.images, images), "source": (self.sources, sources)}
         items = {name: data.__getitems__([i % len(data) for i in indices]) for name, (data, indices) in found.items()}
-        return {name: part["image"] if isinstance(part, dict) else part[0] for name, part in items.items()}
+        return {name: _image_of(part) for name, part in items.items()}
 
     def fingerprint(self) -> str:
         """A hash of those of its parts."""
@@ -185,9 +185,56 @@ class AugmentedDataset(Dataset[Items | ConfigError]):
         return self._augment(images, rows, self.seed), *labels
 
     def _augment(self, images: Tensor, rows: Sequence[int], seed: int, first: int = 0) -> Tensor:
-        for stream, transform in enumerate(self.transforms, first):
-            images = transform(images, augmentation_noise(seed, stream, rows, transform.num_uniforms))
-        return images
+        return _augmented(images, self.transforms, rows, seed, first)
+
+
+class Derivation(ABC):
+    """How the parts of an item are made from its image, whenever it is asked for."""
+
+    @abstractmethod
+    def __call__(self, images: Tensor, rows: Sequence[int], seed: int) -> dict[str, Tensor]:
+        """The parts of a batch from images (N, C, H, W) in [-1, 1]: of each a function of image, seed and row alone."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """What identifies it."""
+
+
+class DerivedDataset(BatchedDataset):
+    """Images of another data set with what is made from them: sources, masks; labels are left out.
+
+    In order, what is drawn depends on the item alone. In training, rows are augmented first, then derived from.
+    """
+
+    def __init__(self, images: BatchedDataset, derivation: Derivation, transforms: Sequence[Transform] = ()) -> None:
+        self.images, self.derivation, self.transforms = images, derivation, transforms
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
+        return self.derivation(_image_of(self.images.__getitems__(indices)), indices, 0)
+
+    def training_items(self, rows: Sequence[int], seed: int) -> dict[str, Tensor]:
+        """See ``BatchedDataset``; these are augmented already, since a source may be smaller than its image."""
+        images = _augmented(_image_of(self.images.training_items(rows, seed)), self.transforms, rows, seed)
+        return self.derivation(images, rows, seed)
+
+    def fingerprint(self) -> str:
+        """A hash of the images and of how the rest is made."""
+        return hashlib.sha256((self.images.fingerprint() + self.derivation.fingerprint()).encode()).hexdigest()
+
+
+def _image_of(items: Items) -> Tensor:
+    return items["image"] if isinstance(items, dict) else items[0]
+
+
+def _augmented(
+    images: Tensor, transforms: Sequence[Transform], rows: Sequence[int], seed: int, first: int = 0
+) -> Tensor:
+    for stream, transform in enumerate(transforms, first):
+        images = transform(images, augmentation_noise(seed, stream, rows, transform.num_uniforms))
+    return images
 
 
 def _hash_of(values: Tensor, labels: Tensor | None) -> str:

@@ -3,10 +3,11 @@
 import hashlib
 import math
 import os
-from collections.abc import Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
@@ -17,6 +18,8 @@ from torchvision.transforms.functional import center_crop, pil_to_tensor
 from lightning_gans.data.base import ImageDataModule, require_positive
 from lightning_gans.data.datasets import BatchedDataset, ImageDataset, Items, PairDataset
 from lightning_gans.errors import ConfigError, LightningGANsWarning
+from lightning_gans.evaluation.evaluator import MIN_REAL
+from lightning_gans.evaluation.features import RandomFeatures
 from lightning_gans.evaluation.files import decode_image, image_files, upright_size
 
 _KEPT = 512 * 2**20  # bytes of decoded images that may stay in memory
@@ -24,6 +27,8 @@ _NAMED = 3  # files that a message names
 _AT_ONCE = 256  # files waiting for a thread
 _REDUCED_TO = 2  # a JPEG may be decoded at a fraction of its size, if that is twice as large as needed
 _MODES = {1: "L", 3: "RGB"}  # what Pillow calls images of so many channels
+_HELD_OUT = 10  # one in so many, where there are no images for the test
+_T = TypeVar("_T")
 _DAMAGED = "; remove it, or leave such files out with --data.skip_unreadable true"
 
 
@@ -114,6 +119,80 @@ def classes_of(files: Sequence[Path], root: Path) -> list[str]:
     return [] if loose else sorted({file.parts[depth] for file in files})
 
 
+class HeldOutFolder(ImageDataModule):
+    """Images below a folder, some of which are held out, as ``train`` and ``test``, or else ``val``, in it say.
+
+    Where nothing is held out, one image in ten is, by a hash of its name, and one line says so. Metrics are of what is
+    held out, and take ``RandomFeatures``, which need no download: figures to compare runs on the same images, not with
+    papers. There are none where fewer than 20 are held out.
+
+    Args:
+        root: The folder; the images may lie in folders in it.
+        image_size: Height and width of the training images.
+        channels: 3 for RGB, 1 for gray.
+        flip: Whether every other training image is mirrored.
+        skip_unreadable: Whether damaged files are left out, with one line that counts them. Otherwise the first one
+            stops the run.
+
+    Raises:
+        ConfigError: A folder is missing or holds no images, or a setting is out of its range.
+    """
+
+    num_classes: int | None = None
+
+    def __init__(
+        self,
+        root: str,
+        image_size: int = 64,
+        channels: int = 3,
+        flip: bool = True,
+        skip_unreadable: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        require_positive(image_size=image_size)
+        check_reading(0, channels=channels)
+        self.root, self.image_size, self.channels = root, image_size, channels
+        self.flip, self.skip_unreadable = flip, skip_unreadable
+        self.image_shape = (channels, image_size, image_size)
+        self._notes: list[str] = []
+        self._train_files, self._test_files = self._find(Path(root))
+
+    @abstractmethod
+    def _dataset(self, files: Sequence[Path]) -> BatchedDataset:
+        """What is to be learned, or measured, of files."""
+
+    def load_train(self) -> BatchedDataset:
+        """Decode what is not held out, or find out where it is; see ``ImageFolder``."""
+        for note in self._notes:
+            rank_zero_warn(note, category=LightningGANsWarning)
+        return self._dataset(self._train_files)
+
+    def load_test(self) -> BatchedDataset:
+        """Decode what is held out, or find out where it is."""
+        dataset = self._dataset(self._test_files)
+        if len(dataset) < MIN_REAL:
+            note = f"metrics need {MIN_REAL} test images, and there are {len(dataset)} in {self.root}"
+            rank_zero_warn(note, category=LightningGANsWarning)
+        return dataset
+
+    def features(self) -> RandomFeatures | None:
+        """Random ones, if enough is held out."""
+        return RandomFeatures() if len(self.test_dataset) >= MIN_REAL else None
+
+    def _find(self, root: Path) -> tuple[list[Path], list[Path]]:
+        """The files for training, and those that are held out."""
+        parts = {name: root / name for name in ("train", "test", "val") if (root / name).is_dir()}
+        held_out = parts.get("test", parts.get("val"))
+        if "train" in parts and held_out is not None:
+            return image_files(parts["train"], "root"), image_files(held_out, "root")
+        pictures = {str(file.relative_to(root)): Picture(file) for file in image_files(root, "root")}
+        train, test = hold_out(pictures)
+        note = f"no test images in {root}: {len(test)} of {len(pictures)} are held out, by a hash of their names"
+        self._notes.append(note)
+        return [picture.file for picture in train.values()], [picture.file for picture in test.values()]
+
+
 class Picture(NamedTuple):
     """The image in a file, or one of two that lie side by side in it."""
 
@@ -137,6 +216,26 @@ class Picture(NamedTuple):
         if width % 2:
             raise ConfigError("image", str(self.file), f"is {width} pixels wide, which makes no two equal halves")
         return self.half * width // 2, 0, (self.half + 1) * width // 2, height
+
+
+def hold_out(pictures: dict[str, Picture]) -> tuple[dict[str, Picture], dict[str, Picture]]:
+    """Training and test by a hash of each name alone: an image stays on its side, whatever is added.
+
+    Raises:
+        ConfigError: There is one alone.
+    """
+    numbers = {name: int(hashlib.sha256(name.encode()).hexdigest(), 16) for name in pictures}
+    if len(numbers) == 1:
+        (only,) = pictures.values()
+        raise ConfigError("image", str(only.file), "is alone; one to learn from and one to test with")
+    held_out = {name for name, number in numbers.items() if number % _HELD_OUT == 0}
+    if len(held_out) in (0, len(pictures)):
+        held_out = {min(numbers, key=numbers.__getitem__)}
+    train, test = (
+        {name: picture for name, picture in pictures.items() if (name in held_out) == chosen}
+        for chosen in (False, True)
+    )
+    return train, test
 
 
 class FileDataset(BatchedDataset):
@@ -197,19 +296,11 @@ class FileDataset(BatchedDataset):
             return self
         kept = [torch.empty(len(self) if keep else 0, *shape, dtype=torch.uint8) for shape in shapes]
         good: list[int] = []
-        bad: list[str] = []
-        for index, decoded in enumerate(self._decode_all()):
-            if not isinstance(decoded, ConfigError):
-                if keep:
-                    for whole, one in zip(kept, decoded, strict=True):
-                        whole[len(good)] = one
-                good.append(index)
-            elif skip_unreadable:
-                bad.append(str(decoded.value))
-            else:
-                raise decoded
-        if bad:
-            self._report(bad, root)
+        for index, decoded in readable(self._decode, len(self), root, skip_unreadable):
+            if keep:
+                for whole, one in zip(kept, decoded, strict=True):
+                    whole[len(good)] = one
+            good.append(index)
         if keep:
             return self._held([whole[: len(good)] for whole in kept], good)
         return FileDataset([self.pictures[index] for index in good], self._labels(good), self.channels, self.size)
@@ -243,25 +334,37 @@ class FileDataset(BatchedDataset):
         pixels: Tensor = pil_to_tensor(fitted)
         return pixels if self.crop is None else center_crop(pixels, list(self.crop))
 
-    def _decode_all(self) -> Iterator[tuple[Tensor, ...] | ConfigError]:
-        """Decode on all cores, in order; what cannot be read comes as its error."""
 
-        def decoded(index: int) -> tuple[Tensor, ...] | ConfigError:
-            try:
-                return self._decode(index)
-            except ConfigError as error:
-                return error
+def readable(decode: Callable[[int], _T], count: int, root: str, skip_unreadable: bool) -> Iterator[tuple[int, _T]]:
+    """What can be decoded, in order with its number, on all cores; see ``FileDataset.load``."""
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for first in range(0, len(self), _AT_ONCE):
-                yield from pool.map(decoded, range(first, min(first + _AT_ONCE, len(self))))
+    def attempt(index: int) -> _T | ConfigError:
+        try:
+            return decode(index)
+        except ConfigError as error:
+            return error
 
-    def _report(self, bad: Sequence[str], root: str) -> None:
-        names = ", ".join(bad[:_NAMED]) + (", ..." if len(bad) > _NAMED else "")
-        if len(bad) == len(self):
-            raise ConfigError("root", root, f"none of its {len(bad)} images can be read: {names}")
-        line = f"{len(bad)} of the {len(self)} images in {root} cannot be read and are left out: {names}"
-        rank_zero_warn(line, category=LightningGANsWarning)
+    bad: list[str] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for first in range(0, count, _AT_ONCE):
+            numbers = range(first, min(first + _AT_ONCE, count))
+            for index, decoded in zip(numbers, pool.map(attempt, numbers), strict=True):
+                if not isinstance(decoded, ConfigError):
+                    yield index, decoded
+                elif skip_unreadable:
+                    bad.append(str(decoded.value))
+                else:
+                    raise decoded
+    if bad:
+        _report(bad, count, root)
+
+
+def _report(bad: Sequence[str], count: int, root: str) -> None:
+    names = ", ".join(bad[:_NAMED]) + (", ..." if len(bad) > _NAMED else "")
+    if len(bad) == count:
+        raise ConfigError("root", root, f"none of its {len(bad)} images can be read: {names}")
+    line = f"{len(bad)} of the {count} images in {root} cannot be read and are left out: {names}"
+    rank_zero_warn(line, category=LightningGANsWarning)
 
 
 def check_reading(crop_margin: int, **channels: int) -> None:

@@ -1,6 +1,5 @@
 """A user's own sources and images, to translate one into the other: in pairs, or without."""
 
-import hashlib
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from torchmetrics import Metric
 
 from lightning_gans.data.base import ImageDataModule, UnpairedData
 from lightning_gans.data.datasets import BatchedDataset, UnpairedDataset
-from lightning_gans.data.folder import FileDataset, Picture, check_reading
+from lightning_gans.data.folder import FileDataset, Picture, check_reading, hold_out
 from lightning_gans.errors import ConfigError, LightningGANsWarning
 from lightning_gans.evaluation.evaluator import MIN_REAL
 from lightning_gans.evaluation.features import RandomFeatures
@@ -20,7 +19,6 @@ from lightning_gans.evaluation.metrics import paired_metrics
 
 _LAYOUTS = (("{}A", "{}B"), ("A/{}", "B/{}"), ("{}/A", "{}/B"))  # where the domains of a part lie
 _MIN_SIDE = 8
-_HELD_OUT = 10  # one in so many, where there are no images for the test
 
 _Folders = tuple[Path, Path]  # of A and of B; one and the same where they lie side by side in each image
 _Domain = dict[str, Picture]  # by names, in their order
@@ -162,7 +160,7 @@ class DomainFolders(ImageDataModule):
 
     def _hold_out(self, a: _Domain, b: _Domain) -> tuple[tuple[_Domain, _Domain], tuple[_Domain, _Domain]]:
         """Training and test."""
-        (train_a, test_a), (train_b, test_b) = _split(a), _split(b)
+        (train_a, test_a), (train_b, test_b) = hold_out(a), hold_out(b)
         counts = f"{len(test_a)} of {len(a)} " + (
             "pairs" if self.paired else f"sources, {len(test_b)} of {len(b)} images"
         )
@@ -237,22 +235,6 @@ class UnpairedImages(UnpairedData, DomainFolders):
             self._load([(picture,) for picture in sources.values()], [self.source_channels], margin),
             self._load([(picture,) for picture in images.values()], [self.channels], margin),
         )
-
-
-def _split(domain: _Domain) -> tuple[_Domain, _Domain]:
-    """Training and test by a hash of each name alone: an image stays on its side, whatever is added."""
-    numbers = {name: int(hashlib.sha256(name.encode()).hexdigest(), 16) for name in domain}
-    if len(numbers) == 1:
-        raise ConfigError(
-            "image", str(next(iter(domain.values())).file), "is alone; one to learn from and one to test with"
-        )
-    held_out = {name for name, number in numbers.items() if number % _HELD_OUT == 0}
-    if len(held_out) in (0, len(domain)):
-        held_out = {min(numbers, key=numbers.__getitem__)}
-    train, test = (
-        {name: picture for name, picture in domain.items() if (name in held_out) == chosen} for chosen in (False, True)
-    )
-    return train, test
 
 
 def _check_pairs(sizes: dict[Picture, tuple[int, int]], sources: _Domain, images: _Domain) -> None:

@@ -1,7 +1,9 @@
 """Networks: generators, encoders, translators, and discriminators, every one of which returns logits."""
 
+from lightning_gans.networks.context import ContextGenerator
 from lightning_gans.networks.coupled import CoupledDiscriminator, CoupledGenerator
 from lightning_gans.networks.dcgan import DCGANDiscriminator, DCGANEncoder, DCGANGenerator
+from lightning_gans.networks.gated import GatedConv2d, GatedGenerator, SpectralPatchDiscriminator
 from lightning_gans.networks.minibatch import MinibatchDiscrimination, MinibatchStdDev
 from lightning_gans.networks.mlp import MaxoutDiscriminator, MLPDiscriminator, MLPEncoder, MLPGenerator
 from lightning_gans.networks.patchgan import PatchDiscriminator
@@ -9,14 +11,18 @@ from lightning_gans.networks.projection import ProjectionDiscriminator, ShowsFea
 from lightning_gans.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from lightning_gans.networks.resnet_translator import ResNetTranslator
 from lightning_gans.networks.spectral import SpectralNorm, spectrally_normalized
+from lightning_gans.networks.super_resolution import RRDBNet, SRDiscriminator, SRResNet
 from lightning_gans.networks.unet import UNet
 
 __all__ = [
+    "ContextGenerator",
     "CoupledDiscriminator",
     "CoupledGenerator",
     "DCGANDiscriminator",
     "DCGANEncoder",
     "DCGANGenerator",
+    "GatedConv2d",
+    "GatedGenerator",
     "MLPDiscriminator",
     "MLPEncoder",
     "MLPGenerator",
@@ -25,11 +31,15 @@ __all__ = [
     "MinibatchStdDev",
     "PatchDiscriminator",
     "ProjectionDiscriminator",
+    "RRDBNet",
     "ResNetDiscriminator",
     "ResNetGenerator",
     "ResNetTranslator",
+    "SRDiscriminator",
+    "SRResNet",
     "ShowsFeatures",
     "SpectralNorm",
+    "SpectralPatchDiscriminator",
     "UNet",
     "spectrally_normalized",
 ]

@@ -49,11 +49,11 @@ def check_downsamplings(count: int, size: Sequence[int]) -> None:
         raise ConfigError("num_downsamplings", count, f"images of {min(size)} pixels are halved {most} times at most")
 
 
-def joined_sources(*maps: Tensor, channels: int) -> Tensor:
+def joined_sources(*maps: Tensor, channels: int, size: Sequence[int] | None = None) -> Tensor:
     """Sources (N, C, H, W) and further maps of their size, joined along the channels.
 
     Raises:
-        ConfigError: They have not so many channels together, or are too small.
+        ConfigError: They have not so many channels together, are too small, or of another size (H, W) than is given.
     """
     shapes = [tuple(each.shape) for each in maps]
     fits = all(len(shape) == 4 and shape[2:] == shapes[0][2:] for shape in shapes)
@@ -62,6 +62,8 @@ def joined_sources(*maps: Tensor, channels: int) -> Tensor:
         raise ConfigError("source", shapes[0] if len(shapes) == 1 else shapes, hint)
     if min(shapes[0][2:]) < SMALLEST_SIDE:
         raise ConfigError("source", shapes[0], f"must have sides of {SMALLEST_SIDE} pixels or more")
+    if size is not None and shapes[0][2:] != tuple(size):
+        raise ConfigError("source", shapes[0], f"the network takes {size[0]} x {size[1]} pixels alone; resize it")
     return torch.cat(maps, dim=1) if len(maps) > 1 else maps[0]
 
 

@@ -22,7 +22,8 @@ class ExtraMetrics:
     ==================================  ==================================================================
     ``image_source``                    ``update(image_source=...)``: the source of the generated images, once
     ``preds`` and ``target``            generated images and their targets, floats in [0, 1], (N, C, H, W);
-                                        also ``source=...``, the images that they were made from, likewise
+                                        also ``source=...``, the images that they were made from, likewise;
+                                        also ``mask=...``, (N, 1, H, W), 1 where those lacked something
     ``real``                            ``update(images, real=True)`` and ``real=False``: uint8 images
     none of these                       ``update(images)``: generated images, uint8
     ==================================  ==================================================================
@@ -66,7 +67,12 @@ class ExtraMetrics:
 
     def _has_what_it_takes(self, name: str, fake: ImageSource) -> bool:
         """False, with a warning, where a metric of pairs meets images without."""
-        known = {"target": ("targets", fake.targets(0, 1)), "source": ("source images", fake.condition(0, 1).source)}
+        condition = fake.condition(0, 1)
+        known = {
+            "target": ("targets", fake.targets(0, 1)),
+            "source": ("source images", condition.source),
+            "mask": ("masks", condition.mask),
+        }
         taken = self._taken(name) if self._taken(name) >= _PAIR else set()
         missing = [called for part, (called, found) in known.items() if part in taken and found is None]
         if missing:
@@ -86,12 +92,14 @@ class ExtraMetrics:
         """Each image is generated once, for all metrics."""
         for first, last in batches(*rank_slice(len(fake)), self.batch_size) if names else ():
             images, condition = fake.images(first, last), fake.condition(first, last)
-            parts = {"preds": images, "target": fake.targets(first, last), "source": condition.source}
+            pictures = {"preds": images, "target": fake.targets(first, last), "source": condition.source}
+            parts = {name: in_unit_range(part) for name, part in pictures.items() if part is not None}
+            if condition.mask is not None:
+                parts["mask"] = condition.mask.float()
             for name in names:
                 metric, taken = self.metrics[name], self._taken(name)
                 if taken >= _PAIR:
-                    there = {part: found for part, found in parts.items() if part in taken and found is not None}
-                    metric.update(**{part: in_unit_range(found.to(metric.device)) for part, found in there.items()})
+                    metric.update(**{part: found.to(metric.device) for part, found in parts.items() if part in taken})
                 else:
                     metric.update(images.to(metric.device), **({"real": False} if "real" in taken else {}))
 

@@ -21,6 +21,7 @@ from lightning_gans.evaluation.metrics.images import (
     hue_metrics,
     paired_metrics,
 )
+from lightning_gans.evaluation.metrics.restoration import HoleQuality, RestorationQuality
 
 __all__ = [
     "ClassAgreement",
@@ -28,6 +29,7 @@ __all__ = [
     "DensityCoverage",
     "FillFrechet",
     "FrechetDistance",
+    "HoleQuality",
     "HueEntropy",
     "HueTotalVariation",
     "InceptionScore",
@@ -37,6 +39,7 @@ __all__ = [
     "OneNNAccuracy",
     "PairAgreement",
     "PrecisionRecall",
+    "RestorationQuality",
     "SlicedWasserstein",
     "hue_metrics",
     "paired_metrics",

@@ -1,13 +1,11 @@
 """Metrics of images: classes that they cover, how near they are to their targets, their colors, pairs that agree."""
 
-import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torchmetrics import MeanAbsoluteError, Metric
-from torchmetrics.functional.image import peak_signal_noise_ratio
 from torchmetrics.image import StructuralSimilarityIndexMeasure
 from torchmetrics.utilities import dim_zero_cat
 
@@ -23,10 +21,10 @@ from lightning_gans.evaluation.metrics.functional.hue import (
     hue_histogram,
     mean_colors,
 )
+from lightning_gans.evaluation.metrics.functional.restoration import image_psnr
 from lightning_gans.evaluation.metrics.functional.samples import class_coverage
 from lightning_gans.evaluation.metrics.functional.sliced_wasserstein import sliced_wasserstein_by_level
 
-MAX_PSNR = 10 * math.log10(12 * 255**2)  # 58.9 dB: what rounding to 8 bits leaves, 1/12 of a squared level
 BATCH_SIZE = 256
 
 
@@ -74,8 +72,7 @@ class MeanPSNR(Metric):
 
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Add a batch of images and what they should be: floats in [0, 1], shape (N, C, H, W)."""
-        ratios = peak_signal_noise_ratio(preds, target, data_range=1.0, reduction="none", dim=(1, 2, 3))  # (N,)
-        self.total += ratios.clamp_max(MAX_PSNR).sum()
+        self.total += image_psnr(preds, target).sum()
         self.count += len(preds)
 
     def compute(self) -> Tensor:

@@ -26,6 +26,7 @@ from lightning_gans.evaluation.metrics.functional.pairwise import (
     one_nn_accuracy,
     precision_recall,
 )
+from lightning_gans.evaluation.metrics.functional.restoration import image_psnr, image_ssim, mean_laplacian, to_luma
 from lightning_gans.evaluation.metrics.functional.samples import (
     class_accuracy,
     class_coverage,
@@ -58,11 +59,14 @@ __all__ = [
     "histogram_total_variation",
     "hue_and_chroma",
     "hue_histogram",
+    "image_psnr",
+    "image_ssim",
     "inception_score",
     "laplacian_pyramid",
     "maximum_mean_discrepancy",
     "maximum_mean_discrepancy_subsets",
     "mean_colors",
+    "mean_laplacian",
     "mmd_permutation_test",
     "mode_coverage",
     "mode_spread",
@@ -72,5 +76,6 @@ __all__ = [
     "precision_recall",
     "sliced_wasserstein",
     "sliced_wasserstein_by_level",
+    "to_luma",
     "vendi_score",
 ]

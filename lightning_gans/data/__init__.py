@@ -1,27 +1,41 @@
 """Datamodules."""
 
-from lightning_gans.data.base import ImageDataModule
+from lightning_gans.data.base import DerivedData, ImageDataModule
 from lightning_gans.data.classics import CIFAR10, MNIST, MNISTM, FashionMNIST, StackedMNIST
-from lightning_gans.data.datasets import BatchedDataset, ImageDataset, PairDataset, PointDataset, UnpairedDataset
-from lightning_gans.data.degraded import DegradedCIFAR10, DegradedData, DegradedEmoji, DegradedImages
+from lightning_gans.data.datasets import (
+    BatchedDataset,
+    DerivedDataset,
+    ImageDataset,
+    PairDataset,
+    PointDataset,
+    UnpairedDataset,
+)
+from lightning_gans.data.degradations import JPEG, Blur, Degradation, Noise, shrink_bicubic
+from lightning_gans.data.degraded import DegradedCIFAR10, DegradedData, DegradedEmoji, DegradedImages, Photographs
 from lightning_gans.data.digits import DigitEdges, DigitNegatives, Digits, UnpairedDigits
 from lightning_gans.data.emoji import Emoji, EmojiPairs, UnpairedEmoji
-from lightning_gans.data.folder import ImageFolder
-from lightning_gans.data.masked import MaskedData, MaskedDigits, MaskedEmoji, MaskedMNIST
-from lightning_gans.data.masks import CenterMask, MaskRule
+from lightning_gans.data.folder import HeldOutFolder, ImageFolder
+from lightning_gans.data.masked import MaskedData, MaskedDigits, MaskedEmoji, MaskedImages, MaskedMNIST
+from lightning_gans.data.masks import BlockMasks, CenterMask, FolderMasks, FreeFormMasks, MaskRule
 from lightning_gans.data.mixtures import GaussianMixture2D, Grid2D, Ring2D
 from lightning_gans.data.paired import DomainFolders, PairedImages, UnpairedImages
 
 __all__ = [
     "CIFAR10",
+    "JPEG",
     "MNIST",
     "MNISTM",
     "BatchedDataset",
+    "BlockMasks",
+    "Blur",
     "CenterMask",
+    "Degradation",
     "DegradedCIFAR10",
     "DegradedData",
     "DegradedEmoji",
     "DegradedImages",
+    "DerivedData",
+    "DerivedDataset",
     "DigitEdges",
     "DigitNegatives",
     "Digits",
@@ -29,8 +43,11 @@ __all__ = [
     "Emoji",
     "EmojiPairs",
     "FashionMNIST",
+    "FolderMasks",
+    "FreeFormMasks",
     "GaussianMixture2D",
     "Grid2D",
+    "HeldOutFolder",
     "ImageDataModule",
     "ImageDataset",
     "ImageFolder",
@@ -38,9 +55,12 @@ __all__ = [
     "MaskedData",
     "MaskedDigits",
     "MaskedEmoji",
+    "MaskedImages",
     "MaskedMNIST",
+    "Noise",
     "PairDataset",
     "PairedImages",
+    "Photographs",
     "PointDataset",
     "Ring2D",
     "StackedMNIST",
@@ -48,4 +68,5 @@ __all__ = [
     "UnpairedDigits",
     "UnpairedEmoji",
     "UnpairedImages",
+    "shrink_bicubic",
 ]

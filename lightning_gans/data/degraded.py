@@ -1,6 +1,7 @@
 """Images and the small ones that they are to be made from: super-resolution."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,22 @@ from torchmetrics import Metric
 from lightning_gans.data.base import DerivedData
 from lightning_gans.data.classics import CIFAR10
 from lightning_gans.data.datasets import BatchedDataset
-from lightning_gans.data.degradations import Shrink
+from lightning_gans.data.degradations import Degradation, Degrade
 from lightning_gans.data.emoji import Emoji
 from lightning_gans.data.folder import HeldOutFolder, Picture
 from lightning_gans.data.windows import WindowDataset
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.metrics import SlicedWasserstein
+from lightning_gans.evaluation.metrics import RestorationQuality, SlicedWasserstein
+
+_PHOTOGRAPHS = {  # where those lie that are trained on, and those that are not
+    "train": (
+        "sklearn/datasets/images/flower.jpg",
+        "skimage/data/chelsea.png",
+        "skimage/data/coffee.png",
+        "skimage/data/rocket.jpg",
+    ),
+    "test": ("sklearn/datasets/images/china.jpg", "skimage/data/astronaut.png"),
+}
 
 
 class DegradedData(DerivedData):
@@ -22,26 +33,28 @@ class DegradedData(DerivedData):
 
     Args:
         scale: By how much sources are smaller: 2, 3, 4 or 8.
+        degradations: What happens to them besides, in random order; none for antialiased bicubic shrinking, as
+            Pillow does it. See ``Degrade``. What is held out is degraded once and for all.
 
     Raises:
         ConfigError: It is another factor, or does not divide the images' sides.
     """
 
-    def __init__(self, *args: Any, scale: int = 4, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, scale: int = 4, degradations: Sequence[Degradation] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.scale, self._derivation = scale, Shrink(scale)
+        self.scale, self._derivation = scale, Degrade(scale, degradations)
         channels, height, width = self.image_shape
         if height % scale or width % scale:
             raise ConfigError("scale", scale, f"must divide the images' sides, {height} x {width}")
         self.source_shape = (channels, height // scale, width // scale)
 
-    def derivation(self) -> Shrink:
-        """Shrinking."""
+    def derivation(self) -> Degrade:
+        """Shrinking and degrading."""
         return self._derivation
 
     def metrics(self) -> dict[str, Metric]:
         """How near the images come to the truth, and how near all of them together to all of its patches."""
-        return {"swd": SlicedWasserstein()}
+        return {"restoration": RestorationQuality(self.scale), "swd": SlicedWasserstein()}
 
 
 class DegradedEmoji(DegradedData, Emoji):
@@ -64,12 +77,13 @@ class _Windows(HeldOutFolder):
     def __init__(self, *args: Any, skip_small: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.skip_small = skip_small
-        self._sizes = self._measured([*self._train_files, *self._test_files])
+        self._sizes = self._measured([*self.train_files, *self.test_files])
 
     def _dataset(self, files: Sequence[Path]) -> BatchedDataset:
         kept = [file for file in files if file in self._sizes]
         if not kept:
-            raise ConfigError("image_size", self.image_size, f"no image of a part of {self.root} is that large")
+            hint = f"none of the {len(files)} images to learn from, or held out, in {self.root} is that large"
+            raise ConfigError("image_size", self.image_size, hint)
         sizes = [self._sizes[file] for file in kept]
         return WindowDataset(kept, sizes, self.image_size, self.channels).load(self.root, self.skip_unreadable)
 
@@ -106,3 +120,44 @@ class DegradedImages(DegradedData, _Windows):
         skip_small: Whether images that are smaller than a window are left out, with one line that counts them.
             Otherwise they stop the run.
     """
+
+
+class _PhotographFiles(_Windows):
+    """Windows of photographs in installed packages."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(root="scikit-learn and scikit-image", **kwargs)
+
+    def _find(self, root: Path) -> tuple[list[Path], list[Path]]:
+        train, test = ([_installed(name) for name in _PHOTOGRAPHS[part]] for part in ("train", "test"))
+        return train, test
+
+
+class Photographs(DegradedData, _PhotographFiles):
+    """Six photographs inside scikit-learn and scikit-image, to be made from small ones; needs the extra ``photos``.
+
+    | photograph | size | by | license |
+    |---|---|---|---|
+    | ``flower`` | 640 x 427 | vultilion, Flickr | CC BY 2.0 |
+    | ``chelsea``, a cat | 451 x 300 | Stefan van der Walt | CC0 |
+    | ``coffee`` | 600 x 400 | Rachel Michetti | CC0 |
+    | ``rocket`` | 640 x 427 | SpaceX | public domain |
+    | ``china``, held out | 640 x 427 | danielbuechele, Flickr | CC BY 2.0 |
+    | ``astronaut``, held out | 512 x 512 | NASA | public domain |
+
+    As these packages say: ``sklearn/datasets/images/README.txt`` and the docstrings of ``skimage.data``. Their other
+    pictures are left out: of microscopes, telescopes and eyes, or under no license that is named. See
+    ``DegradedImages``; ``test_files`` are the two that are held out, to be enlarged whole.
+
+    Raises:
+        ConfigError: scikit-image is not installed.
+    """
+
+
+def _installed(name: str) -> Path:
+    """A file of an installed package."""
+    package, _, inside = name.partition("/")
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        raise ConfigError("data", "Photographs", "needs scikit-image; pip install 'lightning-gans[photos]'")
+    return Path(found.origin).parent / inside

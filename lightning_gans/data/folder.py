@@ -134,6 +134,10 @@ class HeldOutFolder(ImageDataModule):
         skip_unreadable: Whether damaged files are left out, with one line that counts them. Otherwise the first one
             stops the run.
 
+    Attributes:
+        train_files: The images to learn from.
+        test_files: Those that are held out.
+
     Raises:
         ConfigError: A folder is missing or holds no images, or a setting is out of its range.
     """
@@ -156,7 +160,7 @@ class HeldOutFolder(ImageDataModule):
         self.flip, self.skip_unreadable = flip, skip_unreadable
         self.image_shape = (channels, image_size, image_size)
         self._notes: list[str] = []
-        self._train_files, self._test_files = self._find(Path(root))
+        self.train_files, self.test_files = self._find(Path(root))
 
     @abstractmethod
     def _dataset(self, files: Sequence[Path]) -> BatchedDataset:
@@ -166,11 +170,11 @@ class HeldOutFolder(ImageDataModule):
         """Decode what is not held out, or find out where it is; see ``ImageFolder``."""
         for note in self._notes:
             rank_zero_warn(note, category=LightningGANsWarning)
-        return self._dataset(self._train_files)
+        return self._dataset(self.train_files)
 
     def load_test(self) -> BatchedDataset:
         """Decode what is held out, or find out where it is."""
-        dataset = self._dataset(self._test_files)
+        dataset = self._dataset(self.test_files)
         if len(dataset) < MIN_REAL:
             note = f"metrics need {MIN_REAL} test images, and there are {len(dataset)} in {self.root}"
             rank_zero_warn(note, category=LightningGANsWarning)
@@ -303,7 +307,8 @@ class FileDataset(BatchedDataset):
             good.append(index)
         if keep:
             return self._held([whole[: len(good)] for whole in kept], good)
-        return FileDataset([self.pictures[index] for index in good], self._labels(good), self.channels, self.size)
+        pictures = [self.pictures[index] for index in good]
+        return type(self)(pictures, self._labels(good), self.channels, self.size)
 
     def _held(self, pictures: Sequence[Tensor], indices: Sequence[int]) -> "ImageDataset | PairDataset":
         """Decoded items in memory."""

@@ -1,8 +1,10 @@
 """Images in which something is missing, to be completed: inpainting."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import Metric
@@ -14,9 +16,12 @@ from lightning_gans.data.classics import MNIST
 from lightning_gans.data.datasets import BatchedDataset, Derivation, ImageDataset
 from lightning_gans.data.digits import HELD_OUT, SIDE, Digits, enlarge
 from lightning_gans.data.emoji import Emoji
+from lightning_gans.data.folder import FileDataset, HeldOutFolder, Picture
 from lightning_gans.data.masks import CenterMask, MaskRule
+from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import DigitsFeatures, FeatureBatch, MNISTFeatures
-from lightning_gans.evaluation.metrics import ClassAgreement, SlicedWasserstein
+from lightning_gans.evaluation.files import decode_image
+from lightning_gans.evaluation.metrics import ClassAgreement, HoleQuality, SlicedWasserstein
 
 _MASKS = -2  # the stream of random numbers that masks are drawn from
 _MNIST_BORDER = 2  # black pixels on each side: 28 + 2 * 2 = 32
@@ -32,11 +37,27 @@ class Hide(Derivation):
         """Images and sources (N, C, H, W), masks (N, 1, H, W)."""
         uniform = augmentation_noise(seed, _MASKS, rows, self.rule.num_uniforms)
         mask = self.rule(uniform, images.shape[2], images.shape[3])
-        return {"image": images, "source": images.masked_fill(mask.bool(), 0), "mask": mask}
+        return _hidden(images, mask.bool())
 
     def fingerprint(self) -> str:
         """That of the rule."""
         return self.rule.fingerprint()
+
+
+class HideTransparent(Derivation):
+    """``"mask"`` and ``"source"`` as of ``Hide``; what is missing is what is transparent, by a last channel."""
+
+    def __call__(self, images: Tensor, rows: Sequence[int], seed: int) -> dict[str, Tensor]:
+        """Images and sources (N, C - 1, H, W) and masks (N, 1, H, W), of images with opacity (N, C, H, W)."""
+        return _hidden(images[:, :-1], images[:, -1:] < 0)
+
+    def fingerprint(self) -> str:
+        """Its name: the last channel is part of the images' hash."""
+        return type(self).__name__
+
+
+def _hidden(images: Tensor, missing: Tensor) -> dict[str, Tensor]:
+    return {"image": images, "source": images.masked_fill(missing, 0), "mask": missing.to(images.dtype)}
 
 
 class MaskedData(DerivedData):
@@ -51,13 +72,13 @@ class MaskedData(DerivedData):
         self.mask = CenterMask() if mask is None else mask
         self.source_shape = self.image_shape
 
-    def derivation(self) -> Hide:
+    def derivation(self) -> Derivation:
         """Hiding what is missing."""
         return Hide(self.mask)
 
     def metrics(self) -> dict[str, Metric]:
         """How near what is made comes to what was there, and how near all images together to all of its patches."""
-        return {"swd": SlicedWasserstein()}
+        return {"hole": HoleQuality(), "swd": SlicedWasserstein()}
 
 
 class MaskedEmoji(MaskedData, Emoji):
@@ -146,3 +167,52 @@ class MaskedMNIST(MaskedData, _PaddedMNIST):
         labels = self.parse(train=False).labels
         assert labels is not None
         return super().metrics() | {"agreement": ClassAgreement(labels, labels, None, self.features())}
+
+
+class _WithOpacity(FileDataset):
+    """Images with their opacity as a further channel, and the colors under what is transparent as files hold them."""
+
+    def _decode(self, index: int) -> tuple[Tensor, ...]:
+        (picture,), (channels,) = self.pictures[index], self.channels
+        image = decode_image(picture.file, "RGBA")
+        opacity = self._fitted(image.getchannel("A"), 1)
+        if opacity.min() >= 128:
+            raise ConfigError("image", str(picture.file), "nothing in it is transparent; leave out from_alpha, or it")
+        return (torch.cat([self._fitted(image, channels - 1), opacity]),)
+
+
+class _FittedFolder(HeldOutFolder):
+    """Images with their shorter side resized and the middle cropped."""
+
+    def __init__(self, *args: Any, from_alpha: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.from_alpha = from_alpha
+
+    def _dataset(self, files: Sequence[Path]) -> BatchedDataset:
+        kind, channels = (_WithOpacity, self.channels + 1) if self.from_alpha else (FileDataset, self.channels)
+        size = (self.image_size, self.image_size)
+        pictures = [(Picture(file),) for file in files]
+        return kind(pictures, None, [channels], size).load(self.root, self.skip_unreadable)
+
+
+class MaskedImages(MaskedData, _FittedFolder):
+    """A user's own images, of any sizes, to be completed: shorter side resized to ``image_size``, middle cropped.
+
+    Read and kept in memory as by ``ImageFolder``; see ``HeldOutFolder`` for what is held out.
+
+    Args:
+        from_alpha: Whether what is missing is what is transparent in each file, opacity below 128, instead of
+            following ``mask``. The colors that the file holds there are what should come out.
+
+    Raises:
+        ConfigError: There is a mask too, or nothing is transparent in an image.
+    """
+
+    def __init__(self, *args: Any, mask: MaskRule | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, mask=mask, **kwargs)
+        if self.from_alpha and mask is not None:
+            raise ConfigError("from_alpha", True, "then masks come from the images; leave out mask")
+
+    def derivation(self) -> Derivation:
+        """Hiding what is missing, or transparent."""
+        return HideTransparent() if self.from_alpha else super().derivation()

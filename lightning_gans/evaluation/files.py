@@ -169,14 +169,14 @@ class FolderSource(ImageSource):
 
 
 def decode_image(file: Path, mode: str, *, at_least: tuple[int, int] | None = None, hint: str = "") -> Image.Image:
-    """An image of a file in mode ``"L"`` or ``"RGB"``, upright as its camera says.
+    """An image of a file in mode ``"L"``, ``"RGB"`` or ``"RGBA"``, upright as its camera says.
 
-    What is transparent shows a white ground. Gray levels v of 16 bits become v / 257, rounded; of 16-bit color Pillow
-    reads the upper eight.
+    What is transparent shows a white ground, unless the mode has opacity itself. Gray levels v of 16 bits become
+    v / 257, rounded; of 16-bit color Pillow reads the upper eight.
 
     Args:
         file: In any format that Pillow reads.
-        mode: Gray or color.
+        mode: Gray, color, or colors as the file holds them with their opacity.
         at_least: Width and height that are enough: a JPEG may then be decoded at a fraction of its size.
         hint: What errors add.
 
@@ -191,7 +191,7 @@ def decode_image(file: Path, mode: str, *, at_least: tuple[int, int] | None = No
             upright = Image.fromarray(((np.asarray(upright).astype(np.uint32) + 128) // 257).astype(np.uint8))
         elif image.mode[0] in "IF":
             raise ConfigError("image", str(file), f"has levels of mode {image.mode}; convert it to 8 bits")
-        elif upright.has_transparency_data:
+        elif upright.has_transparency_data and mode != "RGBA":
             ground = Image.new("RGBA", upright.size, "white")
             upright = Image.alpha_composite(ground, upright.convert("RGBA"))
         return upright.convert(mode)

@@ -1,8 +1,11 @@
+import copy
 import os
 from pathlib import Path
 
 import pytest
 import torch
+
+from lightning_gans.cli import runs
 
 # Small networks gain nothing from a second thread, and lose tenfold when something else wants the cores too.
 torch.set_num_threads(1)
@@ -33,6 +36,12 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(autouse=True)
+def own_seed():
+    """Networks that a test builds before it seeds anything must not depend on the tests before it in its process."""
+    torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
 def own_environment():
     """What a test leaves in the environment (Lightning keeps its seed there) must not reach the next one."""
     os.environ.pop("PL_GLOBAL_SEED", None)  # of a fixture that served a whole module
@@ -41,3 +50,24 @@ def own_environment():
     for name in os.environ.keys() - before.keys():
         del os.environ[name]
     os.environ.update(before)
+
+
+_LOADED = {}
+
+
+@pytest.fixture
+def loaded_once(monkeypatch):
+    """Commands get a copy of a model that an earlier one loaded from the same file: building takes half a second."""
+    load = runs.load_model
+
+    def load_once(checkpoint, device):
+        path = Path(checkpoint)
+        if not path.is_file():
+            return load(checkpoint, device)
+        key = path.resolve(), path.stat().st_mtime_ns, path.stat().st_size, device
+        if key not in _LOADED:
+            _LOADED[key] = load(checkpoint, device)
+        return copy.deepcopy(_LOADED[key])
+
+    for command in ("sampling", "translating", "evaluating"):
+        monkeypatch.setattr(f"lightning_gans.cli.{command}.load_model", load_once)

@@ -255,7 +255,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def run(folder, monkeypatch, capfd):
+def run(folder, monkeypatch, capfd, loaded_once):
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setattr(sys, "argv", ["lightning_gans"])
@@ -283,6 +283,8 @@ def shortened(words):
             del extra["--trainer.logger"]
         if {"--data", "data/image_folder"} & set(given):  # without features there is nothing to measure
             extra = {flag: value for flag, value in extra.items() if not flag.startswith("--metrics.")}
+        if "cyclegan" in given and "--ckpt_path" not in given:
+            extra |= {f"--model.{name}.num_blocks": "1" for name in ("generator", "source_generator")}
         if {"dcgan", "lsgan", "wgan", "pix2pix"} & set(given) and "--ckpt_path" not in given:
             extra |= {"--model.generator.base_channels": "8", "--model.discriminator.base_channels": "8"}
         if "protocols/stacked_mnist" in given:
@@ -313,6 +315,14 @@ def plain(run, kind):
     return str(path)
 
 
+FIRST_READ = {"README.md", "docs/tutorial.md", "docs/translate.md"}
+"""Pages whose commands are run by the test command; each kind of command of the others has tests of its own.
+
+Models' pages: ``tests/models``. ``cli.md``: ``tests/cli``. ``metrics.md``, ``features.md``: ``tests/evaluation``.
+``regularizers.md``: ``test_regularizers.py`` of ``tests/cli``; ``results.md``: ``test_data.py`` there.
+``own_variant.md``: its Python is run here, and its model trained.
+"""
+
 RECIPES = "|".join(path.stem for path in (ROOT / "configs").glob("*.yaml"))
 CHOICE = re.compile(
     rf"(?<=--config )(?:{RECIPES})\b|(?<=runs/)\w+|(?<=data/)(?:ring|grid)|\b\d+\b|(?<=--output )[\w-]+"
@@ -320,15 +330,11 @@ CHOICE = re.compile(
 
 
 def cases():
-    """The commands of all pages.
-
-    Slow are those of the models' pages, which the harness of ``tests/models`` trains too, and those that are an earlier
-    one with another recipe, number or folder.
-    """
+    """The commands of all pages; slow are those of pages not read first, and what differs in a number or name alone."""
     found = set()
     for command, page in commands().items():
         kind = CHOICE.sub("*", command)
-        slow = kind in found or (page.startswith("docs/models/") and "pix2pix --" not in command)
+        slow = kind in found or page not in FIRST_READ
         yield pytest.param(command, page, marks=[pytest.mark.slow] if slow else [])
         found.add(kind)
 
@@ -355,6 +361,7 @@ def test_scripts_that_pages_name_exist():
 # The site.
 
 
+@pytest.mark.slow  # a quarter of a minute; .ci/run calls it
 def test_site_builds_without_a_warning(tmp_path):
     program = Path(sysconfig.get_path("scripts"), "mkdocs")
     command = [

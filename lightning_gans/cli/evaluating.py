@@ -16,11 +16,17 @@ import lightning_gans.data
 from lightning_gans.cli.commands import EvaluationOptions, FeatureTrainingOptions
 from lightning_gans.cli.runs import load_model, require_writable
 from lightning_gans.data import (
+    DegradedData,
+    DegradedImages,
+    DerivedData,
     DomainFolders,
     GaussianMixture2D,
+    HeldOutFolder,
     ImageDataModule,
     ImageDataset,
     ImageFolder,
+    MaskedData,
+    MaskedImages,
     PairedImages,
     UnpairedDataset,
     UnpairedImages,
@@ -34,7 +40,8 @@ from lightning_gans.evaluation.features import FeatureExtractor
 from lightning_gans.evaluation.features.train import Labeled, stratified_split, write_classifier
 from lightning_gans.evaluation.sources import ArraySource, DatasetSource, FolderSource, GeneratedSource, ImageSource
 
-_NEED_ARGUMENTS = (ImageDataModule, ImageFolder, GaussianMixture2D, DomainFolders, PairedImages, UnpairedImages)
+_BASES = (ImageDataModule, GaussianMixture2D, DegradedData, DerivedData, DomainFolders, HeldOutFolder, MaskedData)
+_FOLDERS = (DegradedImages, ImageFolder, MaskedImages, PairedImages, UnpairedImages)  # of which a path is needed
 
 
 def evaluate(options: EvaluationOptions) -> None:
@@ -114,7 +121,8 @@ def _require_file(output: Path) -> None:
 
 def _named_data(name: str, setting: str) -> ImageDataModule:
     kinds = {n: getattr(lightning_gans.data, n) for n in lightning_gans.data.__all__}
-    names = [n for n, kind in kinds.items() if issubclass(kind, ImageDataModule) and kind not in _NEED_ARGUMENTS]
+    kinds = {n: kind for n, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, ImageDataModule)}
+    names = [n for n, kind in kinds.items() if kind not in (*_BASES, *_FOLDERS)]
     if name in names:
         data: ImageDataModule = kinds[name]()
         return data

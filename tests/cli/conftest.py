@@ -70,7 +70,7 @@ def fork(folder, *args):
 
 
 @pytest.fixture
-def command(tmp_path, monkeypatch, capfd):
+def command(tmp_path, monkeypatch, capfd, loaded_once):
     """The command in this process, from an empty folder: ``command("fit", ...)`` gives code, out and err."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["lightning_gans"])

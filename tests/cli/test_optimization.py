@@ -21,7 +21,7 @@ NETWORKS = {
     "encoder": "MLPEncoder",
 }
 TRANSLATORS = {"Pix2Pix": {"generator": "UNet", "discriminator": "PatchDiscriminator"}}
-SOME = ("WGANGP", "AAE", "VAEGAN", "R3GAN", "Pix2Pix")  # the others are slow: each is a parse of its own
+SOME = ("WGANGP", "AAE", "Pix2Pix")  # of two, three optimizers, and pairs; each is a parse of its own
 
 
 def required(name):

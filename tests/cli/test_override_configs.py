@@ -16,7 +16,7 @@ SHORT = [*QUIET, "--metrics.num_samples", "64", "--samples.num_samples", "16", "
 LAST = "run/checkpoints/last.ckpt"
 
 
-@pytest.mark.parametrize("recipe", ["vae", "cvae"])
+@pytest.mark.parametrize("recipe", [pytest.param("vae", marks=pytest.mark.slow), "cvae"])  # which does all of vae's
 def test_fit_resume_sample_evaluate(command, tmp_path, recipe):
     fitted = command("fit", "--config", recipe, *SHORT, "--trainer.max_steps", 2, "--trainer.default_root_dir", "run")
     assert (fitted.code, fitted.err) == (0, "")
@@ -44,7 +44,7 @@ def test_fit_resume_sample_evaluate(command, tmp_path, recipe):
     [
         ("vae", "VAE has no discriminator, optimization.discriminator, optimization.generator"),
         ("aae", "AAE has no optimization.generator"),
-        ("vaegan", None),
+        pytest.param("vaegan", None, marks=pytest.mark.slow),  # in tests/models/test_family.py, but for its latents
     ],
 )
 def test_points(command, tmp_path, recipe, left_out):

@@ -258,6 +258,7 @@ def test_folders_too_small_to_measure(command, tmp_path):
     (line,) = done.err.splitlines()
     assert "data='UnpairedImages': has no pairs" in line
     back = [part.replace("model.", "model.source_") for part in SMALL]
+    back += [part for name in ("generator", "source_generator") for part in (f"--model.{name}.num_blocks", "1")]
     done = command("fit", "--config", "cut", *given, "--data.source_channels", 1)
     assert (done.code, len(done.err.splitlines())) == (2, 1)
     assert "--data.source_channels=1: and images have 3" in done.err

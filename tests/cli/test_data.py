@@ -16,7 +16,9 @@ OVERRIDES = sorted(path.stem for path in (CONFIGS / "data").glob("*.yaml"))
 SHORT = [*QUIET, "--trainer.max_steps", "2", "--metrics.num_samples", "64", "--samples.num_samples", "4"]
 FEATURES = {name: name for name in ("digits", "emoji", "mnist", "stacked_mnist")} | {"ring": "points", "grid": "points"}
 FEATURES |= {"unpaired_digits": "colored_digits", "mnistm": "random"}
-FEATURES |= {"paired_images": "random", "unpaired_images": "random"}
+FEATURES |= dict.fromkeys(
+    ("paired_images", "unpaired_images", "degraded_images", "masked_images", "photographs"), "random"
+)
 
 
 @pytest.fixture
@@ -43,7 +45,9 @@ def test_override_config(command, data, tmp_path, name):
     width = [] if name in ("ring", "grid") else TINY[2:6]
     override = ["--config", CONFIGS / "wgan.yaml", "--config", CONFIGS / f"data/{name}.yaml"]
     override += ["--data.num_samples", "200"] if name == "stacked_mnist" else []  # 10,000 are to be measured otherwise
-    override += ["--metrics.num_reference", "100"] if name == "emoji" else []
+    override += ["--metrics.num_reference", "40"] if name in ("emoji", "photographs") else []
+    own = ["--data.root", "facades", "--data.image_size", "16"]  # 20 that are held out
+    override += own if name in ("degraded_images", "masked_images") else []
     with pytest.warns(LightningGANsWarning, match="^no metrics") if name not in FEATURES else nullcontext():
         done = command("fit", *override, *width, *SHORT, "--data.batch_size", "10")
     assert (done.code, done.err) == (0, "")
@@ -74,6 +78,21 @@ def test_a_truncated_image_stops_the_run_unless_it_is_skipped(command, data, tmp
     assert "photos/3.png" in broken.err
     with pytest.warns(LightningGANsWarning, match=r"^1 of the 10 images in photos cannot be read .*: photos/3\.png$"):
         assert command("fit", *OWN, *SHORT, "--data.skip_unreadable", "true").code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("degraded_images", ["degradations+=Blur", "degradations.sigma_max=2", "degradations+=JPEG"], "data.JPEG"),
+        ("masked_images", ["mask=BlockMasks", "mask.number=3"], "number: 3"),
+        ("masked_images", ["mask=FolderMasks", "mask.root=photos"], "root: photos"),
+    ],
+)
+def test_degradations_and_masks_are_chosen_by_name(command, data, name, given, expected):
+    words = [f"--data.{word}" for word in given]
+    done = command("fit", "--config", CONFIGS / "wgan.yaml", "--config", f"data/{name}", *words, "--print_config")
+    assert done.code == 0, done.err
+    assert expected in done.out
 
 
 PIX2PIX = ["--config", CONFIGS / "pix2pix.yaml", *SHORT, "--data", "PairedImages", "--data.root", "facades"]

@@ -28,7 +28,7 @@ class ImageDataModule(LightningDataModule):
 
     A subclass says these and writes ``load_train``; ``load_test`` and ``reference_dataset`` are the training images
     unless it says otherwise. Batches are ``(images,)`` or ``(images, labels)``; where images are made from others,
-    dicts with ``"image"``, ``"source"`` and perhaps ``"label"``.
+    dicts with ``"image"``, ``"source"`` and perhaps ``"label"`` or ``"mask"``.
 
     A run that goes on from a checkpoint sees the batches that it would have seen without the stop, bit for bit.
 

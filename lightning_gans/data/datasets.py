@@ -15,7 +15,7 @@ from lightning_gans.errors import ConfigError
 from lightning_gans.images import from_uint8
 
 Items = tuple[Tensor, ...] | dict[str, Tensor]
-"""A batch or an item: (images,), (images, labels), or a dict with ``"image"``, ``"source"`` and perhaps ``"label"``."""
+"""A batch or an item: (images,), (images, labels), or a dict as ``ImageDataModule`` has them."""
 
 
 class BatchedDataset(Dataset[Items]):

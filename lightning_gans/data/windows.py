@@ -85,9 +85,9 @@ class WindowDataset(BatchedDataset):
         return found
 
     def _decode(self, number: int, keep: bool = True) -> Tensor:
-        """The pixels of an image (C, H, W), uint8, or none of them, if it is only to be known that they can be read."""
+        """The pixels of an image (C, H, W), uint8, or nothing where it is only asked whether they can be read."""
         pixels = folder.read_image(self.files[number], self.channels)
-        return pixels if keep else pixels[:, :0]
+        return pixels if keep else torch.empty(0)
 
     def _cut(self, windows: Sequence[Window]) -> tuple[Tensor]:
         cut = torch.empty(len(windows), self.channels, self.side, self.side, dtype=torch.uint8)

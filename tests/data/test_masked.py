@@ -50,9 +50,6 @@ def test_masks_are_a_function_of_seed_and_row(rule):
     def items(seed=0, mask=rule):
         return MaskedEmoji(image_size=32, mask=mask, batch_size=100, seed=seed)
 
-    with_workers = MaskedEmoji(image_size=32, mask=rule, batch_size=100, num_workers=2)
-    pairs = zip(islice(items().train_dataloader(), 2), islice(with_workers.train_dataloader(), 2), strict=True)
-    assert all(torch.equal(one["mask"], other["mask"]) for one, other in pairs)
     train, count = items().train_dataset, 1943
     first, later = (train.training_items(range(start, start + 5), 0)["mask"] for start in (0, count))
     assert not torch.equal(first, later)

@@ -32,14 +32,14 @@ class Blur(Degradation):
     """Convolution with a Gaussian, as wide in all directions; borders repeated.
 
     Args:
-        sigma_min: Least standard deviation, in pixels of the image as it then is.
+        sigma_min: Least standard deviation, in pixels of the image as it then is: after shrinking they are larger.
         sigma_max: Largest.
 
     Raises:
         ConfigError: They are not in this order, or negative.
     """
 
-    def __init__(self, sigma_min: float = 0.1, sigma_max: float = 3.0) -> None:
+    def __init__(self, sigma_min: float = 0.1, sigma_max: float = 2.0) -> None:
         _check_range("sigma", sigma_min, sigma_max, 0, math.inf)
         self.sigma_min, self.sigma_max = sigma_min, sigma_max
 

@@ -89,7 +89,8 @@ class SamplingOptions:
 class TranslatingOptions:
     """Translate an image, or all images below a folder, into PNG files of the same names; ``grid.png`` shows the first.
 
-    Images are read in color or in gray, as the model takes them, whatever they are themselves.
+    Images are read in color or in gray, as the model takes them, whatever they are themselves. What is enlarged or
+    completed stays gray where it was, and keeps opacity and color profile.
 
     Args:
         checkpoint: A checkpoint of a model that translates images.
@@ -98,6 +99,11 @@ class TranslatingOptions:
         direction: AtoB, or BtoA of a model that has learned both, as CycleGAN.
         stochastic: With dropout and batch norm of the image itself, as pix2pix's authors had it, instead of eval mode.
         seed: Selects that noise; an image gets the same alone and in a folder.
+        tile: Side of what is enlarged at once, in pixels of the image; 0 for the whole image.
+        overlap: Pixels around a tile that the model is shown beside it; by default as many as matter to it.
+        interpolation: From the weights of the phase of content, 0, to those of the game, 1, as ESRGAN keeps both.
+        mask: What is to be completed: center, the middle half of both sides; alpha, what is transparent; or what is
+            white in an image, one for all, or in a folder of one for each, of the same names.
         no_ema: The raw weights instead of the averaged ones.
         device: Such as cpu or cuda:1; by default the accelerator, where there is one.
     """
@@ -108,12 +114,20 @@ class TranslatingOptions:
     direction: str = "AtoB"
     stochastic: bool = False
     seed: int = 0
+    tile: int = 192
+    overlap: int | None = None
+    interpolation: float | None = None
+    mask: str | None = None
     no_ema: bool = False
     device: str | None = None
 
     def __post_init__(self) -> None:
         if self.direction not in ("AtoB", "BtoA"):
             raise ConfigError("--direction", self.direction, "choose AtoB or BtoA")
+        if self.tile < 0:
+            raise ConfigError("--tile", self.tile, "is a side in pixels, or 0 for the whole image")
+        if self.overlap is not None and self.overlap < 0:
+            raise ConfigError("--overlap", self.overlap, "must be 0 or more")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import yaml
 from jsonargparse import Namespace
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
+from PIL import Image
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
@@ -55,17 +56,32 @@ def require_writable(folder: str | Path, setting: str) -> None:
         raise ConfigError(setting, str(folder), hint) from error
 
 
-def write_image(image: Tensor, file: Path) -> None:
-    """Write an image (C, H, W) in [-1, 1], of 1 or 3 channels, as PNG, and make its folder; gray stays gray.
+def as_picture(image: Tensor) -> Image.Image:
+    """An image (C, H, W) in [-1, 1], of 1 or 3 channels; gray stays gray.
 
     Raises:
-        ConfigError: The image has other channels, or the file cannot be written.
+        ConfigError: It has other channels.
     """
     if image.shape[0] not in (1, 3):
         raise ConfigError("checkpoint", f"{image.shape[0]} channels", "PNG files hold 1 or 3; use Python")
+    picture: Image.Image = to_pil_image(to_uint8(image).cpu())
+    return picture
+
+
+def write_image(image: Tensor, file: Path) -> None:
+    """Write an image as ``as_picture`` has it."""
+    write_picture(as_picture(image), file)
+
+
+def write_picture(picture: Image.Image, file: Path) -> None:
+    """Write a picture as PNG, and make its folder.
+
+    Raises:
+        ConfigError: The file cannot be written.
+    """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        to_pil_image(to_uint8(image).cpu()).save(file)
+        picture.save(file)
     except OSError as error:
         raise ConfigError("--output", str(file), f"cannot be written ({error.strerror or error})") from error
 

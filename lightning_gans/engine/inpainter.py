@@ -13,8 +13,7 @@ from lightning_gans.errors import ConfigError
 class Inpainter(Translator):
     """A game one of whose networks fills holes: what is known of a source comes back as it was, bit by bit.
 
-    Whatever a source shows in its holes is hidden: it becomes middle gray, 0, before any network sees it. A batch
-    without sources has its images for that.
+    Whatever a source shows in its holes is hidden: it becomes middle gray, 0, before any network sees it.
 
     Args:
         generator: From sources (N, C, H, W) in [-1, 1] with gray holes, and masks (N, 1, H, W), 1 where something is
@@ -33,11 +32,7 @@ class Inpainter(Translator):
 
     def prepare(self, batch: Any) -> Batch:
         """See ``Game``; with gray holes."""
-        found = Batch.of(batch)
-        condition = found.condition
-        if condition.source is None:
-            condition = condition._replace(source=found.images)
-        found = super().prepare(found._replace(condition=condition))
+        found = super().prepare(batch)
         return found._replace(condition=_hidden(found.condition))
 
     def generate(self, condition: Condition, **settings: Any) -> Tensor:

@@ -5,13 +5,16 @@ from lightning_gans.models.acgan import ACGAN
 from lightning_gans.models.bigan import ALI, BiGAN
 from lightning_gans.models.cgan import ConditionalGAN
 from lightning_gans.models.cogan import CoGAN
+from lightning_gans.models.context_encoder import ContextEncoder
 from lightning_gans.models.cut import CUT
 from lightning_gans.models.cvae import ConditionalVAE
 from lightning_gans.models.cyclegan import CycleGAN
 from lightning_gans.models.dcgan import DCGAN
 from lightning_gans.models.dragan import DRAGAN
+from lightning_gans.models.esrgan import ESRGAN
 from lightning_gans.models.fgan import FGAN, SaddlePointFGAN
 from lightning_gans.models.gan import GAN, MinimaxGAN
+from lightning_gans.models.gated_inpainter import GatedInpainter
 from lightning_gans.models.hinge import HingeGAN
 from lightning_gans.models.infogan import InfoGAN
 from lightning_gans.models.lsgan import LSGAN
@@ -21,6 +24,7 @@ from lightning_gans.models.pix2pix import Pix2Pix
 from lightning_gans.models.projection import ProjectionGAN
 from lightning_gans.models.r3gan import R3GAN
 from lightning_gans.models.sngan import SNGAN
+from lightning_gans.models.srgan import SRGAN
 from lightning_gans.models.unrolled import UnrolledGAN
 from lightning_gans.models.vae import VAE
 from lightning_gans.models.vaegan import VAEGAN
@@ -35,12 +39,14 @@ __all__ = [
     "CUT",
     "DCGAN",
     "DRAGAN",
+    "ESRGAN",
     "FGAN",
     "GAN",
     "LSGAN",
     "MMDGAN",
     "R3GAN",
     "SNGAN",
+    "SRGAN",
     "VAE",
     "VAEGAN",
     "VEEGAN",
@@ -50,7 +56,9 @@ __all__ = [
     "CoGAN",
     "ConditionalGAN",
     "ConditionalVAE",
+    "ContextEncoder",
     "CycleGAN",
+    "GatedInpainter",
     "HingeGAN",
     "InfoGAN",
     "MinimaxGAN",

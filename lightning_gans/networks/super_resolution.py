@@ -28,6 +28,7 @@ class SRResNet(nn.Module):
         image_shape: (C', scale h, scale w) of large ones, with a scale of 2, 3, 4 or 8.
         base_channels: Channels of all hidden maps.
         num_blocks: Residual blocks.
+        kernel_size: Of the first and the last convolution, odd.
         norm: ``batch`` or ``instance``; None for none, as in what came after (Lim et al. 2017, arXiv:1707.02921).
         skip: Whether the bicubically enlarged source is added to the output, so that details alone are learned; not in
             the paper. Sources then have as many channels as images, or one.
@@ -46,28 +47,35 @@ class SRResNet(nn.Module):
         image_shape: Sequence[int] | None = None,
         base_channels: int = 64,
         num_blocks: int = 16,
+        kernel_size: int = 9,
         norm: Norm | None = "batch",
         skip: bool = False,
     ) -> None:
         super().__init__()
         check_positive(base_channels=base_channels)
         check_not_negative(num_blocks=num_blocks)
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise ConfigError("kernel_size", kernel_size, "must be odd, so that a pixel is in the middle")
+        margin = kernel_size // 2
         self.source_channels, channels, self.scale = _check_enlargement(source_shape, image_shape, skip)
         self.skip = skip
         bias = norm is None
-        self.stem = nn.Sequential(nn.Conv2d(self.source_channels, base_channels, 9, padding=4), nn.PReLU())
+        self.stem = nn.Sequential(
+            nn.Conv2d(self.source_channels, base_channels, kernel_size, padding=margin), nn.PReLU()
+        )
         self.blocks = nn.Sequential(*(_ResidualBlock(base_channels, norm) for _ in range(num_blocks)))
         after = nn.Conv2d(base_channels, base_channels, 3, padding=1, bias=bias)
         self.after = nn.Sequential(after, *norm_layers(norm, base_channels))
         layers: list[nn.Module] = []
-        reach, side = 4 + 2.0 * num_blocks + 1, 1  # in pixels of the source
+        reach, side = margin + 2.0 * num_blocks + 1, 1  # in pixels of the source
         for factor in _factors(self.scale):
             shuffled = nn.Conv2d(base_channels, factor**2 * base_channels, 3, padding=1)
             layers += [shuffled, nn.PixelShuffle(factor), nn.PReLU()]
             reach, side = reach + 1 / side, side * factor
         self.up = nn.Sequential(*layers)
-        self.out = nn.Conv2d(base_channels, channels, 9, padding=4)
-        self.overlap = math.ceil(reach + 4 / self.scale) + (_CUBIC_REACH if skip else 0)
+        self.out = nn.Conv2d(base_channels, channels, kernel_size, padding=margin)
+        self.overlap = math.ceil(reach + margin / self.scale) + (_CUBIC_REACH if skip else 0)
+        self.to(memory_format=torch.channels_last)  # two thirds of the time on a CPU
 
     def forward(self, source: Tensor) -> Tensor:
         """Images (N, C', scale h, scale w) of sources (N, C, h, w), around [-1, 1] and not bound to it."""
@@ -124,6 +132,7 @@ class RRDBNet(nn.Module):
             layers += [_enlarging(factor, base_channels), nn.LeakyReLU(0.2)]
         layers += [nn.Conv2d(base_channels, base_channels, 3, padding=1), nn.LeakyReLU(0.2)]
         self.up = nn.Sequential(*layers, nn.Conv2d(base_channels, channels, 3, padding=1))
+        self.to(memory_format=torch.channels_last)  # as in SRResNet
 
     def forward(self, source: Tensor) -> Tensor:
         """Images (N, C', scale h, scale w) of sources (N, C, h, w), around [-1, 1] and not bound to it."""
@@ -205,7 +214,7 @@ class _ResidualBlock(nn.Module):
 
 
 class _DenseBlocks(nn.Module):
-    """Three dense blocks in a row, of which a fifth is added to what they were given."""
+    """Three dense blocks in a row, a fifth of whose output, itself included, is added to what they were given."""
 
     def __init__(self, channels: int, growth: int) -> None:
         super().__init__()

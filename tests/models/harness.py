@@ -66,6 +66,7 @@ class Row:
         return self.file["model"]["init_args"] | self.arguments
 
 
+SMALL_EMOJI = ("--data.image_size", "16")
 BATCH_NORM: dict[str, Any] = {"splits": ()}  # a sample's image, or logit, depends on the others
 
 TABLE = (
@@ -246,6 +247,61 @@ TABLE = (
         points=False,
         precision="64-true",
         bad=(({"temperature": 0.0}, r"temperature=0\.0: must be positive"),),
+    ),
+    Row(
+        "srgan",
+        (
+            Turn("content", ("generator",), of.srgan_content, phase="content"),
+            Turn("discriminator", ("discriminator",), of.srgan_discriminator, phase="game"),
+            Turn("generator", ("generator",), of.srgan_generator, phase="game"),
+        ),
+        settings=(*SMALL_EMOJI, "--model.generator.num_blocks", "1", "--model.discriminator.hidden_features", "8"),
+        arguments={"content_share": 0.4, "feature_weight": 0.7, "adversarial_weight": 0.3},
+        given=("source",),
+        points=False,
+        bad=(
+            ({"content_share": 1.5}, r"content_share=1\.5: must be a share"),
+            ({"adversarial_weight": -1.0}, r"adversarial_weight=-1\.0: must be 0 or more"),
+        ),
+        always=("printed",),  # three optimizers, phases
+        splits=(),  # batch norm
+    ),
+    Row(
+        "esrgan",
+        (
+            Turn("content", ("generator",), of.esrgan_content, phase="content"),
+            Turn("discriminator", ("discriminator",), of.esrgan_discriminator, phase="game"),
+            Turn("generator", ("generator",), of.esrgan_generator, phase="game"),
+        ),
+        settings=(*SMALL_EMOJI, "--model.generator.num_blocks", "1", "--model.discriminator.hidden_features", "8"),
+        arguments={"content_share": 0.4, "pixel_weight": 0.7, "adversarial_weight": 0.3},
+        given=("source",),
+        points=False,
+        splits=(),  # means over the batch
+    ),
+    Row(
+        "context_encoder",
+        two(of.context_encoder_discriminator, of.context_encoder_generator),
+        settings=("--model.generator.bottleneck", "8"),
+        arguments={"adversarial_weight": 0.3, "overlap": 2},
+        given=("source", "mask"),
+        points=False,
+        bad=(
+            ({"adversarial_weight": 2.0}, r"adversarial_weight=2\.0: must be a share"),
+            ({"overlap": -1}, r"overlap=-1: must be 0 or more"),
+        ),
+        **BATCH_NORM,
+    ),
+    Row(
+        "gated_inpainter",
+        two(of.gated_discriminator, of.gated_generator),
+        atol=1e-6,
+        settings=("--data.image_size", "32"),
+        arguments={"l1_weight": 0.7, "adversarial_weight": 0.3},
+        given=("source", "mask"),
+        points=False,
+        splits=(),  # a power iteration in each pass
+        bad=(({"l1_weight": -1.0}, r"l1_weight=-1\.0: must be 0 or more"),),
     ),
 )
 ROWS = {row.config: row for row in TABLE}

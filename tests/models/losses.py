@@ -10,6 +10,7 @@ from torch.distributions import Normal
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from lightning_gans.evaluation.features import CIFAR10Maps
 from lightning_gans.objectives.kernels import RationalQuadraticKernel
 from tests.models.plain_loop import Update
 
@@ -382,3 +383,97 @@ def nce(n: Any, u: Update, source: Tensor, image: Tensor) -> Tensor:
             each.append(-torch.log_softmax(q @ k.detach().T / 0.07, dim=1).diagonal().mean())
         terms.append(torch.stack(each).mean())
     return torch.stack(terms).mean()
+
+
+# Ledig et al. 2017, Wang et al. 2018: content first, then a game in which contents are compared in features.
+
+
+def features_of(n: Any, u: Update, distance: Any) -> Tensor:
+    """Between maps of generated images and of real ones."""
+    pairs = zip(CIFAR10Maps()(n.generator(*u.given)), CIFAR10Maps()(u.x), strict=True)
+    return torch.stack([distance(made, real) for made, real in pairs]).mean()
+
+
+def enlarged(n: Any, u: Update) -> Tensor:
+    with torch.no_grad():
+        fake: Tensor = n.generator(*u.given)
+    return fake
+
+
+def srgan_content(n: Any, u: Update) -> Tensor:
+    return F.mse_loss(n.generator(*u.given), u.x)
+
+
+def srgan_discriminator(n: Any, u: Update) -> Tensor:
+    return F.softplus(-n.discriminator(u.x)).mean() + F.softplus(n.discriminator(enlarged(n, u))).mean()
+
+
+def srgan_generator(n: Any, u: Update) -> Tensor:
+    adversarial = F.softplus(-n.discriminator(n.generator(*u.given))).mean()
+    content = u.settings["feature_weight"] * features_of(n, u, F.mse_loss)
+    return content + u.settings["adversarial_weight"] * adversarial
+
+
+def esrgan_content(n: Any, u: Update) -> Tensor:
+    return F.l1_loss(n.generator(*u.given), u.x)
+
+
+def relative_average(higher: Tensor, lower: Tensor) -> Tensor:
+    return F.softplus(lower.mean() - higher).mean() + F.softplus(lower - higher.mean()).mean()
+
+
+def esrgan_discriminator(n: Any, u: Update) -> Tensor:
+    return relative_average(n.discriminator(u.x), n.discriminator(enlarged(n, u)))
+
+
+def esrgan_generator(n: Any, u: Update) -> Tensor:
+    fake = n.generator(*u.given)
+    adversarial = relative_average(n.discriminator(fake), n.discriminator(u.x))
+    content = features_of(n, u, F.l1_loss) + u.settings["pixel_weight"] * F.l1_loss(fake, u.x)
+    return content + u.settings["adversarial_weight"] * adversarial
+
+
+# Pathak et al. 2016, with a hole that is the middle half of each side; Yu et al. 2019.
+
+
+def completed(n: Any, u: Update) -> Tensor:
+    source, mask = u.given
+    return mask * n.generator(source, mask) + (1 - mask) * u.x
+
+
+def middle(images: Tensor) -> Tensor:
+    quarter = images.shape[2] // 4
+    return images[:, :, quarter:-quarter, quarter:-quarter]
+
+
+def context_encoder_discriminator(n: Any, u: Update) -> Tensor:
+    with torch.no_grad():
+        fake = middle(completed(n, u))
+    return F.softplus(-n.discriminator(middle(u.x))).mean() + F.softplus(n.discriminator(fake)).mean()
+
+
+def context_encoder_generator(n: Any, u: Update) -> Tensor:
+    source, mask = u.given
+    made, share = n.generator(source, mask), u.settings["adversarial_weight"]
+    adversarial = F.softplus(-n.discriminator(middle(mask * made + (1 - mask) * u.x))).mean()
+    quarter, wide = u.x.shape[2] // 4, u.settings["overlap"]
+    weight = torch.zeros_like(mask)
+    weight[..., quarter - wide : wide - quarter, quarter - wide : wide - quarter] = 10
+    weight = torch.where(mask > 0, 1.0, weight)
+    squared = (made - u.x).square().mean(1, keepdim=True)
+    reconstruction = (weight * squared).sum((1, 2, 3)) / (weight > 0).sum((1, 2, 3))  # of each image
+    return (1 - share) * reconstruction.mean() + share * adversarial
+
+
+def gated_discriminator(n: Any, u: Update) -> Tensor:
+    with torch.no_grad():
+        fake = completed(n, u)
+    mask = u.given[1]
+    return (1 - n.discriminator(u.x, mask)).relu().mean() + (1 + n.discriminator(fake, mask)).relu().mean()
+
+
+def gated_generator(n: Any, u: Update) -> Tensor:
+    source, mask = u.given
+    made = n.generator(source, mask)
+    adversarial = -n.discriminator(mask * made + (1 - mask) * u.x, mask).mean()
+    return u.settings["l1_weight"] * F.l1_loss(made, u.x) + u.settings["adversarial_weight"] * adversarial

@@ -71,6 +71,8 @@ class Turn:
     waits: bool = False
     """Whether it waits for ``n_critic`` updates of the discriminator."""
     project: Callable[[Any, Mapping[str, Any]], None] | None = None
+    phase: str | None = None
+    """``content``, before the share of the run that the config calls so, or ``game``, after it; None for always."""
 
 
 def two(discriminator: Loss, generator: Loss, **settings: Any) -> tuple[Turn, Turn]:
@@ -100,11 +102,14 @@ def plain_loop(
     }
     rates = {name: [group["lr"] for group in each.param_groups] for name, each in optimizers.items()}
     begin = plan.get("decay_begin", 1)
+    content = round(settings.get("content_share", 0) * steps)
     prior = getattr(model, "prior", None), getattr(model, "latent_dim", 0)
     with torch.random.fork_rng():
         for step, batch in enumerate(batches):
             torch.manual_seed(fold_in(seed, step, -1, 0))  # of dropout
             for number, turn in enumerate(turns):
+                if turn.phase is not None and (turn.phase == "content") != (step < content):
+                    continue
                 if turn.waits and (step + 1) % plan.get("n_critic", 1):
                     continue
                 if begin < 1:  # rates that fall to 0 in what is left of the run

@@ -117,7 +117,8 @@ def generated(model: Game) -> torch.Tensor:
         return model.sample(6)
     assert can_translate(model)
     shape = model.source_shape
-    return model.translate(torch.linspace(-1, 1, 6 * math.prod(shape)).view(6, *shape))
+    holes = {"mask": torch.ones(6, 1, *shape[1:]).triu()} if "mask" in model.given else {}
+    return model.translate(torch.linspace(-1, 1, 6 * math.prod(shape)).view(6, *shape), **holes)
 
 
 class Watch(Callback):
@@ -153,9 +154,12 @@ class Watch(Callback):
 
 
 def _networks(model):
-    """The parameters of each network; averages follow theirs."""
+    """The parameters of each network that are trained; averages follow theirs."""
     networks = {name: net for name, net in model.named_children() if name != "ema"}
-    return {name: {key: p.detach().clone() for key, p in net.named_parameters()} for name, net in networks.items()}
+    return {
+        name: {key: p.detach().clone() for key, p in net.named_parameters() if p.requires_grad}
+        for name, net in networks.items()
+    }
 
 
 class Agree(Callback):

@@ -355,6 +355,7 @@ def test_bad_batches_are_named(config, finished):
         model.prepare(pixels)
     for part in ROWS[config].given:
         with pytest.raises(ConfigError, match=f"the model is given a {part}, and the batch has none"):
-            model.prepare(batch.image)
-    assert tuple(model.prepare(batch).condition.only(ROWS[config].given)) == tuple(model.prepare(batch).condition)
+            model.prepare(batch._replace(condition=batch.condition._replace(**{part: None})))
+    prepared = model.prepare(batch).condition
+    assert tuple(prepared.only(ROWS[config].given)) == tuple(prepared)
     assert tuple(model.given) == ROWS[config].given

@@ -21,6 +21,7 @@ from lightning_gans.data.folder import read_image
 from lightning_gans.engine.rng import fold_in
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import (
+    CIFAR10Features,
     ClassifierFeatures,
     FeatureExtractor,
     MNISTFeatures,
@@ -219,7 +220,7 @@ class CIFAR10(Downloadable):
     """CIFAR-10: 50,000 photographs of 32 x 32 pixels for training and 10,000 for testing (Krizhevsky 2009).
 
     Reads ``<root>/cifar-10-batches-py``; the download takes 170 MB. Its metrics in papers are those of Inception-v3's
-    features, which are not shipped. Not augmented unless ``flip`` is given.
+    features, which are not shipped; here they are those of a small classifier. Not augmented unless ``flip`` is given.
 
     Args:
         flip: Whether every other training image is mirrored.
@@ -243,6 +244,10 @@ class CIFAR10(Downloadable):
             raise self._missing_error(self.original.base_folder, "is missing, incomplete or damaged") from error
         images = torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous()
         return ImageDataset(images, torch.tensor(part.targets))
+
+    def features(self) -> CIFAR10Features:
+        """The classifier of CIFAR-10 that comes with the package."""
+        return CIFAR10Features()
 
 
 class MNISTM(UnpairedData, Downloadable):

@@ -15,7 +15,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 OVERRIDES = sorted(path.stem for path in (CONFIGS / "data").glob("*.yaml"))
 SHORT = [*QUIET, "--trainer.max_steps", "2", "--metrics.num_samples", "64", "--samples.num_samples", "4"]
 FEATURES = {name: name for name in ("digits", "emoji", "mnist", "stacked_mnist")} | {"ring": "points", "grid": "points"}
-FEATURES |= {"unpaired_digits": "colored_digits", "mnistm": "random"}
+FEATURES |= {"cifar10": "cifar10", "unpaired_digits": "colored_digits", "mnistm": "random"}
 FEATURES |= dict.fromkeys(
     ("paired_images", "unpaired_images", "degraded_images", "masked_images", "photographs"), "random"
 )

@@ -12,7 +12,7 @@ import torchvision
 
 from lightning_gans.data import CIFAR10, MNIST, MNISTM, FashionMNIST
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.features import MNISTFeatures
+from lightning_gans.evaluation.features import CIFAR10Features, MNISTFeatures
 from tests.data.files import idx, save, write_cifar, write_mnist
 
 ROOT = os.environ.get("LIGHTNING_GANS_DATA")
@@ -41,7 +41,7 @@ def test_reads_files_as_they_lie_there(tmp_path, kind, packed):
 def test_features_are_those_that_are_shipped(tmp_path):
     assert isinstance(MNIST().features(), MNISTFeatures)
     assert FashionMNIST().features() is None
-    assert CIFAR10().features() is None
+    assert isinstance(CIFAR10().features(), CIFAR10Features)
 
 
 @pytest.mark.parametrize("kind", [MNIST, FashionMNIST, CIFAR10])

@@ -1,13 +1,14 @@
 """Feature extractors: uint8 images in, features for distances and logits for classes out.
 
 One contract, ``FeatureExtractor``. Small classifiers come with the package (``DigitsFeatures``, ``MNISTFeatures``,
-``EmojiFeatures``, ``ColoredDigitsFeatures``) or are made for a user's own data by
+``EmojiFeatures``, ``ColoredDigitsFeatures``, ``CIFAR10Features``) or are made for a user's own data by
 ``lightning_gans.evaluation.features.train`` and read by ``ClassifierFeatures``; ``RandomFeatures`` take any images;
 points are their own features (``IdentityFeatures``); any module of the user's is wrapped by ``ModuleFeatures``;
-``InceptionFeatures`` are the ones that papers use.
+``InceptionFeatures`` are the ones that papers use. A loss compares ``FeatureMaps``, which are differentiable.
 """
 
 from lightning_gans.evaluation.features.classifier import (
+    CIFAR10Features,
     Classifier,
     ClassifierFeatures,
     ColoredDigitsFeatures,
@@ -24,24 +25,30 @@ from lightning_gans.evaluation.features.generic import (
     RandomFeatures,
     StackedFeatures,
 )
+from lightning_gans.evaluation.features.maps import CIFAR10Maps, ClassifierMaps, FeatureMaps, VGG19Maps
 from lightning_gans.evaluation.features.pretrained import CLIPFeatures, DINOv2Features, InceptionFeatures
 
 __all__ = [
+    "CIFAR10Features",
+    "CIFAR10Maps",
     "CLIPFeatures",
     "Classifier",
     "ClassifierFeatures",
+    "ClassifierMaps",
     "ColoredDigitsFeatures",
     "DINOv2Features",
     "DigitsFeatures",
     "EmojiFeatures",
     "FeatureBatch",
     "FeatureExtractor",
+    "FeatureMaps",
     "IdentityFeatures",
     "InceptionFeatures",
     "MNISTFeatures",
     "ModuleFeatures",
     "RandomFeatures",
     "StackedFeatures",
+    "VGG19Maps",
     "load_classifier",
     "save_classifier",
 ]

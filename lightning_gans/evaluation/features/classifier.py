@@ -1,5 +1,6 @@
-"""Features of small classifiers, four of which come with the package: the network, its file format, the extractors."""
+"""Features of small classifiers, five of which come with the package: the network, its file format, the extractors."""
 
+import itertools
 import json
 from collections.abc import Mapping
 from importlib.resources import as_file, files
@@ -12,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.features.extractor import FeatureBatch, FeatureExtractor
+from lightning_gans.evaluation.features.extractor import FeatureBatch, FeatureExtractor, describe
 from lightning_gans.images import from_uint8
 
 VERSION = 1  # raised whenever the layers of Classifier change: older files are then refused, not misread
@@ -51,13 +52,8 @@ class Classifier(nn.Module):
             raise ConfigError("num_classes", num_classes, "a classifier needs two classes or more")
         self.image_shape, self.num_classes = image_shape, num_classes
         self.width, self.num_features = width, num_features
-        layers: list[nn.Module] = [_convolution(channels, width, stride=1)]
-        channels = width
-        while min(height, pixels_wide) > 4:
-            layers.append(_convolution(channels, 2 * width, stride=2))
-            channels, height, pixels_wide = 2 * width, (height + 1) // 2, (pixels_wide + 1) // 2
-        self.convolutions = nn.Sequential(*layers)
-        self.project = nn.Linear(channels * height * pixels_wide, num_features, bias=False)
+        self.convolutions, outputs = self._stacked()
+        self.project = nn.Linear(outputs, num_features, bias=False)
         self.normalize = nn.BatchNorm1d(num_features, affine=False)
         self.register_buffer("feature_std", torch.tensor(3.0))  # in the file, hence in the fingerprint
         self.head = nn.Linear(num_features, num_classes)
@@ -66,6 +62,34 @@ class Classifier(nn.Module):
         """Features (N, D) and logits (N, K) of images (N, C, H, W), floats in [-1, 1]."""
         standard = self.normalize(self.project(self.convolutions(images).flatten(1)))  # (N, D), mean 0, std 1
         return FeatureBatch(self.feature_std * standard, self.head(nn.functional.silu(standard)))
+
+    def _stacked(self) -> tuple[nn.Sequential, int]:
+        """The convolutions, and how many numbers they make of an image."""
+        channels, height, pixels_wide = self.image_shape
+        layers: list[nn.Module] = [_convolution(channels, self.width, stride=1)]
+        channels = self.width
+        while min(height, pixels_wide) > 4:
+            layers.append(_convolution(channels, 2 * self.width, stride=2))
+            channels, height, pixels_wide = 2 * self.width, (height + 1) // 2, (pixels_wide + 1) // 2
+        return nn.Sequential(*layers), channels * height * pixels_wide
+
+
+class PooledClassifier(Classifier):
+    """The same features and logits behind six convolutions at stride 1, averages by 2, and a mean over all pixels.
+
+    The gradient of a strided convolution is a checkerboard; that of an average is not, so that the maps between these
+    layers can be a loss. Images may have any height and width from 4 on. Channels: ``width``, twice, four times.
+    """
+
+    def _stacked(self) -> tuple[nn.Sequential, int]:
+        widths = [self.image_shape[0], *(self.width * factor for factor in (1, 1, 2, 2, 4, 4))]
+        layers = [_convolution(inputs, outputs, stride=1) for inputs, outputs in itertools.pairwise(widths)]
+        stages: list[nn.Module] = [*layers[:2], nn.AvgPool2d(2), *layers[2:4], nn.AvgPool2d(2), *layers[4:]]
+        faster = nn.Sequential(*stages, nn.AdaptiveAvgPool2d(1)).to(memory_format=torch.channels_last)
+        return faster, widths[-1]
+
+
+_NETWORKS = {kind.__name__: kind for kind in (Classifier, PooledClassifier)}
 
 
 def _convolution(inputs: int, outputs: int, *, stride: int) -> nn.Module:
@@ -80,6 +104,8 @@ def save_classifier(classifier: Classifier, path: str | Path, facts: Mapping[str
     Facts are whatever JSON holds: name, data, seed, test accuracy, ...; sizes and the format's version are added.
     """
     sizes = {name: getattr(classifier, name) for name in _SIZES}
+    if type(classifier) is not Classifier:  # files of that one are older than this entry
+        sizes["network"] = type(classifier).__name__
     state = {key: value.detach().cpu().contiguous() for key, value in classifier.state_dict().items()}
     header = json.dumps({**facts, **sizes, "version": VERSION}, sort_keys=True)
     Path(path).write_bytes(save(state, metadata={_HEADER: header}))
@@ -108,7 +134,7 @@ def load_classifier(path: str | Path) -> tuple[Classifier, dict[str, Any]]:
         raise ConfigError("weights", str(path), hint)
     sizes = {name: facts[name] for name in _SIZES} | {"image_shape": tuple(facts["image_shape"])}
     with torch.random.fork_rng(devices=[]):  # the initial weights are drawn, then overwritten
-        classifier = Classifier(**sizes)
+        classifier = _NETWORKS[facts.get("network", "Classifier")](**sizes)
     classifier.load_state_dict(state)
     return classifier.eval(), facts
 
@@ -219,6 +245,38 @@ class MNISTFeatures(_GrayFeatures):
 
     def __init__(self, image_size: int = 28, channels: int = 1) -> None:
         super().__init__("mnist.safetensors", image_size, channels)
+
+
+class CIFAR10Features(_ShippedFeatures):
+    """Classifier of CIFAR-10's photographs: gray or RGB images of any size, 10 classes, 64 features. Needs no network.
+
+    Images are not resized, and a feature is a mean over all pixels: of 32 x 32 it says what CIFAR-10 shows, of larger
+    ones what their parts of 32 pixels look like. So compare distances for images of one size. ``facts`` hold the
+    accuracy on the 10,000 test images of the copy that it was trained on, in JPEG files: ``"test_accuracy"``. Made by
+    ``python scripts/train_cifar10_features.py --root DIR --output cifar10.safetensors``.
+
+    Example:
+        >>> features, logits = CIFAR10Features()(torch.zeros(2, 3, 48, 32, dtype=torch.uint8))
+        >>> features.shape, logits.shape
+        (torch.Size([2, 64]), torch.Size([2, 10]))
+    """
+
+    preprocessing = "uint8 in [0, 255] to float x / 127.5 - 1, gray repeated, no resizing; version 1"
+    gray_or_rgb = True
+
+    def __init__(self) -> None:
+        super().__init__("cifar10.safetensors")
+        self.image_shape = None
+
+    def check(self, images: Tensor) -> None:
+        """Refuse what is not a batch of gray or RGB uint8 images of 4 x 4 pixels or more."""
+        super().check(images)
+        if min(images.shape[2:]) < 4:
+            raise ConfigError("images", describe(images), f"features {self.name!r} take 4 x 4 pixels or more")
+
+    def extract(self, images: Tensor) -> FeatureBatch:
+        """Features ``(N, 64)`` and logits ``(N, 10)``."""
+        return FeatureBatch(*self.classify(from_uint8(images).expand(-1, 3, -1, -1)))
 
 
 class EmojiFeatures(_ShippedFeatures):

@@ -53,17 +53,18 @@ def train_classifier(
     learning_rate: float = 2e-3,
     width: int = 24,
     augmentation: Augmentation | None = None,
+    network: type[Classifier] = Classifier,
     device: torch.device | str = "cpu",
     on_epoch: OnEpoch = lambda epoch, loss: None,
 ) -> Classifier:
-    """Train a ``Classifier`` with AdamW and a cosine learning rate after a short warm-up; in eval mode, on the CPU.
+    """Train a classifier with AdamW and a cosine learning rate after a short warm-up; in eval mode, on the CPU.
 
     A function of its arguments, uint8 images (N, C, H, W) of at least 4x4 pixels and labels (N,) from 0 to K - 1: the
     seed draws initial weights, order and augmentation, the global random generator is neither read nor moved. Bit for
     bit equal on one thread (``torch.set_num_threads(1)``) of one kind of processor; on another device all that is drawn
     is the same. The rest of an epoch that does not fill a batch waits for the next order. ``augmentation`` changes each
     batch of float images in [-1, 1], by default ``RandomAffine``; ``on_epoch`` is told epoch (from 1) and mean loss;
-    ``width`` is the ``Classifier``'s.
+    ``width`` is the network's.
 
     Raises:
         ConfigError: Images and labels do not fit together, or there are too few.
@@ -74,7 +75,7 @@ def train_classifier(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         channels, height, pixels_wide = images.shape[1:]
-        classifier = Classifier((channels, height, pixels_wide), int(labels.max()) + 1, width=width)
+        classifier = network((channels, height, pixels_wide), int(labels.max()) + 1, width=width)
     classifier.to(device).train()
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=learning_rate, weight_decay=0.01)
     batches = len(images) // batch_size

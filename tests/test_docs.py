@@ -31,6 +31,13 @@ from tests.data.files import save, write_mnist
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FIRST_READ = {"README.md", "docs/tutorial.md", "docs/translate.md", "docs/restore.md"}
+"""Pages whose commands are run by the test command; each kind of command of the others has tests of its own.
+
+Models' pages: ``tests/models``. ``cli.md``: ``tests/cli``. ``metrics.md``, ``features.md``: ``tests/evaluation``.
+``regularizers.md``: ``test_regularizers.py`` of ``tests/cli``; ``results.md``: ``test_data.py`` there.
+``own_variant.md``: its Python is run here, and its model trained.
+"""
 PACKAGES = (
     "engine",
     "models",
@@ -62,6 +69,17 @@ SHORT = {
     "--metrics.num_reference": "128",
     "--samples.num_samples": "8",
 }
+SMALL = (
+    (
+        {"dcgan", "lsgan", "wgan", "pix2pix", "gated_inpainter", "context_encoder"},
+        {"--model.generator.base_channels": "8", "--model.discriminator.base_channels": "8"},
+    ),
+    ({"cyclegan"}, {"--model.generator.num_blocks": "1", "--model.source_generator.num_blocks": "1"}),
+    ({"srgan", "esrgan"}, {"--model.generator.base_channels": "4", "--model.generator.num_blocks": "1"}),
+    ({"srgan", "esrgan"}, {"--model.discriminator.base_channels": "4"}),
+    ({"DegradedImages", "MaskedImages", "Photographs"}, {"--data.image_size": "32"}),
+)
+"""Settings of which recipes, or data, make a run short."""
 QUIET = {"--trainer.logger": "false", "--trainer.enable_progress_bar": "false", "--trainer.accelerator": "cpu"}
 
 NOT_RUN = {
@@ -87,7 +105,7 @@ def ids(page):
 def commands():
     """Every ``lightning_gans`` command of the docs once, with the length of training left out."""
     found = {}
-    for page in PAGES:
+    for page in sorted(PAGES, key=lambda page: ids(page) not in FIRST_READ):
         shown = blocks(page, "bash", "")
         inline = [" ".join(code.split()) for code in re.findall(r"(?<!`)`(lightning_gans \w[^`]*)`", text_of(page))]
         inline = [code for code in inline if code.split()[-1] != "..." and len(code.split()) > 2]  # no patterns
@@ -236,7 +254,7 @@ def assert_trains_with_a_regularizer(kind):
 def folder(tmp_path_factory):
     """Where all commands of the docs run: with images, MNIST's files (noise), a class of the user's, and a cache."""
     folder = tmp_path_factory.mktemp("docs")
-    for index in range(96):
+    for index in range(64):
         save(folder / f"photos/{index % 2}/{index}.png", (40, 32), seed=index)
     for index in range(24):
         save(folder / f"paintings/{index}.png", (40, 32), seed=index)
@@ -283,10 +301,8 @@ def shortened(words):
             del extra["--trainer.logger"]
         if {"--data", "data/image_folder"} & set(given):  # without features there is nothing to measure
             extra = {flag: value for flag, value in extra.items() if not flag.startswith("--metrics.")}
-        if "cyclegan" in given and "--ckpt_path" not in given:
-            extra |= {f"--model.{name}.num_blocks": "1" for name in ("generator", "source_generator")}
-        if {"dcgan", "lsgan", "wgan", "pix2pix"} & set(given) and "--ckpt_path" not in given:
-            extra |= {"--model.generator.base_channels": "8", "--model.discriminator.base_channels": "8"}
+        if "--ckpt_path" not in given:
+            extra |= {flag: value for recipes, small in SMALL if recipes & set(given) for flag, value in small.items()}
         if "protocols/stacked_mnist" in given:
             extra["--metrics.every_n_steps"] = "0"  # features of 10,000 real images
     fewer = {
@@ -305,23 +321,28 @@ def recipe_of(kind):
     return next(name for name, c in configs.items() if c["model"]["class_path"].lower().endswith(f".{kind}"))
 
 
+MEASURED = {"wgan", "dcgan", "pix2pix", "srgan"}
+"""Recipes whose runs have a best checkpoint; of the others pages take the last, which saves seconds."""
+
+
 def plain(run, kind):
     """The folder of a short run of a recipe as it comes, which pages call ``runs/<kind>/...``."""
     path = Path("runs", kind, "plain")
     if not path.exists():
+        measured = [] if kind in MEASURED else ["--metrics.every_n_steps", "0"]
         fit = shortened(["fit", "--config", recipe_of(kind)])
-        assert run([*fit, "--trainer.default_root_dir", str(path)]).code == 0
+        assert run([*fit, *measured, "--trainer.default_root_dir", str(path)]).code == 0
     os.utime(path / "checkpoints/last.ckpt")  # "last" is the newest
     return str(path)
 
 
-FIRST_READ = {"README.md", "docs/tutorial.md", "docs/translate.md"}
-"""Pages whose commands are run by the test command; each kind of command of the others has tests of its own.
-
-Models' pages: ``tests/models``. ``cli.md``: ``tests/cli``. ``metrics.md``, ``features.md``: ``tests/evaluation``.
-``regularizers.md``: ``test_regularizers.py`` of ``tests/cli``; ``results.md``: ``test_data.py`` there.
-``own_variant.md``: its Python is run here, and its model trained.
-"""
+SLOW = {
+    "--data Photographs": "scores photographs as they are; tests/data builds them",
+    "srgan --data DegradedImages --data.root photos --data.": "the same with degradations, which tests/data draws",
+    "--trainer.logger": "tests/cli/test_run.py",
+    "/config.yaml": "tests/cli/test_run.py",
+}
+"""Commands of these pages that are slow all the same, by a part of them, with the reason."""
 
 RECIPES = "|".join(path.stem for path in (ROOT / "configs").glob("*.yaml"))
 CHOICE = re.compile(
@@ -334,9 +355,9 @@ def cases():
     found = set()
     for command, page in commands().items():
         kind = CHOICE.sub("*", command)
-        slow = kind in found or page not in FIRST_READ
+        slow = kind in found or page not in FIRST_READ or any(part in command for part in SLOW)
         yield pytest.param(command, page, marks=[pytest.mark.slow] if slow else [])
-        found.add(kind)
+        found |= set() if slow else {kind}
 
 
 @pytest.mark.parametrize(("command", "page"), cases())

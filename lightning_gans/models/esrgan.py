@@ -12,7 +12,7 @@ from lightning_gans.batch import Batch
 from lightning_gans.engine import Player, adam
 from lightning_gans.errors import ConfigError
 from lightning_gans.models.super_resolution import CONTENT, SuperResolution, SuperResolutionOptimization
-from lightning_gans.objectives import RelativisticAverage
+from lightning_gans.objectives import Objective, RelativisticAverage
 
 
 class ESRGAN(SuperResolution):
@@ -36,6 +36,7 @@ class ESRGAN(SuperResolution):
         args: As of ``SuperResolution``: ``RRDBNet`` and ``SRDiscriminator``.
         pixel_weight: eta.
         adversarial_weight: lambda.
+        objective: What logits are for; ``RelativisticAverage`` when None.
         kwargs: As of ``SuperResolution``.
     """
 
@@ -47,12 +48,12 @@ class ESRGAN(SuperResolution):
         *args: Any,
         pixel_weight: float = 1e-2,
         adversarial_weight: float = 5e-3,
+        objective: Objective | None = None,
         optimization: SuperResolutionOptimization = defaults,
         **kwargs: Any,
     ) -> None:
-        kwargs = {"objective": RelativisticAverage(), "pixel_weight": pixel_weight, **kwargs}
-        kwargs["adversarial_weight"] = adversarial_weight
-        super().__init__(*args, optimization=optimization, **kwargs)
+        kwargs |= {"pixel_weight": pixel_weight, "adversarial_weight": adversarial_weight}
+        super().__init__(*args, objective=objective or RelativisticAverage(), optimization=optimization, **kwargs)
         self.content_generator = copy.deepcopy(self.generator).requires_grad_(requires_grad=False)
 
     @staticmethod

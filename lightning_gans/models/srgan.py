@@ -38,8 +38,6 @@ class SRGAN(SuperResolution):
         optimization: SuperResolutionOptimization = SuperResolution.defaults,
         **kwargs: Any,
     ) -> None:
-        if kwargs.get("features") is None:
-            kwargs.setdefault("pixel_weight", 1.0)
         kwargs |= {"feature_weight": feature_weight, "adversarial_weight": adversarial_weight}
         super().__init__(*args, optimization=optimization, **kwargs)
 

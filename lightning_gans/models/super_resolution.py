@@ -41,7 +41,7 @@ class SuperResolution(Adversarial, Translator):
         args: Generator, from small images (N, C, h, w) in [-1, 1] to large ones (N, C', H, W); discriminator, from
             large ones to logits (N, ...).
         features: From images (N, C', H, W) in [-1, 1] to a list of maps, in which contents are compared in the game,
-            and which nothing trains: ``CIFAR10Maps``, ``VGG19Maps``. None for pixels alone.
+            and which nothing trains: ``CIFAR10Maps``, ``VGG19Maps``. None for the images themselves.
         content_share: Share of the run that the phase of content lasts, 0 to 1; 1 for no game.
         feature_weight: Of the distance in the features.
         pixel_weight: Of the distance in pixels, in the game.
@@ -127,17 +127,15 @@ class SuperResolution(Adversarial, Translator):
         """What the generator minimizes in the game."""
 
     def content(self, fake: Tensor, real: Tensor) -> Tensor:
-        """The weighted distances of features, if there are any, and of pixels, a scalar."""
-        loss = torch.zeros((), device=fake.device)
-        if self.features is not None and self.feature_weight:
-            with torch.no_grad():
-                wanted: Sequence[Tensor] = self.features(real.float())
-            pairs = zip(self.features(fake.float()), wanted, strict=True)
-            features = torch.stack([self.distance(made, each) for made, each in pairs]).mean()
-            self.log_value("reconstruction/features", features)
-            loss = loss + self.feature_weight * features
-        if self.pixel_weight or self.logging_due:
-            pixels = self.distance(fake.float(), real.float())
-            self.log_value("reconstruction/pixels", pixels)
-            loss = loss + self.pixel_weight * pixels if self.pixel_weight else loss
-        return loss
+        """The weighted distances in features and in pixels, a scalar."""
+        made, wanted = fake.float(), real.float()
+        pixels = self.distance(made, wanted)
+        self.log_value("reconstruction/pixels", pixels)
+        if self.features is None:
+            return (self.feature_weight + self.pixel_weight) * pixels
+        with torch.no_grad():
+            maps: Sequence[Tensor] = self.features(wanted)
+        pairs = zip(self.features(made), maps, strict=True)
+        features = torch.stack([self.distance(each, other) for each, other in pairs]).mean()
+        self.log_value("reconstruction/features", features)
+        return self.feature_weight * features + self.pixel_weight * pixels

@@ -411,6 +411,7 @@ def srgan_discriminator(n: Any, u: Update) -> Tensor:
 def srgan_generator(n: Any, u: Update) -> Tensor:
     adversarial = F.softplus(-n.discriminator(n.generator(*u.given))).mean()
     content = u.settings["feature_weight"] * features_of(n, u, F.mse_loss)
+    content = content + u.settings["pixel_weight"] * F.mse_loss(n.generator(*u.given), u.x)
     return content + u.settings["adversarial_weight"] * adversarial
 
 
@@ -427,9 +428,10 @@ def esrgan_discriminator(n: Any, u: Update) -> Tensor:
 
 
 def esrgan_generator(n: Any, u: Update) -> Tensor:
-    fake = n.generator(*u.given)
-    adversarial = relative_average(n.discriminator(fake), n.discriminator(u.x))
-    content = features_of(n, u, F.l1_loss) + u.settings["pixel_weight"] * F.l1_loss(fake, u.x)
+    fake, real_logits = n.generator(*u.given), n.discriminator(u.x)
+    adversarial = relative_average(n.discriminator(fake), real_logits)
+    content = u.settings["feature_weight"] * features_of(n, u, F.l1_loss)
+    content = content + u.settings["pixel_weight"] * F.l1_loss(fake, u.x)
     return content + u.settings["adversarial_weight"] * adversarial
 
 

@@ -114,7 +114,7 @@ class TranslatingOptions:
     direction: str = "AtoB"
     stochastic: bool = False
     seed: int = 0
-    tile: int = 192
+    tile: int = 128
     overlap: int | None = None
     interpolation: float | None = None
     mask: str | None = None

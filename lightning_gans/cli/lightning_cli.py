@@ -214,9 +214,9 @@ class GameCLI(LightningCLI):
         return data
 
     def _dump_config(self) -> None:
-        """Describe the config, once."""
+        """Describe the config, once; what is told of the data is checked when it is built, and refused in one line."""
         if not hasattr(self, "config_dump"):
-            self.config_text = self.parser.dump(self.config, skip_none=False)
+            self.config_text = self.parser.dump(self.config, skip_none=False, skip_validation=True)
             self.config_dump = yaml.safe_load(self.config_text)
 
     def instantiate_classes(self) -> None:

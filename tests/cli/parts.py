@@ -37,6 +37,13 @@ class OwnGenerator(nn.Module):
         return self.layers(torch.cat([z, one_hot.to(z)], 1)).unflatten(1, self.image_shape)
 
 
+class Framed(OwnGenerator):
+    """Of images alone."""
+
+    def __init__(self, image_shape: tuple[int, int, int]):
+        super().__init__(2, image_shape, 0)
+
+
 class OwnDiscriminator(nn.Module):
     """Has to be told of images and classes."""
 

@@ -179,6 +179,15 @@ def test_required_arguments_that_nobody_knows(command, arguments, expected):
     assert len(done.err.splitlines()) == 1
 
 
+def test_what_the_data_say_and_a_network_does_not_take_is_one_line(command):
+    generator = ["--model.generator", "tests.cli.parts.Framed", "--model.discriminator", "MLPDiscriminator"]
+    done = command("fit", "--model", "GAN", *generator, "--data", "Ring2D", *SHORT)
+    assert done.code == 2
+    (line,) = done.err.splitlines()
+    assert "--model.generator.image_shape" in line
+    assert "Expected a tuple with 3 elements. Got value: [2]" in line
+
+
 def test_data_are_built_once_and_classes_among_their_arguments_with_them(command):
     parts.Shifted.built = 0
     shift = ["--data.shift", "tests.cli.parts.Shift", "--data.shift.by", "2"]

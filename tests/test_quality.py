@@ -13,7 +13,7 @@ from tests.models.harness import ROWS
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sysconfig.get_path("scripts")
-BASES = {"bidirectional"}
+BASES = {"bidirectional", "super_resolution"}
 """Files of models that are what others have in common."""
 
 

@@ -109,6 +109,7 @@ OBJECTS = [
     objectives.Wasserstein(),
     objectives.Hinge(),
     objectives.Relativistic(),
+    objectives.RelativisticAverage(),
     objectives.Bidirectional(),
     objectives.FDivergence(),
     objectives.FDivergence(objectives.KL(), saddle_point=True),

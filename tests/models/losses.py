@@ -420,7 +420,8 @@ def esrgan_content(n: Any, u: Update) -> Tensor:
 
 
 def relative_average(higher: Tensor, lower: Tensor) -> Tensor:
-    return F.softplus(lower.mean() - higher).mean() + F.softplus(lower - higher.mean()).mean()
+    above, below = higher - lower.mean(), lower - higher.mean()
+    return F.softplus(-above).mean() + F.softplus(below).mean()
 
 
 def esrgan_discriminator(n: Any, u: Update) -> Tensor:

@@ -138,8 +138,9 @@ class EvaluationOptions:
         real: A folder of images, a .npy or .npz file of uint8 images, or a data set by name (Digits).
         fake: The same for the images to be measured; or else give a checkpoint.
         checkpoint: A checkpoint that ``lightning_gans fit`` wrote, whose samples are measured.
-        features: inception, digits, mnist, random (for any images, without a download), or a .safetensors file of
-            ``lightning_gans train-features``. By default those of the named data set, and inception for other images.
+        features: inception, digits, mnist, cifar10, random (the last two for any images, without a download), or a
+            .safetensors file of ``lightning_gans train-features``. By default those of the named data set, and
+            inception for other images.
         weights: File with Inception's weights, torch-fidelity's weights-inception-2015-12-05-6726825d.pth.
         download: Whether Inception's weights may be downloaded.
         num_samples: Number of samples of a checkpoint.

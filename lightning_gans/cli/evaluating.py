@@ -159,6 +159,7 @@ def _extractor(options: EvaluationOptions, suited: FeatureExtractor | None) -> F
         "inception": lambda: features.InceptionFeatures(options.weights, download=options.download),
         "digits": features.DigitsFeatures,
         "mnist": features.MNISTFeatures,
+        "cifar10": features.CIFAR10Features,
         "random": features.RandomFeatures,
     }
     name = options.features or "inception"

@@ -18,11 +18,28 @@ _DETAILS = 4  # so that they are about as large as images
 _CUBIC_REACH = 2  # pixels of the source around a pixel that bicubic interpolation looks at
 
 
-class SRResNet(nn.Module):
+class _Enlarger(nn.Module):
+    """What both generators begin and end with."""
+
+    scale: int
+    skip: bool
+
+    def _completed(self, source: Tensor, details: Tensor) -> Tensor:
+        """Details, with the bicubic image where they are added to it, cut to [-1, 1].
+
+        White that is overshot is white, and takes no part in a loss: without the cut an error of one or two levels
+        stays in all white areas, which a discriminator finds and the game makes worse.
+        """
+        images = details + enlarged_bicubically(source, self.scale) if self.skip else details
+        return images.clamp(-1, 1)
+
+
+class SRResNet(_Enlarger):
     """Residual blocks at the size of the source, then convolutions whose channels become pixels.
 
     Ledig et al. 2017, arXiv:1609.04802, section 3.1 and figure 4: k9n64, 16 blocks of two k3n64 with batch norm and
-    PReLU, a k3n64, k3n256 with shuffling of pixels once for each doubling, k9n3. There is no tanh, as in the figure.
+    PReLU, a k3n64, k3n256 with shuffling of pixels once for each doubling, k9n3. There is no tanh, as in the figure;
+    what lies beyond [-1, 1] is cut off.
 
     Args:
         source_shape: (C, h, w) of small images; any size is enlarged that has 4 pixels or more on each side.
@@ -79,14 +96,13 @@ class SRResNet(nn.Module):
         self.to(memory_format=torch.channels_last)  # two thirds of the time on a CPU
 
     def forward(self, source: Tensor) -> Tensor:
-        """Images (N, C', scale h, scale w) of sources (N, C, h, w), around [-1, 1] and not bound to it."""
+        """Images (N, C', scale h, scale w) in [-1, 1] of sources (N, C, h, w)."""
         _check_source(source, self.source_channels)
         first = self.stem(source)
-        details: Tensor = self.out(self.up(first + self.after(self.blocks(first))))
-        return details + enlarged_bicubically(source, self.scale) if self.skip else details
+        return self._completed(source, self.out(self.up(first + self.after(self.blocks(first)))))
 
 
-class RRDBNet(nn.Module):
+class RRDBNet(_Enlarger):
     """Residual-in-residual dense blocks without normalization, then nearest neighbors and convolutions.
 
     Wang et al. 2018, arXiv:1809.00219, section 3.1, with the settings of the authors' code: 23 blocks, 64 channels, 32
@@ -136,11 +152,10 @@ class RRDBNet(nn.Module):
         self.to(memory_format=torch.channels_last)  # as in SRResNet
 
     def forward(self, source: Tensor) -> Tensor:
-        """Images (N, C', scale h, scale w) of sources (N, C, h, w), around [-1, 1] and not bound to it."""
+        """Images (N, C', scale h, scale w) in [-1, 1] of sources (N, C, h, w)."""
         _check_source(source, self.source_channels)
         first = self.stem(source)
-        details: Tensor = self.up(first + self.after(self.blocks(first)))
-        return details + enlarged_bicubically(source, self.scale) if self.skip else details
+        return self._completed(source, self.up(first + self.after(self.blocks(first))))
 
 
 class SRDiscriminator(nn.Module):

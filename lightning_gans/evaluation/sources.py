@@ -13,6 +13,7 @@ from lightning_gans.engine import Game, Translator
 from lightning_gans.engine.checks import require_in_range
 from lightning_gans.engine.protocols import Encodes, Samples, Translates, can_encode, is_class_conditional
 from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.features import FeatureMaps
 from lightning_gans.evaluation.files import ArraySource, FolderSource, ImageSource, as_uint8, image_files
 from lightning_gans.images import from_uint8
 
@@ -261,6 +262,8 @@ class TranslatedSource(ImageSource):
 
 
 def _of_model(model: object, ema: bool) -> dict[str, Any]:
-    """Kind and weights of a model."""
+    """Kind and weights of a model, and the features that it compares contents in, if it does."""
     averaged = ema and isinstance(model, Game) and model.ema is not None
-    return {"kind": type(model).__name__, "weights": "ema" if averaged else "raw"}
+    parts = model.named_children() if isinstance(model, Game) else ()
+    compared = {name: part.provenance() for name, part in parts if isinstance(part, FeatureMaps)}
+    return {"kind": type(model).__name__, "weights": "ema" if averaged else "raw"} | compared

@@ -5,10 +5,13 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import TensorDataset
 
 from lightning_gans import ESRGAN, ConfigError, ContextEncoder
 from lightning_gans.batch import Condition
 from lightning_gans.engine import Inpainter
+from lightning_gans.evaluation.features import CIFAR10Maps
+from lightning_gans.evaluation.sources import TranslatedSource
 from lightning_gans.networks import SRDiscriminator, SRResNet
 from lightning_gans.objectives import RelativisticAverage
 from tests.games import same, state, train
@@ -106,6 +109,13 @@ def test_esrgan_without_a_first_phase_has_nothing_to_go_back_to():
         small_esrgan(content_share=0.0).interpolate(0.5)
     with pytest.raises(ConfigError, match=r"interpolation=2: must be a share"):
         small_esrgan().interpolate(2)
+
+
+def test_what_contents_are_compared_in_stands_in_the_provenance():
+    provenance = TranslatedSource(small_esrgan(features=CIFAR10Maps((2,))), TensorDataset(*pairs())).provenance()
+    assert provenance["features"]["name"] == "CIFAR10Maps"
+    assert provenance["features"]["layers"] == [2]
+    assert len(provenance["features"]["sha256"]) == 64
 
 
 def test_relative_realness_is_symmetric_and_of_differences():

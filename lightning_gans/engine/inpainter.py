@@ -43,7 +43,13 @@ class Inpainter(Translator):
         """What is known of the source, and the network's image in the holes."""
         assert given.source is not None
         assert given.mask is not None
-        return torch.where(given.mask > 0, images, given.source.type(images.dtype))
+        # Not rounded, as images are in mixed precision.
+        return torch.where(given.mask > 0, images.type(given.source.dtype), given.source)
+
+    def channels_of(self, direction: str = "AtoB") -> int | None:
+        """See ``Translator``; a generator that says how many channels it is given counts the mask among them."""
+        found = super().channels_of(direction)
+        return found if found is None or self.source_shape is not None else found - 1
 
     def translate(self, images: Tensor, *, mask: Tensor | None = None, **settings: Any) -> Tensor:
         """Complete images (N, C, H, W) in [-1, 1] where masks (N, 1, H, W) are 1.

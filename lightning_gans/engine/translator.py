@@ -128,7 +128,7 @@ class Translator(Game):
         """Translations of a batch: of its sources, or of a bare tensor of images."""
         found = Batch.of(batch)
         if found.condition.source is None and found.image is not None:
-            found = found._replace(condition=Condition(source=found.image))
+            found = found._replace(condition=found.condition._replace(source=found.image))
         return self.generate(found.condition, n=found.size)
 
     def visuals(self, batch: Batch | None, seed: int = 0) -> dict[str, Tensor]:
@@ -140,6 +140,9 @@ class Translator(Game):
 def _without_a_trace(network: nn.Module) -> Iterator[None]:
     """Train mode for a while, which leaves batch norm's running statistics as they are."""
     norms = batch_norms(network)
+    if any(isinstance(norm, nn.BatchNorm1d) for norm in norms):
+        hint = "the network normalizes vectors over a batch, and an image by itself has one; leave it out"
+        raise ConfigError("stochastic", True, hint)
     with eval_mode(network):
         network.train()
         for norm in norms:

@@ -92,10 +92,10 @@ class ContextEncoder(Adversarial, Inpainter):
         assert mask is not None
         near = F.max_pool2d(mask, 2 * self.band + 1, stride=1, padding=self.band)  # hole and band
         squared = (made.float() - batch.image.float()).square().mean(1, keepdim=True)
-        self.log_value("reconstruction/hole", (mask * squared).sum() / mask.sum())
+        self.log_value("reconstruction/hole", (mask * squared).sum() / mask.sum().clamp(min=1))
         weight = _BAND_WEIGHT * near - (_BAND_WEIGHT - 1) * mask
-        reconstruction = (weight * squared).sum((1, 2, 3)) / near.sum((1, 2, 3))  # of each image
-        return (1 - self.adversarial_weight) * reconstruction.mean() + self.adversarial_weight * adversarial
+        of_each = (weight * squared).sum((1, 2, 3)) / near.sum((1, 2, 3)).clamp(min=1)  # 0 without a hole
+        return (1 - self.adversarial_weight) * of_each.mean() + self.adversarial_weight * adversarial
 
     def _windows(self, images: Tensor) -> Tensor:
         middle: Tensor = center_crop(images, list(_middle(images.shape[2:], self.window)))

@@ -12,7 +12,7 @@ from lightning_gans.batch import Condition
 from lightning_gans.engine import Inpainter
 from lightning_gans.evaluation.features import CIFAR10Maps
 from lightning_gans.evaluation.sources import TranslatedSource
-from lightning_gans.networks import SRDiscriminator, SRResNet
+from lightning_gans.networks import ContextGenerator, GatedGenerator, SRDiscriminator, SRResNet
 from lightning_gans.objectives import RelativisticAverage
 from tests.games import same, state, train
 from tests.models.running import Watch, fit
@@ -39,6 +39,32 @@ def test_what_is_known_comes_back_bit_by_bit(holes):
     known = (mask == 0).expand_as(source)
     assert torch.equal(made[known], source[known])
     assert not (made[~known] == source[~known]).any()
+
+
+def test_what_is_known_is_not_rounded_in_mixed_precision(holes):
+    source, mask = holes
+    with torch.autocast("cpu", torch.bfloat16):
+        made = Inpainter(GatedGenerator((4, 8, 8), (3, 8, 8), base_channels=2)).translate(source, mask=mask)
+    known = (mask == 0).expand_as(source)
+    assert torch.equal(made[known], source[known])
+
+
+def test_an_inpainter_that_was_built_of_networks_alone_completes(holes):
+    """A network of so many channels is given one image less a mask."""
+    source, mask = holes
+    model = Inpainter(GatedGenerator((4, 8, 8), (3, 8, 8), base_channels=2))
+    expected = model.translate(source, mask=mask)
+    assert expected.shape == source.shape
+    assert torch.equal(model.predict_step({"image": source, "mask": mask}, 0), expected)
+    with pytest.raises(ConfigError, match="takes sources of 3 channels"):
+        model.translate(source[:, :1], mask=mask)
+
+
+def test_vectors_of_one_image_are_not_normalized(holes):
+    source, mask = holes
+    generator = ContextGenerator((4, 8, 8), (3, 8, 8), base_channels=2, bottleneck=2)
+    with pytest.raises(ConfigError, match="stochastic=True: the network normalizes vectors over a batch"):
+        Inpainter(generator, stochastic=True).translate(source, mask=mask)
 
 
 def test_what_is_missing_is_hidden_from_the_network(holes):
@@ -72,6 +98,10 @@ def test_a_context_encoder_is_judged_in_hole_and_band_alone(holes):
         batch = model.prepare({"image": image, "source": source, "mask": mask})
         losses.append(model.generator_loss(batch))
     assert torch.equal(*losses)
+    first = torch.cat([mask[:1], torch.zeros_like(mask[1:])])  # an image without a hole is right as it is
+    batch = model.prepare({"image": image, "source": source, "mask": first})
+    alone = model.prepare({"image": image[:1], "source": source[:1], "mask": mask[:1]})
+    torch.testing.assert_close(model.generator_loss(batch), model.generator_loss(alone) / 2)
 
 
 def small_esrgan(**kwargs):

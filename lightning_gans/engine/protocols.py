@@ -57,8 +57,9 @@ class Enlarges(Protocol):
     """A network from small images (N, C, h, w) of any size to large ones (N, C', scale h, scale w)."""
 
     scale: int
-    overlap: int
-    """Pixels around a part of the source which decide on what that part becomes, all or nearly all that do."""
+    overlap: int | None
+    """Pixels around a part of the source which decide on what it becomes, all or nearly all that do; None where all do.
+    """
 
 
 @runtime_checkable

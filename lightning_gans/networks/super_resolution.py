@@ -92,7 +92,8 @@ class SRResNet(_Enlarger):
             reach, side = reach + 1 / side, side * factor
         self.up = nn.Sequential(*layers)
         self.out = nn.Conv2d(base_channels, channels, kernel_size, padding=margin)
-        self.overlap = math.ceil(reach + margin / self.scale) + (_CUBIC_REACH if skip else 0)
+        bounded = math.ceil(reach + margin / self.scale) + (_CUBIC_REACH if skip else 0)
+        self.overlap = None if norm == "instance" else bounded  # whose statistics are of the whole image
         self.to(memory_format=torch.channels_last)  # two thirds of the time on a CPU
 
     def forward(self, source: Tensor) -> Tensor:

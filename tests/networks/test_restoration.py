@@ -52,6 +52,10 @@ def test_overlap_is_all_that_a_pixel_depends_on(kernel_size, skip):
     assert network.overlap - 3 <= reach <= network.overlap
 
 
+def test_statistics_of_the_whole_image_are_not_those_of_a_tile():
+    assert SRResNet((1, 8, 8), (1, 16, 16), 2, 1, norm="instance").overlap is None
+
+
 def test_a_gate_closes_and_opens():
     layer, x = GatedConv2d(2, 3), torch.randn(2, 2, 5, 5)
     features = F.conv2d(x, layer.both.weight[:3], layer.both.bias[:3], padding=1)

@@ -11,14 +11,14 @@ from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
 from lightning_gans.batch import Condition
 from lightning_gans.cli.commands import TranslatingOptions
-from lightning_gans.data.masks import CenterMask
+from lightning_gans.data.masks import CenterMask, fitted_mask, read_mask
 from lightning_gans.engine import Translator
 from lightning_gans.engine.tiles import in_tiles
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.files import decode_image, image_files
 from lightning_gans.images import from_uint8, to_uint8
 
-_WHITE = 128  # masks are white from here on, and opacity below it is none
+_OPAQUE = 128  # opacity below it is none
 _SPACES = {"L": b"GRAY", "LA": b"GRAY", "RGB": b"RGB ", "RGBA": b"RGB "}  # as color profiles call them
 
 
@@ -126,7 +126,7 @@ def _central(file: Path, picture: Picture) -> Tensor:
 
 def _transparent(file: Path, picture: Picture) -> Tensor:
     if picture.opacity is not None:
-        mask: Tensor = pil_to_tensor(picture.opacity) < _WHITE
+        mask: Tensor = pil_to_tensor(picture.opacity) < _OPAQUE
         if mask.any():
             return mask
     raise ConfigError("--mask", "alpha", f"nothing in {file} is transparent")
@@ -141,7 +141,7 @@ def _missing(given: str, images: Path) -> Missing:
         return _NAMED[given]
     place = Path(given)
     if place.is_file():
-        mask = decode_image(place, "L")
+        mask = read_mask(place)
         return lambda file, picture: _fitted(mask, place, picture)
     if not place.is_dir():
         raise ConfigError("--mask", given, "no such file or folder; or say center or alpha")
@@ -154,7 +154,7 @@ def _missing(given: str, images: Path) -> Missing:
         mask = found.get(name, found.get(name.with_suffix("")))
         if mask is None:
             raise ConfigError("--mask", given, f"has no mask for {file}: {name}, with any ending")
-        return _fitted(decode_image(mask, "L"), mask, picture)
+        return _fitted(read_mask(mask), mask, picture)
 
     return of_that_name
 
@@ -165,5 +165,7 @@ def _fitted(mask: Image.Image, file: Path, picture: Picture) -> Tensor:
     if abs(mask.width * height - width * mask.height) > max(mask.height, height):
         hint = f"is {mask.width} x {mask.height} pixels, the image {width} x {height}: another shape"
         raise ConfigError("--mask", str(file), hint)
-    white: Tensor = pil_to_tensor(mask.resize((width, height), Image.Resampling.NEAREST)) >= _WHITE
+    white = fitted_mask(mask, height, width)
+    if not white.any():
+        raise ConfigError("--mask", str(file), "nothing in it is white, and so nothing missing")
     return white

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
@@ -171,7 +171,7 @@ class FreeFormMasks(MaskRule):
 
 
 class FolderMasks(MaskRule):
-    """Masks that lie in a folder as images: white, 128 and above, is missing. One of them is drawn for each image.
+    """Masks that lie in a folder as images, as ``read_mask`` has them. One of them is drawn for each image.
 
     They are resized to the images' size, pixel by pixel.
 
@@ -200,6 +200,24 @@ class FolderMasks(MaskRule):
         return digest.hexdigest()
 
     def _read(self, file: Path, height: int, width: int) -> Tensor:
-        image = decode_image(file, "L", hint="; remove it").resize((width, height), Image.Resampling.NEAREST)
-        pixels: Tensor = pil_to_tensor(image)
-        return (pixels >= 128).float()
+        return fitted_mask(read_mask(file, hint="; remove it"), height, width).float()
+
+
+def read_mask(file: Path, hint: str = "") -> Image.Image:
+    """A mask in a file, gray: 128 and above, white, is missing; what is transparent in it is known.
+
+    Args:
+        file: In any format that Pillow reads.
+        hint: What errors add.
+
+    Raises:
+        ConfigError: It is damaged or no image.
+    """
+    image = decode_image(file, "RGBA", hint=hint)  # on a white ground strokes on nothing would hide everything
+    return ImageChops.multiply(image.convert("RGB").convert("L"), image.getchannel("A"))
+
+
+def fitted_mask(mask: Image.Image, height: int, width: int) -> Tensor:
+    """A gray image as a mask, bool (1, height, width), resized pixel by pixel."""
+    white: Tensor = pil_to_tensor(mask.resize((width, height), Image.Resampling.NEAREST)) >= 128
+    return white

@@ -176,6 +176,20 @@ def test_masks_of_files(command, tmp_path, complete):
     assert torch.equal(masked(pixels(tmp_path / "out/below/b.png"), pixels(given["below/b.jpg"])), hole)
 
 
+def test_what_is_transparent_in_a_mask_is_known(command, tmp_path, complete):
+    """Strokes that were drawn on nothing; and a mask that hides nothing is a mistake."""
+    strokes = np.zeros((12, 16, 4), dtype=np.uint8)
+    strokes[2:5, 3:7] = 255
+    Image.fromarray(strokes).save(tmp_path / "strokes.png")
+    Image.new("RGBA", (16, 12)).save(tmp_path / "nothing.png")
+    given = save(tmp_path / "in.png", (16, 12))
+    assert command("translate", "any", "in.png", "--mask", "strokes.png").code == 0
+    hole = masked(pixels(tmp_path / "translations/in.png"), pixels(given))
+    assert torch.equal(hole, torch.from_numpy(strokes[..., 3] > 0))
+    done = command("translate", "any", "in.png", "--mask", "nothing.png")
+    assert (done.code, done.err.count("nothing.png': nothing in it is white")) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("model", "arguments", "expected"),
     [

@@ -70,7 +70,7 @@ def _hidden(condition: Condition) -> Condition:
     if mask.shape != (len(source), 1, *source.shape[2:]):
         hint = f"must be {(len(source), 1, *source.shape[2:])}, a channel for sources of {tuple(source.shape)}"
         raise ConfigError("mask", tuple(mask.shape), hint)
-    mask = mask.to(source.device)
+    missing = mask.to(source.device) > 0  # a user's mask may say 255 or True for 1
     return condition._replace(
-        source=torch.where(mask > 0, torch.zeros_like(source), source), mask=mask.type(source.dtype)
+        source=torch.where(missing, torch.zeros_like(source), source), mask=missing.type(source.dtype)
     )

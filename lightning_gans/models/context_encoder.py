@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.transforms.functional import center_crop
 
 from lightning_gans.batch import Batch, Sample
 from lightning_gans.engine import Inpainter, Optimization, adam
@@ -98,8 +97,11 @@ class ContextEncoder(Adversarial, Inpainter):
         return (1 - self.adversarial_weight) * of_each.mean() + self.adversarial_weight * adversarial
 
     def _windows(self, images: Tensor) -> Tensor:
-        middle: Tensor = center_crop(images, list(_middle(images.shape[2:], self.window)))
-        return middle
+        """The middle, where ``CenterMask`` has it: ``center_crop`` may be a pixel off."""
+        height, width = images.shape[2:]
+        rows, columns = _middle(images.shape[2:], self.window)
+        top, left = (height - rows) // 2, (width - columns) // 2
+        return images[:, :, top : top + rows, left : left + columns]
 
 
 def _middle(size: tuple[int, ...] | torch.Size, share: float) -> tuple[int, ...]:

@@ -8,7 +8,8 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from lightning_gans import ESRGAN, ConfigError, ContextEncoder
-from lightning_gans.batch import Condition
+from lightning_gans.batch import Batch, Condition
+from lightning_gans.data import CenterMask
 from lightning_gans.engine import Inpainter
 from lightning_gans.evaluation.features import CIFAR10Maps
 from lightning_gans.evaluation.sources import TranslatedSource
@@ -58,6 +59,21 @@ def test_an_inpainter_that_was_built_of_networks_alone_completes(holes):
     assert torch.equal(model.predict_step({"image": source, "mask": mask}, 0), expected)
     with pytest.raises(ConfigError, match="takes sources of 3 channels"):
         model.translate(source[:, :1], mask=mask)
+
+
+def test_whatever_a_mask_calls_missing_a_network_is_shown_ones(holes):
+    source, mask = holes
+    model = Inpainter(Invents())
+    expected = model.translate(source, mask=mask)
+    for other in (mask.bool(), (255 * mask).byte()):
+        assert torch.equal(model.translate(source, mask=other), expected)
+
+
+@pytest.mark.parametrize("side", [30, 32])
+def test_a_context_encoders_discriminator_sees_the_central_hole(side):
+    mask = CenterMask()(torch.empty(1, 0), side, side)
+    window = ContextEncoder(Invents(), nn.Flatten()).real(Batch(mask)).image
+    assert window.sum() == mask.sum() == window.numel()
 
 
 def test_vectors_of_one_image_are_not_normalized(holes):

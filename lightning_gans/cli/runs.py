@@ -22,7 +22,7 @@ from lightning_gans.callbacks.run_dir import relative_path
 from lightning_gans.engine import Game
 from lightning_gans.engine.migration import KEY, migrated
 from lightning_gans.engine.renamed import Translation
-from lightning_gans.engine.saving import load_checkpoint
+from lightning_gans.engine.saving import load_checkpoint, resolve_class
 from lightning_gans.errors import ConfigError
 from lightning_gans.images import to_uint8
 
@@ -156,13 +156,14 @@ def read_checkpoint(path: str | Path, others: Sequence[Path] = (), setting: str 
 
 
 def load_model(checkpoint: str, device: str | None) -> Game:
-    """The model of a checkpoint, on a device, or on the accelerator, if there is one.
+    """The model of a checkpoint to generate with, on a device, or on the accelerator, if there is one.
 
     Raises:
         ConfigError: The file is no checkpoint of this package, or there is no such device.
     """
-    read_checkpoint(checkpoint)  # says better than Lightning what is wrong with it
-    model = Game.load_from_checkpoint(checkpoint, map_location="cpu")
+    content = read_checkpoint(checkpoint)  # says better than Lightning what is wrong with it
+    kind = resolve_class(content["hyper_parameters"].get("_class_path"), Game)
+    model = Game.load_from_checkpoint(checkpoint, map_location="cpu", **dict.fromkeys(kind.training_only))
     try:
         return model.to(torch.device(device or torch.accelerator.current_accelerator(check_available=True) or "cpu"))
     except (RuntimeError, AssertionError) as error:  # as torch says that there is no such device

@@ -59,6 +59,8 @@ class Game(LightningModule):
     """The range that images must lie in, as decision of a class; None for any. Points have none."""
     num_classes: int | None = None
     """Number of classes, where labels are given."""
+    training_only: ClassVar[Sequence[str]] = ()
+    """Arguments that no generating needs, and that may be None: the files that they name may be elsewhere then."""
 
     def __init__(
         self, *, optimization: BaseOptimization = defaults, phases: Sequence[Any] = (), max_abs_loss: float = 1e8

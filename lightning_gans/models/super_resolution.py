@@ -52,6 +52,7 @@ class SuperResolution(Adversarial, Translator):
         ConfigError: The share is none, or a weight is negative.
     """
 
+    training_only = ("features",)
     # SRGAN, section 3.2: Adam with rate 1e-4 and beta_1 = 0.9 in both phases.
     defaults = SuperResolutionOptimization(
         ema_decay=0.0,

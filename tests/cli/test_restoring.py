@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from lightning_gans.cli import translating
 from lightning_gans.engine import Translator
 from lightning_gans.engine.inpainter import Inpainter
+from lightning_gans.evaluation.features.classifier import Classifier, save_classifier
 from lightning_gans.networks import SRResNet
 from tests.cli.test_translating import pixels, save
 
@@ -103,6 +104,23 @@ def test_tiles_are_the_whole_if_they_overlap(command, tmp_path, monkeypatch):
     assert made["whole"].shape == (3, 120, 80)
     assert (made["tiles"] - made["whole"]).abs().max() <= 1
     assert (made["bare"] - made["whole"]).abs().max() > 1
+
+
+def test_what_a_loss_compared_contents_in_may_be_elsewhere(command, tmp_path):
+    """Of a run, ``translate`` needs what it learned alone."""
+    save_classifier(Classifier((3, 8, 8), 2, width=2, num_features=2), "maps.safetensors", {})
+    for number in range(2):
+        save(tmp_path / f"in/{number}.png", (16, 16))
+    model = "--model.generator.base_channels 2 --model.generator.num_blocks 1 --model.discriminator.base_channels 1"
+    features = "--model.features ClassifierMaps --model.features.weights maps.safetensors"
+    data = "--data DegradedImages --data.root in --data.image_size 16 --data.batch_size 1 --trainer.max_steps 1"
+    quiet = "--metrics.every_n_steps 0 --samples.every_n_steps 0 --trainer.logger false"
+    fit = command("fit", "--config", "srgan", *f"{model} {features} {data} {quiet}".split())
+    assert fit.code == 0, fit.err
+    (tmp_path / "maps.safetensors").unlink()
+    (checkpoint,) = tmp_path.glob("runs/srgan/*/checkpoints/last.ckpt")
+    done = command("translate", checkpoint, "in")
+    assert (done.code, done.out.partition(" images")[0]) == (0, "2 of 2"), done.err
 
 
 class Kept(Translator):

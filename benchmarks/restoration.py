@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.utils.data import Subset
 from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
 from lightning_gans.cli.runs import load_model
@@ -43,11 +44,13 @@ from lightning_gans.data.degradations import shrink_bicubic
 from lightning_gans.engine import Inpainter, Translator
 from lightning_gans.engine.protocols import Translates
 from lightning_gans.evaluation.evaluator import Evaluator
+from lightning_gans.evaluation.features import CIFAR10Features
 from lightning_gans.evaluation.metrics import RestorationQuality
 from lightning_gans.evaluation.sources import DatasetSource, TranslatedSource
 from lightning_gans.images import from_uint8, to_uint8
 
-SCALE = 4
+SCALE, NUM_SAMPLES = 4, 2000
+KINDS = ("_emoji", "_mnist", "_digits", "_cifar10")  # of figures of the extractors
 
 
 class Resize(nn.Module):
@@ -98,13 +101,19 @@ def table(data: ImageDataModule, models: dict[str, Translates]) -> None:
     """Print the figures of models on what is held out of some data."""
     extractor = data.features()
     assert extractor is not None
-    evaluator = Evaluator(extractor, extra_metrics=data.metrics())
+    evaluators = [Evaluator(extractor, extra_metrics=data.metrics())]
+    if extractor.name != "cifar10" and data.image_shape[0] == 3:
+        evaluators.append(Evaluator(CIFAR10Features()))
     shown: list[str] = []
     for name, model in models.items():
-        real = DatasetSource(data.reference_dataset)
-        values = evaluator.evaluate(TranslatedSource(model, data.test_dataset), real).values
+        given = Subset(data.test_dataset, range(min(len(data.test_dataset), NUM_SAMPLES)))
+        fake, real = TranslatedSource(model, given), DatasetSource(data.reference_dataset)
+        values: dict[str, float] = {}
+        for evaluator in evaluators:
+            values |= evaluator.evaluate(fake, real).values
         if not shown:
-            shown = [each for each in values if not each.startswith(("mmd", "inception", "swd_"))]
+            shown = [each for each in values if each.startswith("fid_") or not each.endswith(KINDS)]
+            shown = [each for each in shown if not each.startswith("swd_")]
             print(f"{type(data).__name__}\n\n| | " + " | ".join(shown) + " |\n" + "|---" * (len(shown) + 1) + "|")
         print(f"| {name} | " + " | ".join(f"{values.get(each, math.nan):.4g}" for each in shown) + " |", flush=True)
 

@@ -24,8 +24,8 @@ class ESRGAN(SuperResolution):
                       + eta |x - G(y)|_1
 
     Wang et al. 2018, arXiv:1809.00219, eq. 1 to 4, s being the sigmoid and E the mean over a batch; phi are maps before
-    their nonlinearity, lambda = 5e-3, eta = 1e-2. G learns from real images too, through E D(x). The authors' code
-    halves both sums of the game, which its optimizer, an Adam, hardly sees, and compares lambda with half.
+    their nonlinearity, lambda = 5e-3, eta = 1e-2. What D says of real images teaches G too, by E D(G(y)). The authors'
+    code halves both sums of the game: in L_D Adam hardly sees it, in L_G it halves lambda.
 
     The weights at the end of the first phase are kept: ``interpolate(alpha)`` goes (1 - alpha) of the way back to them
     (eq. 5), to where there are fewer inventions and less sharpness. The paper shows 0.8.

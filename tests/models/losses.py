@@ -388,10 +388,11 @@ def nce(n: Any, u: Update, source: Tensor, image: Tensor) -> Tensor:
 # Ledig et al. 2017, Wang et al. 2018: content first, then a game in which contents are compared in features.
 
 
-def features_of(n: Any, u: Update, distance: Any) -> Tensor:
-    """Between maps of generated images and of real ones."""
-    pairs = zip(CIFAR10Maps()(n.generator(*u.given)), CIFAR10Maps()(u.x), strict=True)
-    return torch.stack([distance(made, real) for made, real in pairs]).mean()
+def contents(fake: Tensor, u: Update, distance: Any) -> Tensor:
+    """Between maps of generated images and of real ones, and between their pixels, weighted."""
+    pairs = zip(CIFAR10Maps()(fake), CIFAR10Maps()(u.x), strict=True)
+    features = torch.stack([distance(made, real) for made, real in pairs]).mean()
+    return u.settings["feature_weight"] * features + u.settings["pixel_weight"] * distance(fake, u.x)
 
 
 def enlarged(n: Any, u: Update) -> Tensor:
@@ -409,10 +410,9 @@ def srgan_discriminator(n: Any, u: Update) -> Tensor:
 
 
 def srgan_generator(n: Any, u: Update) -> Tensor:
-    adversarial = F.softplus(-n.discriminator(n.generator(*u.given))).mean()
-    content = u.settings["feature_weight"] * features_of(n, u, F.mse_loss)
-    content = content + u.settings["pixel_weight"] * F.mse_loss(n.generator(*u.given), u.x)
-    return content + u.settings["adversarial_weight"] * adversarial
+    fake = n.generator(*u.given)
+    adversarial = F.softplus(-n.discriminator(fake)).mean()
+    return contents(fake, u, F.mse_loss) + u.settings["adversarial_weight"] * adversarial
 
 
 def esrgan_content(n: Any, u: Update) -> Tensor:
@@ -431,9 +431,7 @@ def esrgan_discriminator(n: Any, u: Update) -> Tensor:
 def esrgan_generator(n: Any, u: Update) -> Tensor:
     fake, real_logits = n.generator(*u.given), n.discriminator(u.x)
     adversarial = relative_average(n.discriminator(fake), real_logits)
-    content = u.settings["feature_weight"] * features_of(n, u, F.l1_loss)
-    content = content + u.settings["pixel_weight"] * F.l1_loss(fake, u.x)
-    return content + u.settings["adversarial_weight"] * adversarial
+    return contents(fake, u, F.l1_loss) + u.settings["adversarial_weight"] * adversarial
 
 
 # Pathak et al. 2016, with a hole that is the middle half of each side; Yu et al. 2019.

@@ -72,7 +72,12 @@ class DegradedCIFAR10(DegradedData, CIFAR10):
 
 
 class _Windows(HeldOutFolder):
-    """Windows of images at their own resolution."""
+    """Windows of images at their own resolution.
+
+    Args:
+        skip_small: Whether images that are smaller than a window are left out, with one line that counts them.
+            Otherwise they stop the run.
+    """
 
     def __init__(self, *args: Any, skip_small: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -114,11 +119,8 @@ class DegradedImages(DegradedData, _Windows):
 
     An epoch has as many windows as fit into the images side by side, each at a random place of its image; what is held
     out is cut into windows side by side. Images are decoded once and kept where they take up to 512 MiB, otherwise
-    whenever one is asked for. See ``HeldOutFolder``; here ``image_size`` is the side of a window.
-
-    Args:
-        skip_small: Whether images that are smaller than a window are left out, with one line that counts them.
-            Otherwise they stop the run.
+    whenever one is asked for. See ``HeldOutFolder``; here ``image_size`` is the side of a window. Images that are
+    smaller stop the run, or are left out with ``skip_small``, with one line that counts them.
     """
 
 

@@ -182,7 +182,12 @@ class _WithOpacity(FileDataset):
 
 
 class _FittedFolder(HeldOutFolder):
-    """Images with their shorter side resized and the middle cropped."""
+    """Images with their shorter side resized and the middle cropped.
+
+    Args:
+        from_alpha: Whether what is missing is what is transparent in each file, opacity below 128, instead of
+            following ``mask``. The colors that the file holds there are what should come out.
+    """
 
     def __init__(self, *args: Any, from_alpha: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -198,11 +203,8 @@ class _FittedFolder(HeldOutFolder):
 class MaskedImages(MaskedData, _FittedFolder):
     """A user's own images, of any sizes, to be completed: shorter side resized to ``image_size``, middle cropped.
 
-    Read and kept in memory as by ``ImageFolder``; see ``HeldOutFolder`` for what is held out.
-
-    Args:
-        from_alpha: Whether what is missing is what is transparent in each file, opacity below 128, instead of
-            following ``mask``. The colors that the file holds there are what should come out.
+    Read and kept in memory as by ``ImageFolder``; see ``HeldOutFolder`` for what is held out. With ``from_alpha`` what
+    is transparent in each file is what is missing, instead of following ``mask``.
 
     Raises:
         ConfigError: There is a mask too, or nothing is transparent in an image.

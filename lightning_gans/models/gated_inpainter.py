@@ -26,8 +26,8 @@ class GatedInpainter(Adversarial, Inpainter):
     Logged: ``reconstruction/l1``, per value in units of [-1, 1].
 
     Args:
-        generator: From sources with gray holes and masks to images: ``GatedGenerator``, or any translator.
-        discriminator: From images and masks (N, 1, H, W) to logits: ``SpectralPatchDiscriminator``.
+        args: Generator, from sources with gray holes and masks to images: ``GatedGenerator``, or any translator;
+            discriminator, from images and masks (N, 1, H, W) to logits: ``SpectralPatchDiscriminator``.
         l1_weight: mu.
         adversarial_weight: lambda.
         objective: What logits are for; ``Hinge`` when None.

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lightning_gans.batch import Batch
 from lightning_gans.engine import Player, adam
 from lightning_gans.errors import ConfigError
 from lightning_gans.models.super_resolution import CONTENT, SuperResolution, SuperResolutionOptimization
@@ -69,16 +68,6 @@ class ESRGAN(SuperResolution):
         state = self.generator.state_dict()
         for name, value in self.content_generator.state_dict().items():
             value.copy_(state[name])
-
-    def discriminator_loss(self, batch: Batch) -> Tensor:
-        """-E[log s(D(x) - E D(G(y)))] - E[log(1 - s(D(G(y)) - E D(x)))]."""
-        return self.critic.discriminator_loss(self.real(batch), self.fake(batch))
-
-    def generator_loss(self, batch: Batch) -> Tensor:
-        """The distance in features, lambda times what D says of G(y) beside x, eta times the distance in pixels."""
-        fake = self.fake(batch)
-        adversarial = self.critic.generator_loss(fake, self.real(batch) if self.critic.needs_real else None)
-        return self.content(fake.image, batch.images) + self.adversarial_weight * adversarial
 
     @torch.no_grad()
     def interpolate(self, alpha: float) -> None:

@@ -123,9 +123,11 @@ class SuperResolution(Adversarial, Translator):
     def distance(fake: Tensor, real: Tensor) -> Tensor:
         """Between pixels and between maps: a mean over values, a scalar."""
 
-    @abstractmethod
     def generator_loss(self, batch: Batch) -> Tensor:
-        """What the generator minimizes in the game."""
+        """What the generator minimizes in the game: contents, and lambda times what D says of G(y)."""
+        fake = self.fake(batch)
+        adversarial = self.critic.generator_loss(fake, self.real(batch) if self.critic.needs_real else None)
+        return self.content(fake.image, batch.images) + self.adversarial_weight * adversarial
 
     def content(self, fake: Tensor, real: Tensor) -> Tensor:
         """The weighted distances in features and in pixels, a scalar."""

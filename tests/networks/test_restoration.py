@@ -36,6 +36,8 @@ def test_without_details_an_image_is_the_bicubic_one(kind):
     nn.init.zeros_(last.bias)
     source = torch.randn(2, 3, 6, 8).tanh() / 2
     assert torch.equal(network(source), enlarged_bicubically(source, 2).clamp(-1, 1))
+    nn.init.constant_(last.bias, 5.0)
+    assert torch.equal(network(source), torch.ones(2, 3, 12, 16)), "what is overshot is white"
 
 
 @pytest.mark.parametrize("kernel_size", [3, 9])

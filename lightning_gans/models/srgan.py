@@ -15,8 +15,8 @@ class SRGAN(SuperResolution):
 
     Ledig et al. 2017, arXiv:1609.04802, eq. 2 to 6, squares being means over values. Pixels alone ask for the mean of
     all images that y could come from, which is blurred; phi, maps of a classifier, lets details be elsewhere, and D
-    asks for those of a photograph. The paper's phi are maps of VGG19 divided by 12.75, mu = 1 (``feature_weight``), lambda
-    = 1e-3 (``adversarial_weight``); without ``features`` contents are compared in pixels, its SRGAN-MSE.
+    asks for those of a photograph. The paper's phi are maps of VGG19 divided by 12.75, mu = 1 (``feature_weight``),
+    lambda = 1e-3 (``adversarial_weight``); without ``features`` contents are compared in pixels, its SRGAN-MSE.
 
     Logged: ``reconstruction/pixels``, mean squared error in units of [-1, 1], and ``reconstruction/features``.
 

@@ -6,8 +6,6 @@ features are gathered in order, the first process computes, all receive the repo
 
 import hashlib
 import json
-import os
-import uuid
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +17,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from lightning_gans.cache import default_cache, keep
 from lightning_gans.engine.processes import gather_slices, on_rank_zero, rank, rank_slice
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.extra_metrics import ExtraMetrics, batches
@@ -48,11 +47,6 @@ SUBSET_SEED = 0
 MIN_REAL, _MIN_FAKE = 20, 10  # ten for the splits of the Inception Score, on each half of the real images too
 _NUM_SPLITS, _MANY = 3, 10_000  # several ways of halving a small set; one does for many images
 _WITHOUT_INTERVAL = ("coverage", "one_nn_accuracy")  # they depend on how dense the samples lie, which halves change
-
-
-def default_cache() -> Path:
-    """Where statistics of real images are kept: ``~/.cache/lightning_gans``, or ``LIGHTNING_GANS_CACHE``."""
-    return Path(os.environ.get("LIGHTNING_GANS_CACHE") or Path.home() / ".cache" / "lightning_gans")
 
 
 @dataclass
@@ -90,13 +84,7 @@ def _store(folder: Path | None, key: str, reference: Reference) -> None:
     parts = vars(reference).items()
     content = {name: part.to_dict() if isinstance(part, ReferenceStatistics) else part for name, part in parts}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f"{key}.{uuid.uuid4().hex}.part"
-        try:
-            torch.save(content, part)
-            part.replace(folder / f"{key}.pt")
-        finally:
-            part.unlink(missing_ok=True)
+        keep(folder / f"{key}.pt", lambda part: torch.save(content, part))
     except OSError as error:
         warnings.warn(f"{folder} cannot be written ({error}); the statistics are not kept", stacklevel=2)
 

@@ -1,0 +1,230 @@
+"""A text encoder that needs the captioned images alone: trained with an image encoder, so that pairs lie close."""
+
+import hashlib
+import json
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import Progress
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from lightning_gans.cache import default_cache, keep
+from lightning_gans.errors import ConfigError
+from lightning_gans.images import from_uint8, to_uint8
+from lightning_gans.text.encoder import Captions, Images, TextEncoder, sha256_of
+from lightning_gans.text.words import SentenceNetwork
+
+VERSION = 1  # raised whenever layers or training change: older files are then refused, older caches not found
+_SIDE = 32  # height and width of what the image encoder sees
+_HEADER = "lightning_gans.joint_embedding"
+
+
+class _ImageNetwork(nn.Module):
+    """Three convolutions at stride 2; the 4 x 4 places that remain are told apart."""
+
+    def __init__(self, out_features: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for inputs, outputs in ((3, 32), (32, 64), (64, 96)):
+            convolution = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False)
+            layers += [convolution, nn.BatchNorm2d(outputs), nn.SiLU()]
+        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(96 * 4 * 4, out_features))
+
+    def forward(self, images: Tensor) -> Tensor:
+        projected: Tensor = self.layers(images)
+        return projected
+
+
+class JointEmbedding(TextEncoder):
+    r"""Sentence embedding of unit length, learned with an image encoder from the training pairs alone.
+
+    Reed et al. 2016, arXiv:1605.05395: compatibility :math:`F(v, t) = \theta(v)^T \varphi(t)` is to be highest for
+    what belongs together, both among a batch's captions and among its images. Small: characters are hashed (any
+    script), words go through a GRU, images of 32 x 32 pixels through three convolutions. The loss is the softmax over
+    the batch (Zhang et al. 2020, arXiv:2010.00747, eq. 2 and 3) instead of the hinge of eq. 3; equal captions are no
+    negatives of each other.
+
+    It is trained by ``fit``, once: about a minute on a core; the result is kept on disk, and in the model's checkpoint.
+
+    Args:
+        text_dim: Length of an embedding.
+        weights: A file of ``save``: nothing is trained then.
+        steps: Of training.
+        pairs_per_step: Pairs among which each is to be found.
+        max_pairs: Images that are learned from, spread over all.
+
+    Raises:
+        ConfigError: A size cannot work; the file is none of ``save``, or of another ``text_dim``.
+    """
+
+    fitted: Tensor
+    _settings = ("text_dim", "steps", "pairs_per_step", "max_pairs")
+
+    def __init__(
+        self,
+        text_dim: int = 128,
+        weights: str | Path | None = None,
+        *,
+        steps: int = 1000,
+        pairs_per_step: int = 128,
+        max_pairs: int = 16384,
+    ) -> None:
+        super().__init__()
+        for name, value, least in (
+            ("text_dim", text_dim, 1),
+            ("steps", steps, 1),
+            ("pairs_per_step", pairs_per_step, 2),
+            ("max_pairs", max_pairs, 2),
+        ):
+            if value < least:
+                raise ConfigError(name, value, f"choose {least} or more")
+        self.text_dim, self.steps, self.pairs_per_step, self.max_pairs = text_dim, steps, pairs_per_step, max_pairs
+        self._build(seed=0)
+        self.register_buffer("fitted", torch.tensor(False))
+        self.freeze()
+        if weights is not None:
+            self._load(Path(weights))
+
+    def _build(self, seed: int) -> None:
+        with torch.random.fork_rng(devices=[]):  # a model's own weights do not depend on its encoder's size
+            torch.manual_seed(seed)
+            self.text = SentenceNetwork(self.text_dim, num_buckets=8192, width=64)
+            self.image = _ImageNetwork(self.text_dim)
+            self.scale = nn.Parameter(torch.tensor(math.log(10.0)))  # inverse temperature, its logarithm
+
+    def embed(self, captions: Sequence[str]) -> Tensor:
+        """See ``TextEncoder``."""
+        if not self.fitted:
+            raise ConfigError("text_encoder", "JointEmbedding", "is not trained yet; call fit, or give weights")
+        return nn.functional.normalize(self.text(captions), dim=1)
+
+    def similarity(self, images: Tensor, captions: Sequence[str]) -> Tensor:
+        """Cosines (N, M) of N images (N, C, H, W) in [-1, 1] and M captions."""
+        with torch.no_grad():
+            seen = nn.functional.normalize(self.image(_prepared(images.to(self.device))), dim=1)
+            return seen @ self(captions).T
+
+    def provenance(self) -> dict[str, Any]:
+        """See ``TextEncoder``."""
+        return {"name": "JointEmbedding", "text_dim": self.text_dim, "sha256": sha256_of(self.state_dict().items())}
+
+    def fit(self, captions: Captions, images: Images, seed: int) -> None:
+        """Train, unless it is trained; or read what the same captions, images and settings gave before.
+
+        Raises:
+            ConfigError: There are fewer than two images, or one has no caption.
+        """
+        if self.fitted:
+            return
+        pairs = _Pairs(captions, images, self.max_pairs)
+        settings = {name: getattr(self, name) for name in self._settings} | {"seed": seed, "version": VERSION}
+        path = default_cache() / f"joint_embedding-{pairs.hashed(settings)[:32]}.safetensors"
+        if path.is_file():
+            self._load(path)
+            return
+        self._train(pairs, seed)
+        try:
+            keep(path, lambda part: self.save(part, {"seed": seed, "pairs": len(pairs.captions)}))
+        except OSError as error:
+            warnings.warn(f"{path.parent} cannot be written ({error}); the text encoder is not kept", stacklevel=2)
+
+    def _train(self, pairs: "_Pairs", seed: int) -> None:
+        device = self.device
+        self._build(seed)
+        self.to(device)
+        for network in (self.text, self.image):
+            network.train()
+        optimizer = torch.optim.AdamW(self.parameters(), lr=3e-3, weight_decay=0.05)
+        generator = torch.Generator().manual_seed(seed)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=self.steps + 1, pct_start=0.1)
+        with torch.enable_grad(), Progress(console=Console(stderr=True), transient=True) as bar:
+            for _ in bar.track(range(self.steps), description="text encoder"):
+                shown, said = pairs.draw(self.pairs_per_step, generator)
+                optimizer.zero_grad()
+                torch.autograd.backward(self._loss(shown.to(device), said))
+                optimizer.step()
+                schedule.step()
+        self.fitted.fill_(True)
+        self.freeze()
+
+    def _loss(self, images: Tensor, captions: list[str]) -> Tensor:
+        seen = nn.functional.normalize(self.image(images), dim=1)  # (N, E)
+        read = nn.functional.normalize(self.text(captions), dim=1)
+        logits = self.scale.exp().clamp(max=100.0) * seen @ read.T  # (N, N)
+        numbers = {caption: number for number, caption in enumerate(captions)}
+        which = torch.tensor([numbers[caption] for caption in captions], device=images.device)
+        equal = (which[:, None] == which) & ~torch.eye(len(which), dtype=torch.bool, device=images.device)
+        logits = logits.masked_fill(equal, -torch.inf)
+        target = torch.arange(len(which), device=images.device)
+        entropy = nn.functional.cross_entropy
+        return (entropy(logits, target) + entropy(logits.T, target)) / 2
+
+    def save(self, path: str | Path, facts: Mapping[str, Any], dtype: torch.dtype = torch.float32) -> None:
+        """Write weights and facts, whatever JSON holds, to one safetensors file: nothing in it is executed."""
+        header = json.dumps({**facts, "text_dim": self.text_dim, "version": VERSION}, sort_keys=True)
+        state = {key: value.detach().cpu().contiguous() for key, value in self.state_dict().items()}
+        stored = {key: value.to(dtype) if value.is_floating_point() else value for key, value in state.items()}
+        Path(path).write_bytes(save(stored, metadata={_HEADER: header}))
+
+    def _load(self, path: Path) -> None:
+        if not path.is_file():
+            raise ConfigError("weights", str(path), "no such file; write one with JointEmbedding.save")
+        try:
+            with safe_open(path, framework="pt") as file:
+                header = (file.metadata() or {}).get(_HEADER)
+                state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+        except SafetensorError as error:
+            raise ConfigError("weights", str(path), f"not a readable safetensors file ({error})") from None
+        if header is None:
+            raise ConfigError("weights", str(path), "holds no JointEmbedding; write one with JointEmbedding.save")
+        facts = json.loads(header)
+        for name, wanted in (("version", VERSION), ("text_dim", self.text_dim)):
+            if facts[name] != wanted:
+                raise ConfigError("weights", str(path), f"has {name} {facts[name]}, not {wanted}")
+        self.load_state_dict(state)
+
+
+def _prepared(images: Tensor) -> Tensor:
+    """(N, 3, 32, 32) floats in [-1, 1] of gray or RGB images of any size."""
+    if images.ndim != 4 or images.shape[1] not in (1, 3):
+        raise ConfigError("images", tuple(images.shape), "a JointEmbedding takes gray or RGB images (N, 1 or 3, H, W)")
+    return nn.functional.adaptive_avg_pool2d(images.float(), _SIDE).expand(-1, 3, -1, -1)
+
+
+class _Pairs:
+    """Training pairs in memory: at most so many, spread over all, as small uint8 images."""
+
+    def __init__(self, captions: Captions, images: Images, most: int) -> None:
+        if len(captions) < 2:
+            raise ConfigError("captions", f"of {len(captions)} images", "a text encoder is trained on two or more")
+        count = min(len(captions), most)
+        rows = [row * len(captions) // count for row in range(count)]
+        self.captions = [list(captions[row]) for row in rows]
+        for row, own in zip(rows, self.captions, strict=True):
+            if not own:
+                raise ConfigError("captions", f"none of image {row}", "each image needs one or more")
+        parts = [rows[first : first + 512] for first in range(0, count, 512)]
+        self.images = torch.cat([to_uint8(_prepared(images(part))) for part in parts])  # (N, 3, 32, 32)
+
+    def hashed(self, settings: Mapping[str, Any]) -> str:
+        """Hash (hex) of everything that what is learned depends on."""
+        digest = hashlib.sha256(json.dumps([settings, self.captions], sort_keys=True).encode())
+        digest.update(self.images.numpy().data)
+        return digest.hexdigest()
+
+    def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, list[str]]:
+        """Some images in [-1, 1], each moved by up to two pixels, and one caption of each."""
+        rows = torch.randperm(len(self.captions), generator=generator)[:count]
+        choices = torch.rand(len(rows), generator=generator).tolist()
+        own = [self.captions[row] for row in rows.tolist()]
+        said = [each[int(choice * len(each))] for each, choice in zip(own, choices, strict=True)]
+        down, right = torch.randint(5, (2,), generator=generator).tolist()
+        padded = nn.functional.pad(from_uint8(self.images[rows]), (2, 2, 2, 2), mode="replicate")
+        return padded[:, :, down : down + _SIDE, right : right + _SIDE], said

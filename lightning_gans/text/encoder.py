@@ -59,7 +59,7 @@ class TextEncoder(nn.Module, ABC):
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             for first in range(0, len(order), self.batch_size):
                 rows = order[first : first + self.batch_size]
-                embedded[rows] = self.embed([captions[row] for row in rows])
+                embedded[rows] = self.embed([_valid(captions[row]) for row in rows])
         return embedded
 
     @property
@@ -83,6 +83,11 @@ def sha256_of(tensors: Iterable[tuple[str, Tensor]]) -> str:
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
         digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def _valid(caption: str) -> str:
+    """The caption without halves of surrogate pairs, which JSON can hold and UTF-8 cannot."""
+    return caption.encode("utf-8", "replace").decode()
 
 
 def _shortened(value: object) -> str:

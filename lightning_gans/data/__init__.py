@@ -1,6 +1,7 @@
 """Datamodules."""
 
 from lightning_gans.data.base import DerivedData, ImageDataModule
+from lightning_gans.data.captions import CaptionedData, CaptionedDataset
 from lightning_gans.data.classics import CIFAR10, MNIST, MNISTM, FashionMNIST, StackedMNIST
 from lightning_gans.data.datasets import (
     BatchedDataset,
@@ -19,6 +20,7 @@ from lightning_gans.data.masked import MaskedData, MaskedDigits, MaskedEmoji, Ma
 from lightning_gans.data.masks import BlockMasks, CenterMask, FolderMasks, FreeFormMasks, MaskRule
 from lightning_gans.data.mixtures import GaussianMixture2D, Grid2D, Ring2D
 from lightning_gans.data.paired import DomainFolders, PairedImages, UnpairedImages
+from lightning_gans.data.scenes import Scenes
 
 __all__ = [
     "CIFAR10",
@@ -28,6 +30,8 @@ __all__ = [
     "BatchedDataset",
     "BlockMasks",
     "Blur",
+    "CaptionedData",
+    "CaptionedDataset",
     "CenterMask",
     "Degradation",
     "DegradedCIFAR10",
@@ -63,6 +67,7 @@ __all__ = [
     "Photographs",
     "PointDataset",
     "Ring2D",
+    "Scenes",
     "StackedMNIST",
     "UnpairedDataset",
     "UnpairedDigits",

@@ -1,6 +1,6 @@
 """What a run's data tell beside their batches: the one place that asks a datamodule for what it may or may not have."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -66,6 +66,14 @@ def spread_batch(dataset: Dataset[Any], num: int) -> Batch:
     source = DatasetSource(spread(dataset, num))
     image, condition = source.batch(0, len(source)).image, source.condition(0, len(source))
     return Batch(from_uint8(image) if image is not None and image.dtype == torch.uint8 else image, condition)
+
+
+def captions_of(dataset: Dataset[Any], num: int) -> list[str]:
+    """The captions of the same items; empty ones where the data set has no ``captions(index)``."""
+    found = spread(dataset, num)
+    rows = found.indices if isinstance(found, Subset) else range(min(num, len(dataset)))  # type: ignore[arg-type]
+    ask: Callable[[int], Sequence[str]] = getattr(dataset, "captions", lambda row: [""])
+    return [ask(row)[0] for row in rows]
 
 
 def spread(dataset: Dataset[Any], num: int) -> Dataset[Any]:

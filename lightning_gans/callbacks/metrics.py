@@ -20,7 +20,7 @@ from lightning_gans.callbacks.data import (
 )
 from lightning_gans.callbacks.run_dir import is_fast_dev_run
 from lightning_gans.engine import Game, log_metrics
-from lightning_gans.engine.protocols import can_encode, can_sample, can_translate, is_class_conditional
+from lightning_gans.engine.protocols import can_encode, can_sample, is_asked_by_data, is_class_conditional
 from lightning_gans.errors import ConfigError, LightningGANsWarning
 from lightning_gans.evaluation.evaluator import MIN_REAL, SUBSET_SIZE, Evaluator
 from lightning_gans.evaluation.features import FeatureExtractor
@@ -46,7 +46,8 @@ class MetricsCallback(Callback):
     which papers mean by FID, go without the suffix.
 
     A model that samples is measured by its samples, one that translates by what it makes of the sources of held-out
-    pairs; metrics with ``update(preds, target)`` get the targets beside.
+    pairs, one that is given sentences by what it makes of held-out captions; metrics with ``update(preds, target)`` get
+    the targets beside.
 
     Args:
         features: The extractor; by default the one that suits the data, ``datamodule.features()``. Where there is
@@ -211,9 +212,9 @@ class MetricsCallback(Callback):
     def _generated(self, trainer: Trainer, model: LightningModule) -> ImageSource:
         """What the model generates: samples, or translations of held-out sources."""
         count = _SMOKE_SAMPLES if is_fast_dev_run(trainer) else self.num_samples
-        if can_sample(model):
-            return GeneratedSource(model, count, self.seed, self.ema)
-        if not can_translate(model):
+        if not is_asked_by_data(model):
+            if can_sample(model):
+                return GeneratedSource(model, count, self.seed, self.ema)
             hint = "needs a model with sample(n, seed=..., start=...), as GAN has, or with translate(images, seed=...)"
             raise ConfigError("metrics", type(model).__name__, hint)
         if self._pairs is None:
@@ -228,7 +229,7 @@ class MetricsCallback(Callback):
         if self._references is None:
             found = self.reference
             if found is None:
-                found = real_images(trainer) if can_sample(model) else translation_targets(trainer)
+                found = translation_targets(trainer) if is_asked_by_data(model) else real_images(trainer)
             if found is None:
                 hint = "pass the data set of real images: MetricsCallback(reference=...)"
                 raise ConfigError("metrics.reference", None, hint)

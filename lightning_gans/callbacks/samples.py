@@ -14,7 +14,14 @@ from lightning_gans.batch import Batch, Sample
 from lightning_gans.callbacks import data
 from lightning_gans.callbacks.run_dir import is_fast_dev_run, run_dir
 from lightning_gans.engine.latent import LatentModel
-from lightning_gans.engine.protocols import Samples, Translates, can_sample, can_translate
+from lightning_gans.engine.protocols import (
+    Samples,
+    TextConditional,
+    Translates,
+    can_sample,
+    can_translate,
+    is_text_conditional,
+)
 from lightning_gans.engine.translator import Translator
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.sources import TranslatedSource
@@ -23,6 +30,7 @@ from lightning_gans.images import from_uint8
 from lightning_gans.models.gan import GAN
 
 _IMAGES, _POINTS, _PAIRS = 64, 1000, 8  # in a picture, unless it is said how many
+_OF_CAPTION = 7  # samples of each
 
 
 class SampleGrid(Callback):
@@ -32,13 +40,15 @@ class SampleGrid(Callback):
     over the discriminator's logits, with arrows in the direction in which the generator's loss falls (see
     ``figures.points``), and circles around the modes where the datamodule has ``means``; the axes are the same in all
     pictures of a run. Of points in more dimensions, the first two coordinates; of numbers, histograms. Translations:
-    input, generated and target of held-out pairs in rows. What else a model shows by ``visuals`` is drawn beside.
+    input, generated and target of held-out pairs in rows. Of sentences: held-out captions, and above each samples of it
+    and the image that it belongs to. What else a model shows by ``visuals`` is drawn beside.
 
     The file is ``samples/step_<n>.png`` in the run's folder; loggers that hold images get it as ``samples/grid``.
 
     Args:
         every_n_steps: Steps between pictures; there is one at the end too. 0 for no pictures at all.
-        num_samples: How many; by default 64 images, arranged in a square of 8 x 8, 1,000 points, or 8 translations.
+        num_samples: How many; by default 64 images, arranged in a square of 8 x 8, 1,000 points, or 8
+            translations or captions.
         seed: Selects their latents, the same in every picture.
         reference: Real images for comparison, or pairs to translate; by default the datamodule's reference or its test
             pairs, or else the data set of a loader.
@@ -85,7 +95,9 @@ class SampleGrid(Callback):
 
     def _draw(self, trainer: Trainer, model: LightningModule) -> None:
         self._drawn_at = trainer.global_step
-        if can_sample(model):
+        if is_text_conditional(model):
+            pictures = self._of_captions(trainer, model)
+        elif can_sample(model):
             pictures = self._samples(trainer, model)
         elif can_translate(model):
             pictures = self._translations(trainer, model)
@@ -131,6 +143,17 @@ class SampleGrid(Callback):
         beside = _visuals(model, data.spread_batch(dataset, num), self.seed) if isinstance(model, Translator) else {}
         beside.pop("translations", None)  # the same as the grid, without captions
         return {"grid": grid} | beside
+
+    def _of_captions(self, trainer: Trainer, model: TextConditional) -> dict[str, Image.Image]:
+        """Several samples of each of some held-out captions, beside the image that each belongs to."""
+        dataset = self.reference if self.reference is not None else data.held_out_pairs(trainer)
+        if dataset is None:
+            raise ConfigError("samples.reference", None, "pass images with captions: SampleGrid(reference=...)")
+        batch = data.spread_batch(dataset, num := self.num_samples or _PAIRS)
+        given = batch.condition.only(["text"]).map(lambda part: part.repeat_interleave(_OF_CAPTION, 0))
+        made = model.generate(given, n=batch.size * _OF_CAPTION, seed=self.seed).split(_OF_CAPTION)
+        figure = grids.caption_figure(made, data.captions_of(dataset, num), batch.image, _OF_CAPTION)
+        return {"grid": figure}
 
     def _points(self, trainer: Trainer, model: Samples, fake: Tensor, real: Tensor | None) -> Image.Image:
         title = f"step {trainer.global_step:,}"

@@ -49,11 +49,15 @@ class SamplingOptions:
         num_samples: Number of images.
         seed: Selects them.
         output: Folder for the files; or one file of all: .npz with the array ``images``, uint8 (N, H, W, C), and the
-            ``labels`` of a conditional model; .npy with that array alone; .png with a grid, or the scatter of points.
+            ``labels`` or ``captions`` of a conditional model; .npy with that array alone; .png with a grid, or the
+            scatter of points.
         no_ema: The generator's raw weights instead of the averaged ones.
         labels: Class of all images, or a list that is gone through again and again. Conditional models only.
+        text: Sentence for all images, a list, or a .txt file of sentences, a line each; gone through again and again.
+            Models that are given sentences only; captions of their training where none is given.
         truncation: Largest absolute value of a latent's entries: below 1 for typical images, None for all.
-        interpolate: Images in a row from one random latent to another; num_samples is a multiple of it.
+        interpolate: Images in a row from one random latent to another, or from one sentence to the next where two or
+            more are given; num_samples is a multiple of it.
         device: Such as cpu or cuda:1; by default the accelerator, where there is one.
     """
 
@@ -63,6 +67,7 @@ class SamplingOptions:
     output: str = "samples"
     no_ema: bool = False
     labels: int | list[int] | None = None
+    text: str | list[str] | None = None
     truncation: float | None = None
     interpolate: int | None = None
     device: str | None = None
@@ -72,6 +77,8 @@ class SamplingOptions:
             raise ConfigError("--num_samples", self.num_samples, "must be 1 or more")
         if Path(self.output).suffix[1:2].isalpha() and not (is_sample_file(self.output) or Path(self.output).is_dir()):
             raise ConfigError("--output", self.output, "is no folder; one file ends in .npz, .npy or .png")
+        if self.text == []:
+            raise ConfigError("--text", "[]", "give a sentence or more, or leave it out")
         if self.labels == []:
             raise ConfigError("--labels", [], "name at least one class")
         if self.truncation is not None and not self.truncation > 0:

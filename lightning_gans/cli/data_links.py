@@ -26,9 +26,21 @@ def link_data_to_model(config: Namespace, data: LightningDataModule | None) -> N
     nobody gives; what nobody knows is then the argument's own default. What a network is told is for the model to say
     (``network_kwargs``).
     """
+    _share_encoder(config, data)
     _fill(config.model, _facts(config.model, data) | {"latent_dim": None})
     for _, node, told in _networks(config.model, _facts(config.model, data)):
         _fill(node, told)
+
+
+def _share_encoder(config: Namespace, data: LightningDataModule | None) -> None:
+    """Give a model that embeds sentences the encoder that the data's are embedded by, so that its checkpoint has it."""
+    encoder, model = getattr(data, "text_encoder", None), config.model
+    takes = "text_encoder" in constructor_defaults(import_object(model.class_path))
+    if encoder is None or not takes or init_args(model).get("text_encoder") is not None:
+        return
+    given = init_args(config.data).get("text_encoder")
+    default = Namespace(class_path=f"{type(encoder).__module__}.{type(encoder).__qualname__}", init_args=Namespace())  # type: ignore[no-untyped-call]
+    model["init_args.text_encoder"] = default if given is None else given.clone()
 
 
 def check_data_fits(config: Namespace, data: LightningDataModule | None) -> None:

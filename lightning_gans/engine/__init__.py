@@ -20,6 +20,7 @@ from lightning_gans.engine.protocols import (
     is_class_conditional,
 )
 from lightning_gans.engine.rng import fold_in, rows_from_index
+from lightning_gans.engine.text_model import TextModel
 from lightning_gans.engine.top_k import TopK
 from lightning_gans.engine.translator import Translator
 from lightning_gans.engine.unrolling import InnerOptimizer, InnerSGD, SameOptimizer, functional_call_with, unroll
@@ -41,6 +42,7 @@ __all__ = [
     "Player",
     "Prior",
     "SameOptimizer",
+    "TextModel",
     "TopK",
     "Translator",
     "Uniform",

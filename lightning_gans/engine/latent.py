@@ -1,7 +1,7 @@
 """What generates from latents: a generator that turns them into images, whoever trained it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +34,9 @@ class LatentModel(Game):
             latent model is given.
     """
 
+    conditions: ClassVar[Sequence[str]] = ("label",)
+    """What may be given."""
+
     def __init__(
         self,
         generator: nn.Module,
@@ -49,8 +52,8 @@ class LatentModel(Game):
         self.latent_dim = _latent_dim(latent_dim, generator)
         self.prior = prior if prior is not None else Normal()
         self.given = (given,) if isinstance(given, str) else tuple(given)
-        if unknown := sorted(set(self.given) - {"label"}):
-            hint = "a model that generates from latents is given nothing but 'label'"
+        if unknown := sorted(set(self.given) - set(self.conditions)):
+            hint = f"this model is given nothing but {', '.join(map(repr, self.conditions))}"
             raise ConfigError("given", unknown[0], hint)
         if "label" in self.given and (num_classes is None or num_classes < 1):
             hint = "a class-conditional model needs data with labels, such as an ImageFolder with a folder a class"

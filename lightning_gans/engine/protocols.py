@@ -80,6 +80,22 @@ class ClassConditional(Samples, Protocol):
         """The classes of samples ``first`` to ``last`` where none are asked for."""
 
 
+class TextConditional(Samples, Generates, Protocol):
+    """Generates samples of sentences."""
+
+    given: Sequence[str]
+    known_captions: Sequence[str]
+
+    def embed(self, captions: Sequence[str]) -> Tensor:
+        """Sentence embeddings (N, E)."""
+
+    def sample_condition(self, first: int, last: int, seed: int) -> Condition:
+        """The known captions of samples ``first`` to ``last`` where none are asked for."""
+
+    def known_rows(self, index: Tensor, seed: int) -> Tensor:
+        """Which of the known captions are given for samples of these numbers where nobody says, int64 (N,)."""
+
+
 def can_sample(model: object) -> TypeGuard[Samples]:
     """Whether a model generates from latents."""
     return isinstance(model, Samples)
@@ -108,3 +124,13 @@ def can_interpolate(model: object) -> TypeGuard[Interpolates]:
 def is_class_conditional(model: object) -> TypeGuard[ClassConditional]:
     """Whether a model generates samples of classes: the label is among what it is given."""
     return can_sample(model) and "label" in getattr(model, "given", ())
+
+
+def is_text_conditional(model: object) -> TypeGuard[TextConditional]:
+    """Whether a model generates samples of sentences: text is among what it is given."""
+    return can_sample(model) and "text" in getattr(model, "given", ())
+
+
+def is_asked_by_data(model: object) -> TypeGuard[Generates]:
+    """Whether what a model generates is of something that data have, images or sentences, and is measured by that."""
+    return is_text_conditional(model) or (can_translate(model) and not can_sample(model))

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset, Subset, default_collate
 from lightning_gans.batch import Batch, Condition
 from lightning_gans.engine import Game, Translator
 from lightning_gans.engine.checks import require_in_range
-from lightning_gans.engine.protocols import Encodes, Samples, Translates, can_encode, is_class_conditional
+from lightning_gans.engine.protocols import Encodes, Generates, Samples, can_encode, is_class_conditional
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import FeatureMaps
 from lightning_gans.evaluation.files import ArraySource, FolderSource, ImageSource, as_uint8, image_files
@@ -201,7 +201,7 @@ class TranslatedSource(ImageSource):
 
     def __init__(
         self,
-        model: Translates,
+        model: Generates,
         dataset: Dataset[Any],
         seed: int = 0,
         ema: bool = True,

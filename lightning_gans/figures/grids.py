@@ -1,5 +1,7 @@
 """Figures of images: samples beside real ones, an interpolation, translations beside their sources and targets."""
 
+from collections.abc import Sequence
+
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
@@ -11,7 +13,7 @@ from lightning_gans.engine.rng import fold_in
 from lightning_gans.images import to_uint8
 
 _MIN_SIDE = 32  # smaller images are enlarged by a whole factor, so that a grid of them can be seen
-_GAP, _CAPTION = 16, 20  # pixels
+_GAP, _CAPTION, _TYPE = 16, 20, 12  # pixels
 
 _Panel = tuple[str, Image.Image, int, int]  # caption, picture, and where its upper left corner is: x, y
 
@@ -60,6 +62,37 @@ def translation_figure(source: Tensor, generated: Tensor, target: Tensor | None)
     return _arranged(panels)
 
 
+def caption_figure(
+    generated: Sequence[Tensor], captions: Sequence[str], real: Tensor | None = None, width: int = 8
+) -> Image.Image:
+    """Images of sentences: of each a block, ``width`` in a row, its caption below, and beside it the image it is of.
+
+    Generated images (K, C, H, W) in [-1, 1] for each caption, real ones (R, C, H, W). A caption that is too long is
+    cut.
+    """
+    panels: list[_Panel] = []
+    y = 0
+    for row, caption in enumerate(captions):
+        picture = grid_picture(generated[row], width)
+        beside = [] if real is None else [grid_picture(real[row : row + 1], 1)]
+        whole = picture.width + sum(_GAP + each.width for each in beside)
+        panels.append((_fitting(caption, whole), picture, 0, y))
+        panels += [("", each, picture.width + _GAP, y) for each in beside]
+        y += picture.height + _CAPTION
+    return _arranged(panels, below=True)
+
+
+def _fitting(caption: str, width: int) -> str:
+    """As much of a caption as is ``width`` pixels wide."""
+    font, line = ImageFont.load_default(_TYPE), " ".join(caption.split())
+    if font.getlength(line) <= width - 4:
+        return line
+    line = line[:width]  # no letter is narrower than a pixel
+    while line and font.getlength(line + "...") > width - 4:
+        line = line[:-1]
+    return line + "..."
+
+
 def image_grid(images: Tensor, width: int) -> Tensor:
     """Images (N, C, H, W) in [-1, 1], ``width`` in a row, as one RGB picture: uint8 (3, height, width).
 
@@ -87,14 +120,15 @@ def grid_columns(num: int) -> int:
     return int(-(-(num**0.5) // 1))
 
 
-def _arranged(panels: list[_Panel]) -> Image.Image:
-    """Pictures on white, each under its caption."""
+def _arranged(panels: list[_Panel], *, below: bool = False) -> Image.Image:
+    """Pictures on white, each under its caption, or above it."""
     right = max(x + picture.width for _, picture, x, _ in panels)
     bottom = max(y + picture.height for _, picture, _, y in panels)
     canvas = Image.new("RGB", (right, bottom + _CAPTION), "white")
     for caption, picture, x, y in panels:
-        canvas.paste(picture, (x, y + _CAPTION))
-        ImageDraw.Draw(canvas).text((x + 2, y + 3), caption, "#6b6b6b", ImageFont.load_default(12))
+        canvas.paste(picture, (x, y if below else y + _CAPTION))
+        where = (x + 2, y + 3 + (picture.height if below else 0))
+        ImageDraw.Draw(canvas).text(where, caption, "#6b6b6b", ImageFont.load_default(_TYPE))
     return canvas
 
 

@@ -14,6 +14,7 @@ from lightning_gans.models.dragan import DRAGAN
 from lightning_gans.models.esrgan import ESRGAN
 from lightning_gans.models.fgan import FGAN, SaddlePointFGAN
 from lightning_gans.models.gan import GAN, MinimaxGAN
+from lightning_gans.models.gan_cls import GANCLS
 from lightning_gans.models.gated_inpainter import GatedInpainter
 from lightning_gans.models.hinge import HingeGAN
 from lightning_gans.models.infogan import InfoGAN
@@ -25,6 +26,7 @@ from lightning_gans.models.projection import ProjectionGAN
 from lightning_gans.models.r3gan import R3GAN
 from lightning_gans.models.sngan import SNGAN
 from lightning_gans.models.srgan import SRGAN
+from lightning_gans.models.stackgan import StackGAN
 from lightning_gans.models.unrolled import UnrolledGAN
 from lightning_gans.models.vae import VAE
 from lightning_gans.models.vaegan import VAEGAN
@@ -42,6 +44,7 @@ __all__ = [
     "ESRGAN",
     "FGAN",
     "GAN",
+    "GANCLS",
     "LSGAN",
     "MMDGAN",
     "R3GAN",
@@ -66,5 +69,6 @@ __all__ = [
     "Pix2Pix",
     "ProjectionGAN",
     "SaddlePointFGAN",
+    "StackGAN",
     "UnrolledGAN",
 ]

@@ -11,7 +11,9 @@ from lightning_gans.networks.projection import ProjectionDiscriminator, ShowsFea
 from lightning_gans.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from lightning_gans.networks.resnet_translator import ResNetTranslator
 from lightning_gans.networks.spectral import SpectralNorm, spectrally_normalized
+from lightning_gans.networks.stackgan import StackGANGenerator
 from lightning_gans.networks.super_resolution import RRDBNet, SRDiscriminator, SRResNet
+from lightning_gans.networks.text import TextDiscriminator, TextGenerator
 from lightning_gans.networks.unet import UNet
 
 __all__ = [
@@ -40,6 +42,9 @@ __all__ = [
     "ShowsFeatures",
     "SpectralNorm",
     "SpectralPatchDiscriminator",
+    "StackGANGenerator",
+    "TextDiscriminator",
+    "TextGenerator",
     "UNet",
     "spectrally_normalized",
 ]

@@ -1,6 +1,7 @@
 """Datamodules."""
 
 from lightning_gans.data.base import DerivedData, ImageDataModule
+from lightning_gans.data.captioned import CaptionedEmoji, CaptionedImages
 from lightning_gans.data.captions import CaptionedData, CaptionedDataset
 from lightning_gans.data.classics import CIFAR10, MNIST, MNISTM, FashionMNIST, StackedMNIST
 from lightning_gans.data.datasets import (
@@ -32,6 +33,8 @@ __all__ = [
     "Blur",
     "CaptionedData",
     "CaptionedDataset",
+    "CaptionedEmoji",
+    "CaptionedImages",
     "CenterMask",
     "Degradation",
     "DegradedCIFAR10",

@@ -7,11 +7,14 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
+from torchmetrics import Metric
 
 from lightning_gans.data.augmentation import augmentation_noise
 from lightning_gans.data.captions import CaptionedData, CaptionedDataset
 from lightning_gans.data.datasets import ImageDataset
 from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.features import ScenesFeatures
+from lightning_gans.evaluation.metrics import AttributeAccuracy
 
 SHAPES = ("circle", "square", "triangle", "cross")
 COLORS = ("red", "yellow", "green", "blue", "purple", "black")
@@ -247,6 +250,14 @@ class Scenes(CaptionedData):
     def load_test(self) -> CaptionedDataset:
         """Those that are held out."""
         return self._part("test")
+
+    def features(self) -> ScenesFeatures:
+        """The judge of scenes, which comes with the package."""
+        return ScenesFeatures()
+
+    def metrics(self) -> dict[str, Metric]:
+        """How often attributes are those of the captions, as the judge sees it."""
+        return {"attributes": AttributeAccuracy(ScenesFeatures(), HELD_OUT)}
 
     @property
     def held_out(self) -> Tensor:

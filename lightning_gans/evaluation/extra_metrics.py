@@ -23,7 +23,8 @@ class ExtraMetrics:
     ``image_source``                    ``update(image_source=...)``: the source of the generated images, once
     ``preds`` and ``target``            generated images and their targets, floats in [0, 1], (N, C, H, W);
                                         also ``source=...``, the images that they were made from, likewise;
-                                        also ``mask=...``, (N, 1, H, W), 1 where those lacked something
+                                        also ``mask=...``, (N, 1, H, W), 1 where those lacked something;
+                                        also ``caption=...``, N sentences that they were made from
     ``real``                            ``update(images, real=True)`` and ``real=False``: uint8 images
     none of these                       ``update(images)``: generated images, uint8
     ==================================  ==================================================================
@@ -72,6 +73,7 @@ class ExtraMetrics:
             "target": ("targets", fake.targets(0, 1)),
             "source": ("source images", condition.source),
             "mask": ("masks", condition.mask),
+            "caption": ("captions", fake.captions(0, 1)),
         }
         taken = self._taken(name) if self._taken(name) >= _PAIR else set()
         missing = [called for part, (called, found) in known.items() if part in taken and found is None]
@@ -96,10 +98,12 @@ class ExtraMetrics:
             parts = {name: in_unit_range(part) for name, part in pictures.items() if part is not None}
             if condition.mask is not None:
                 parts["mask"] = condition.mask.float()
+            said = {"caption": fake.captions(first, last)}
             for name in names:
                 metric, taken = self.metrics[name], self._taken(name)
                 if taken >= _PAIR:
-                    metric.update(**{part: found.to(metric.device) for part, found in parts.items() if part in taken})
+                    shown = {part: found.to(metric.device) for part, found in parts.items()}
+                    metric.update(**{part: given for part, given in (shown | said).items() if part in taken})
                 else:
                     metric.update(images.to(metric.device), **({"real": False} if "real" in taken else {}))
 

@@ -52,6 +52,10 @@ class ImageSource(ABC):
         """What images ``first`` to ``last`` should be, uint8 (N, C, H, W); None where nothing says so."""
         return None
 
+    def captions(self, first: int, last: int) -> list[str] | None:
+        """The captions that images ``first`` to ``last`` were made from, or None."""
+        return None
+
     def numbers(self) -> Tensor:
         """The number of each in the whole data set (N,), int64, where these are some of its items."""
         return torch.arange(len(self))

@@ -39,6 +39,11 @@ class _FetchesMany(Protocol):  # as torch's loaders ask for items
     def __getitems__(self, indices: Sequence[int]) -> Any: ...
 
 
+@runtime_checkable
+class _HasCaptions(Protocol):  # knows sentences beside its images, the first of which is embedded
+    def captions(self, index: int) -> Sequence[str]: ...
+
+
 class DatasetSource(ImageSource):
     """The items of a map-style data set: images in [-1, 1] or uint8, alone or with conditions as ``Batch.of`` has them.
 
@@ -239,12 +244,23 @@ class TranslatedSource(ImageSource):
             return None if batch.condition.source is None else as_uint8(batch.condition.source)
         return self.data.images(first, last)
 
+    def captions(self, first: int, last: int) -> list[str] | None:
+        """See ``ImageSource``."""
+        numbers, dataset = self._whole()
+        if not isinstance(dataset, _HasCaptions):
+            return None
+        return [dataset.captions(number)[0] for number in numbers[first:last].tolist()]
+
     def numbers(self) -> Tensor:
         """See ``ImageSource``."""
+        return self._whole()[0]
+
+    def _whole(self) -> tuple[Tensor, Dataset[Any]]:
+        """The data set that these may be a part of, and the number of each item in it."""
         found, dataset = torch.arange(len(self)), self.data.dataset
         while isinstance(dataset, Subset):
             found, dataset = torch.as_tensor(dataset.indices)[found], dataset.dataset
-        return found
+        return found, dataset
 
     def reversed(self) -> "TranslatedSource | None":
         """See ``ImageSource``."""

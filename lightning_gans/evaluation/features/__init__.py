@@ -1,8 +1,8 @@
 """Feature extractors: uint8 images in, features for distances and logits for classes out.
 
 One contract, ``FeatureExtractor``. Small classifiers come with the package (``DigitsFeatures``, ``MNISTFeatures``,
-``EmojiFeatures``, ``ColoredDigitsFeatures``, ``CIFAR10Features``) or are made for a user's own data by
-``lightning_gans.evaluation.features.train`` and read by ``ClassifierFeatures``; ``RandomFeatures`` take any images;
+``EmojiFeatures``, ``ColoredDigitsFeatures``, ``CIFAR10Features``, ``ScenesFeatures``) or are made for a user's own data
+by ``lightning_gans.evaluation.features.train`` and read by ``ClassifierFeatures``; ``RandomFeatures`` take any images;
 points are their own features (``IdentityFeatures``); any module of the user's is wrapped by ``ModuleFeatures``;
 ``InceptionFeatures`` are the ones that papers use. A loss compares ``FeatureMaps``, which are differentiable.
 """
@@ -27,6 +27,7 @@ from lightning_gans.evaluation.features.generic import (
 )
 from lightning_gans.evaluation.features.maps import CIFAR10Maps, ClassifierMaps, FeatureMaps, VGG19Maps
 from lightning_gans.evaluation.features.pretrained import CLIPFeatures, DINOv2Features, InceptionFeatures
+from lightning_gans.evaluation.features.scenes import ScenesFeatures
 
 __all__ = [
     "CIFAR10Features",
@@ -47,6 +48,7 @@ __all__ = [
     "MNISTFeatures",
     "ModuleFeatures",
     "RandomFeatures",
+    "ScenesFeatures",
     "StackedFeatures",
     "VGG19Maps",
     "load_classifier",

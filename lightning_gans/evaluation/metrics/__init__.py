@@ -22,11 +22,14 @@ from lightning_gans.evaluation.metrics.images import (
     paired_metrics,
 )
 from lightning_gans.evaluation.metrics.restoration import HoleQuality, RestorationQuality
+from lightning_gans.evaluation.metrics.text import AttributeAccuracy, DominantHue, RPrecision
 
 __all__ = [
+    "AttributeAccuracy",
     "ClassAgreement",
     "ClassCoverage",
     "DensityCoverage",
+    "DominantHue",
     "FillFrechet",
     "FrechetDistance",
     "HoleQuality",
@@ -39,6 +42,7 @@ __all__ = [
     "OneNNAccuracy",
     "PairAgreement",
     "PrecisionRecall",
+    "RPrecision",
     "RestorationQuality",
     "SlicedWasserstein",
     "hue_metrics",

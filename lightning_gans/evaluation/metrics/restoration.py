@@ -16,7 +16,7 @@ from lightning_gans.evaluation.metrics.functional.restoration import (
 )
 
 
-class _Means(Metric):
+class Means(Metric):
     """Figures that are ratios of two sums over images: by default of a value over the number of images."""
 
     full_state_update = False
@@ -43,7 +43,7 @@ class _Means(Metric):
         return {name: total / weight for name, total, weight in ratios if weight > 0}
 
 
-class RestorationQuality(_Means):
+class RestorationQuality(Means):
     """Figures of restored images and of what they should be, all without a border of ``border`` pixels.
 
     ``psnr_y``, ``ssim_y``: on luma (``to_luma``) with a peak of 255, the figures of papers on super-resolution;
@@ -83,7 +83,7 @@ class RestorationQuality(_Means):
         Raises:
             ConfigError: Other shapes, or less than SSIM's window is left within the border.
         """
-        _require_like(preds, target)
+        require_like(preds, target)
         rows, columns = (slice(self.border, side - self.border) for side in target.shape[2:])
         preds, target = preds[..., rows, columns], target[..., rows, columns]
         luma = to_luma(preds), to_luma(target)
@@ -96,7 +96,7 @@ class RestorationQuality(_Means):
         self._add("white_error", levels[white], white.flatten())
 
 
-class HoleQuality(_Means):
+class HoleQuality(Means):
     """Figures of completed images inside what was missing, each a mean over images of its value in one image's hole.
 
     ``hole_l1`` and ``hole_l2``: mean absolute and mean squared error of images in [0, 1], over pixels and channels, in
@@ -118,7 +118,7 @@ class HoleQuality(_Means):
         Raises:
             ConfigError: Shapes do not fit each other, or masks hold other numbers.
         """
-        _require_like(preds, target)
+        require_like(preds, target)
         if mask.shape != (len(target), 1, *target.shape[2:]):
             hint = f"images of shape {tuple(target.shape)} take masks (N, 1, H, W)"
             raise ConfigError("mask", tuple(mask.shape), hint)
@@ -133,7 +133,8 @@ class HoleQuality(_Means):
         self._add("hole_psnr", (-10 * squared.log10()).clamp_max(MAX_PSNR))
 
 
-def _require_like(preds: Tensor, target: Tensor) -> None:
+def require_like(preds: Tensor, target: Tensor) -> None:
+    """Refuse what are not images (N, C, H, W) of their targets' shape."""
     if preds.shape != target.shape or preds.ndim != 4:
         hint = f"must be images (N, C, H, W) of the targets' shape, {tuple(target.shape)}"
         raise ConfigError("preds", tuple(preds.shape), hint)

@@ -73,6 +73,23 @@ def hue_histogram(images: Tensor, source: Tensor, num_bins: int = NUM_BINS) -> T
     return torch.bincount(bins, minlength=num_bins)
 
 
+def dominant_hue(images: Tensor, num_bins: int = NUM_BINS) -> Tensor:
+    """Which hue most colored pixels of each RGB image (N, 3, H, W) in [0, 1] have: int64 (N,), -1 where none is.
+
+    Bins are of equal width, red in the middle of the first. A pixel is colored where its chroma is above 0.15.
+
+    Example:
+        >>> images = torch.zeros(2, 3, 2, 2)
+        >>> images[0, 1] = 1  # green
+        >>> dominant_hue(images, num_bins=3)
+        tensor([ 1, -1])
+    """
+    hue, chroma = hue_and_chroma(images)
+    bins = (hue * num_bins).round().long() % num_bins
+    counts = torch.stack([((bins == k) & (chroma > MIN_CHROMA)).sum((1, 2)) for k in range(num_bins)], dim=1)
+    return torch.where(counts.sum(1) > 0, counts.argmax(1), -1)
+
+
 def mean_colors(images: Tensor, mask: Tensor) -> Tensor:
     """Mean colors (n, 3) of pictures (N, 3, H, W) over the pixels of a mask (N, H, W).
 

@@ -64,8 +64,8 @@ class TextEncoder(nn.Module, ABC):
 
     @property
     def device(self) -> torch.device:
-        """Where it computes: where its weights lie."""
-        return next(self.parameters()).device
+        """Where it computes: where its weights lie, the CPU for one without."""
+        return next((weight.device for weight in self.parameters()), torch.device("cpu"))
 
     def freeze(self) -> Self:
         """Switch off training behavior and gradients of all submodules."""

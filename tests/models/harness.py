@@ -67,6 +67,7 @@ class Row:
 
 
 SMALL_EMOJI = ("--data.image_size", "16")
+WORDS = ("--data.text_encoder", "tests.texts.BagOfWords")
 BATCH_NORM: dict[str, Any] = {"splits": ()}  # a sample's image, or logit, depends on the others
 
 TABLE = (
@@ -302,6 +303,34 @@ TABLE = (
         points=False,
         splits=(),  # a power iteration in each pass
         bad=(({"l1_weight": -1.0}, r"l1_weight=-1\.0: must be 0 or more"),),
+    ),
+    Row(
+        "gan_cls",
+        two(of.gan_cls_discriminator, of.gan_cls_generator),
+        settings=WORDS,
+        given=("text",),
+        points=False,
+        **BATCH_NORM,
+    ),
+    Row(
+        "stackgan",
+        (
+            Turn("discriminator", ("discriminator",), of.stackgan_discriminator, phase="content"),
+            Turn("generator", ("generator",), of.stackgan_generator, phase="content"),
+            Turn("discriminator2", ("discriminator2",), of.stackgan_discriminator2, phase="game"),
+            Turn("generator2", ("generator",), of.stackgan_generator2, phase="game"),
+        ),
+        settings=(*WORDS, "--data.image_size", "32", "--model.generator.text_features", "4"),
+        arguments={"stage1_share": 0.4, "kl_weight": 0.7},
+        given=("text",),
+        points=False,
+        bad=(
+            ({"stage1_share": 1.0}, r"stage1_share=1\.0: must be a share"),
+            ({"kl_weight": -1.0}, r"kl_weight=-1\.0: must be 0 or more"),
+            ({"scale": 4}, "scale=4: the generator's is 2"),
+        ),
+        always=("printed",),  # four optimizers
+        **BATCH_NORM,
     ),
 )
 ROWS = {row.config: row for row in TABLE}

@@ -478,3 +478,76 @@ def gated_generator(n: Any, u: Update) -> Tensor:
     made = n.generator(source, mask)
     adversarial = -n.discriminator(mask * made + (1 - mask) * u.x, mask).mean()
     return u.settings["l1_weight"] * F.l1_loss(made, u.x) + u.settings["adversarial_weight"] * adversarial
+
+
+def other_text(text: Tensor) -> Tensor:
+    """The next sentence that is another one."""
+    following = [[(i + k) % len(text) for k in range(1, len(text))] for i in range(len(text))]
+    return torch.stack(
+        [next(text[j] for j in rows if bool((text[j] != text[i]).any())) for i, rows in enumerate(following)]
+    )
+
+
+def matching(discriminator: Any, x: Tensor, fake: Tensor, text: Tensor) -> Tensor:
+    """D tells apart real, generated, and real with another sentence."""
+    real, generated = F.softplus(-discriminator(x, text)).mean(), F.softplus(discriminator(fake, text)).mean()
+    mismatched = F.softplus(discriminator(x, other_text(text))).mean()
+    return ((real + generated) + (real + mismatched)) / 2
+
+
+def gan_cls_discriminator(n: Any, u: Update) -> Tensor:
+    (text,) = u.given
+    with torch.no_grad():
+        fake = n.generator(u.z(), text)
+    return matching(n.discriminator, u.x, fake, text)
+
+
+def gan_cls_generator(n: Any, u: Update) -> Tensor:
+    (text,) = u.given
+    half = len(text) // 2
+    between = ((text + other_text(text)) / 2)[:half]
+    text, z = torch.cat([text, between]), torch.cat([u.z(), u.rand(u.prior, u.latent_dim, n=half)])
+    return F.softplus(-n.discriminator(n.generator(z, text), text)).mean()
+
+
+def gaussian(augmentation: Any, text: Tensor) -> Tensor:
+    """KL per feature of a sentence's Gaussian."""
+    mean, log_variance = augmentation.project(text).chunk(2, 1)
+    return (mean.square() + log_variance.exp() - log_variance - 1).mean() / 2
+
+
+def stackgan_discriminator(n: Any, u: Update) -> Tensor:
+    (text,) = u.given
+    with torch.no_grad():
+        fake = n.generator.first(u.z(), text)
+    return matching(n.discriminator, F.avg_pool2d(u.x, 2), fake, text)
+
+
+def stackgan_generator(n: Any, u: Update) -> Tensor:
+    (text,) = u.given
+    fake = n.generator.first(u.z(), text)
+    adversarial = F.softplus(-n.discriminator(fake, text)).mean()
+    return adversarial + u.settings["kl_weight"] * gaussian(n.generator.augment1, text)
+
+
+def stage_two(n: Any, u: Update) -> Tensor:
+    (text,), z = u.given, u.z()
+    n.generator.images.eval()
+    with torch.no_grad():
+        small = n.generator.first(z, text)
+    n.generator.images.train()
+    made: Tensor = n.generator.second(small, z, text)
+    return made
+
+
+def stackgan_discriminator2(n: Any, u: Update) -> Tensor:
+    with torch.no_grad():
+        fake = stage_two(n, u)
+    return matching(n.discriminator2, u.x, fake, *u.given)
+
+
+def stackgan_generator2(n: Any, u: Update) -> Tensor:
+    (text,), fake = u.given, stage_two(n, u)
+    adversarial = F.softplus(-n.discriminator2(fake, text)).mean()
+    n.generator.stage.fill_(2)
+    return adversarial + u.settings["kl_weight"] * gaussian(n.generator.augment2, text)

@@ -33,11 +33,11 @@ class Update:
     optimizers: Mapping[str, torch.optim.Optimizer]
     draws: int = 0
 
-    def rand(self, distribution: Any, *size: int) -> Tensor:
-        """Random numbers (N, ...)."""
+    def rand(self, distribution: Any, *size: int, n: int | None = None) -> Tensor:
+        """Random numbers (n, ...), N rows unless it is said how many."""
         generator = torch.Generator().manual_seed(fold_in(*self.coordinates, self.draws))
         self.draws += 1
-        return distribution(len(self.x), *size, generator=generator, device=torch.device("cpu"))
+        return distribution(len(self.x) if n is None else n, *size, generator=generator, device=torch.device("cpu"))
 
     def z(self) -> Tensor:
         """Latents (N, Z)."""
@@ -72,7 +72,7 @@ class Turn:
     """Whether it waits for ``n_critic`` updates of the discriminator."""
     project: Callable[[Any, Mapping[str, Any]], None] | None = None
     phase: str | None = None
-    """``content``, before the share of the run that the config calls so, or ``game``, after it; None for always."""
+    """``content``, in the first share of the run, of contents or of stage 1; ``game``, after it; None for always."""
 
 
 def two(discriminator: Loss, generator: Loss, **settings: Any) -> tuple[Turn, Turn]:
@@ -102,7 +102,7 @@ def plain_loop(
     }
     rates = {name: [group["lr"] for group in each.param_groups] for name, each in optimizers.items()}
     begin = plan.get("decay_begin", 1)
-    content = round(settings.get("content_share", 0) * steps)
+    content = round(settings.get("content_share", settings.get("stage1_share", 0)) * steps)
     prior = getattr(model, "prior", None), getattr(model, "latent_dim", 0)
     with torch.random.fork_rng():
         for step, batch in enumerate(batches):

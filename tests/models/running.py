@@ -17,6 +17,7 @@ from lightning.pytorch.cli import instantiate_module
 
 from lightning_gans.cli import main
 from lightning_gans.data import Ring2D
+from lightning_gans.data.captions import CaptionedData
 from lightning_gans.engine import Game, can_sample, can_translate
 from lightning_gans.engine.migration import KEY
 from tests.games import same
@@ -40,7 +41,10 @@ def built_of(*words: str) -> tuple[Game, LightningDataModule]:
         patch.setattr(Trainer, "fit", lambda _, model, datamodule, **__: found.append((model, datamodule)))
         main(["fit", *words])
     assert found, f"{' '.join(words)} was refused"
-    return found[0]
+    model, data = found[0]
+    if isinstance(data, CaptionedData):  # drawn and embedded once, not in each fit
+        data.train_dataloader()
+    return model, data
 
 
 def arguments_of(model: Game) -> dict[str, Any]:

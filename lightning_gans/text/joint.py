@@ -1,8 +1,10 @@
 """A text encoder that needs the captioned images alone: trained with an image encoder, so that pairs lie close."""
 
 import hashlib
+import itertools
 import json
 import math
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,14 +34,14 @@ class _ImageNetwork(nn.Module):
     def __init__(self, out_features: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for inputs, outputs in ((3, 32), (32, 64), (64, 96)):
-            convolution = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False)
+        for inputs, outputs in itertools.pairwise((3, 16, 32, 64)):
+            convolution = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
             layers += [convolution, nn.BatchNorm2d(outputs), nn.SiLU()]
-        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(96 * 4 * 4, out_features))
+        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.3), nn.Linear(64 * 4 * 4, out_features))
 
     def forward(self, images: Tensor) -> Tensor:
-        projected: Tensor = self.layers(images)
-        return projected
+        """(N, out_features), each of length 1, of N images (N, 3, 32, 32)."""
+        return nn.functional.normalize(self.layers(images), dim=1)
 
 
 class JointEmbedding(TextEncoder):
@@ -60,6 +62,9 @@ class JointEmbedding(TextEncoder):
         pairs_per_step: Pairs among which each is to be found.
         max_pairs: Images that are learned from, spread over all.
 
+    Attributes:
+        facts: What the file that it was read from says.
+
     Raises:
         ConfigError: A size cannot work; the file is none of ``save``, or of another ``text_dim``.
     """
@@ -72,7 +77,7 @@ class JointEmbedding(TextEncoder):
         text_dim: int = 128,
         weights: str | Path | None = None,
         *,
-        steps: int = 1000,
+        steps: int = 800,
         pairs_per_step: int = 128,
         max_pairs: int = 16384,
     ) -> None:
@@ -86,30 +91,31 @@ class JointEmbedding(TextEncoder):
             if value < least:
                 raise ConfigError(name, value, f"choose {least} or more")
         self.text_dim, self.steps, self.pairs_per_step, self.max_pairs = text_dim, steps, pairs_per_step, max_pairs
-        self._build(seed=0)
+        self.facts: dict[str, Any] = {}
+        with torch.random.fork_rng(devices=[]):  # the model's own weights are drawn as if there were no encoder
+            self._build()
         self.register_buffer("fitted", torch.tensor(False))
         self.freeze()
         if weights is not None:
             self._load(Path(weights))
 
-    def _build(self, seed: int) -> None:
-        with torch.random.fork_rng(devices=[]):  # a model's own weights do not depend on its encoder's size
-            torch.manual_seed(seed)
-            self.text = SentenceNetwork(self.text_dim, num_buckets=8192, width=64)
-            self.image = _ImageNetwork(self.text_dim)
-            self.scale = nn.Parameter(torch.tensor(math.log(10.0)))  # inverse temperature, its logarithm
+    def _build(self) -> None:
+        self.text = SentenceNetwork(self.text_dim, num_buckets=8192, width=64)
+        self.image = _ImageNetwork(self.text_dim)
+        self.scale = nn.Parameter(torch.tensor(math.log(10.0)))  # inverse temperature, its logarithm
 
     def embed(self, captions: Sequence[str]) -> Tensor:
         """See ``TextEncoder``."""
         if not self.fitted:
             raise ConfigError("text_encoder", "JointEmbedding", "is not trained yet; call fit, or give weights")
-        return nn.functional.normalize(self.text(captions), dim=1)
+        embedded: Tensor = self.text(captions)
+        return embedded
 
     def similarity(self, images: Tensor, captions: Sequence[str]) -> Tensor:
         """Cosines (N, M) of N images (N, C, H, W) in [-1, 1] and M captions."""
         with torch.no_grad():
-            seen = nn.functional.normalize(self.image(_prepared(images.to(self.device))), dim=1)
-            return seen @ self(captions).T
+            parts = [self.image(_prepared(part.to(self.device))) for part in images.split(512)]
+            return torch.cat(parts) @ self(captions).T
 
     def provenance(self) -> dict[str, Any]:
         """See ``TextEncoder``."""
@@ -126,38 +132,46 @@ class JointEmbedding(TextEncoder):
         pairs = _Pairs(captions, images, self.max_pairs)
         settings = {name: getattr(self, name) for name in self._settings} | {"seed": seed, "version": VERSION}
         path = default_cache() / f"joint_embedding-{pairs.hashed(settings)[:32]}.safetensors"
-        if path.is_file():
-            self._load(path)
+        if path.is_file() and self._read_back(path):
             return
-        self._train(pairs, seed)
+        device = self.device
+        self.cpu()  # where the same seed makes the same weights, whatever else the machine has
+        with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self._train(pairs, torch.Generator().manual_seed(seed))
+        self.to(device)
         try:
             keep(path, lambda part: self.save(part, {"seed": seed, "pairs": len(pairs.captions)}))
         except OSError as error:
             warnings.warn(f"{path.parent} cannot be written ({error}); the text encoder is not kept", stacklevel=2)
 
-    def _train(self, pairs: "_Pairs", seed: int) -> None:
-        device = self.device
-        self._build(seed)
-        self.to(device)
-        for network in (self.text, self.image):
-            network.train()
-        optimizer = torch.optim.AdamW(self.parameters(), lr=3e-3, weight_decay=0.05)
-        generator = torch.Generator().manual_seed(seed)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=self.steps + 1, pct_start=0.1)
-        with torch.enable_grad(), Progress(console=Console(stderr=True), transient=True) as bar:
-            for _ in bar.track(range(self.steps), description="text encoder"):
-                shown, said = pairs.draw(self.pairs_per_step, generator)
+    def _read_back(self, path: Path) -> bool:
+        try:
+            self._load(path)
+        except ConfigError as error:
+            warnings.warn(f"{path} is damaged ({error.hint}); training again", stacklevel=3)
+        return bool(self.fitted)
+
+    def _train(self, pairs: "_Pairs", generator: torch.Generator) -> None:
+        self._build()
+        optimizer = torch.optim.AdamW(self.parameters(), lr=6e-3, weight_decay=0.1, fused=True)
+        warm = max(1, self.steps // 10)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: min((step + 1) / warm, (1 + math.cos(math.pi * step / self.steps)) / 2)
+        )
+        about = f"training the text encoder on {len(pairs.captions):,} images"
+        with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+            for _ in bar.track(range(self.steps), description=about):
+                images, captions = pairs.draw(self.pairs_per_step, generator)
                 optimizer.zero_grad()
-                torch.autograd.backward(self._loss(shown.to(device), said))
+                torch.autograd.backward(self._loss(images, captions))
                 optimizer.step()
                 schedule.step()
         self.fitted.fill_(True)
         self.freeze()
 
     def _loss(self, images: Tensor, captions: list[str]) -> Tensor:
-        seen = nn.functional.normalize(self.image(images), dim=1)  # (N, E)
-        read = nn.functional.normalize(self.text(captions), dim=1)
-        logits = self.scale.exp().clamp(max=100.0) * seen @ read.T  # (N, N)
+        logits = self.scale.exp().clamp(max=100.0) * self.image(images) @ self.text(captions).T  # (N, N)
         numbers = {caption: number for number, caption in enumerate(captions)}
         which = torch.tensor([numbers[caption] for caption in captions], device=images.device)
         equal = (which[:, None] == which) & ~torch.eye(len(which), dtype=torch.bool, device=images.device)
@@ -186,9 +200,10 @@ class JointEmbedding(TextEncoder):
             raise ConfigError("weights", str(path), "holds no JointEmbedding; write one with JointEmbedding.save")
         facts = json.loads(header)
         for name, wanted in (("version", VERSION), ("text_dim", self.text_dim)):
-            if facts[name] != wanted:
-                raise ConfigError("weights", str(path), f"has {name} {facts[name]}, not {wanted}")
+            if facts.get(name) != wanted:
+                raise ConfigError("weights", str(path), f"has {name} {facts.get(name)}, not {wanted}")
         self.load_state_dict(state)
+        self.facts = facts
 
 
 def _prepared(images: Tensor) -> Tensor:

@@ -58,12 +58,11 @@ class SentenceNetwork(nn.Module):
         self.project = nn.Linear(4 * width, out_features)
 
     def forward(self, captions: Sequence[str]) -> Tensor:
-        """(N, out_features) of N sentences."""
+        """(N, out_features), each of length 1, of N sentences."""
         sentences = [words_of(caption) for caption in captions]
         states, last = self.gru(self._packed(sentences))  # last: (2, N, D)
         padded, _ = pad_packed_sequence(states, batch_first=True, padding_value=float("-inf"))  # (N, L, 2 D)
-        pooled: Tensor = self.project(torch.cat([padded.amax(1), *last], dim=1))
-        return pooled
+        return nn.functional.normalize(self.project(torch.cat([padded.amax(1), *last], dim=1)), dim=1)
 
     def _packed(self, sentences: list[list[str]]) -> PackedSequence:
         """Vectors of the words, each distinct word's made once."""

@@ -1,12 +1,22 @@
 """Text encoders: embeddings are a fixed function of captions; what is learned is kept, and belongs to its data."""
 
+import copy
+import itertools
+import json
+import pickle
+import shutil
+from pathlib import Path
+
 import pytest
 import torch
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.text import JointEmbedding
+from lightning_gans.text import JointEmbedding, SentenceEncoder, encoder, sentence
+from lightning_gans.text.words import MAX_WORDS, SentenceNetwork, words_of
 
 SHADES = {"black": -1.0, "dark gray": -0.4, "light gray": 0.4, "white": 1.0}
+ODD_CAPTIONS = ["", " \n", "猫在垫子上", "🐈‍⬛", "x" * 10_000, "half a pair \ud83d", "a red circle"]
+SETTINGS = {"text_dim": 8, "steps": 30, "pairs_per_step": 16}
 
 
 def pairs():
@@ -17,12 +27,78 @@ def pairs():
 
 
 @pytest.fixture(scope="module")
-def fitted(tmp_path_factory):
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def cache(folder, monkeypatch):
+    """The folder in which ``fitted`` was kept."""
+    monkeypatch.setenv("LIGHTNING_GANS_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def fitted(folder):
+    joint = JointEmbedding(**SETTINGS)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LIGHTNING_GANS_CACHE", str(tmp_path_factory.mktemp("cache")))
-        encoder = JointEmbedding(text_dim=8, steps=30, pairs_per_step=16)
-        encoder.fit(*pairs(), seed=0)
-        yield encoder
+        patch.setenv("LIGHTNING_GANS_CACHE", str(folder))
+        joint.fit(*pairs(), seed=0)
+    return joint
+
+
+@pytest.fixture(scope="module")
+def mini():
+    pytest.importorskip("transformers")
+    return SentenceEncoder()
+
+
+@pytest.fixture(params=["fitted", "mini"])
+def either(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_any_caption_has_an_embedding(either):
+    embedded = either(ODD_CAPTIONS)
+    assert embedded.shape == (len(ODD_CAPTIONS), either.text_dim)
+    assert embedded.norm(dim=1).allclose(torch.ones(len(ODD_CAPTIONS)))
+    assert not embedded.requires_grad
+    assert either([]).shape == (0, either.text_dim)
+
+
+def test_an_embedding_does_not_depend_on_its_neighbors(either, monkeypatch):
+    captions = ["", "a", "a red circle above a large blue square", "猫"]
+    together = either(captions)
+    monkeypatch.setattr(either, "batch_size", 1)
+    torch.testing.assert_close(either(captions), together, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("captions", ["a red circle", [["a red circle"]], [None]])
+def test_captions_are_a_list_of_strings(fitted, captions):
+    with pytest.raises(ConfigError, match=r"captions=.*give a list of strings"):
+        fitted(captions)
+
+
+def test_encoders_stay_frozen_inside_a_model_that_trains(either):
+    model = torch.nn.ModuleList([either]).train()
+    assert not any(module.training for module in either.modules())
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_words_are_of_any_script_and_the_first_ones_count():
+    assert words_of("ＲＥＤ circle") == words_of("red  CIRCLE")
+    assert words_of("word " * 100) == ["word"] * MAX_WORDS
+    network = SentenceNetwork(4, num_buckets=64, width=4)
+    assert network(["word " * 100]).equal(network(["word " * MAX_WORDS + "and more"]))
+
+
+def test_the_order_of_words_matters():
+    network = SentenceNetwork(4, num_buckets=64, width=4)
+    one, other = network(["a red circle above a blue square", "a blue square above a red circle"])
+    assert not torch.allclose(one, other, atol=1e-3)
+
+
+# --------------------------------------------------------------------- JointEmbedding
 
 
 def test_pairs_lie_closest(fitted):
@@ -31,6 +107,165 @@ def test_pairs_lie_closest(fitted):
     assert similarity.argmax(1).tolist() == similarity.argmax(0).tolist() == [0, 1, 2, 3]
 
 
-def test_an_encoder_without_training_says_so():
+def test_equal_captions_are_no_negatives(fitted):
+    images = torch.rand(4, 3, 32, 32)
+    with torch.no_grad():
+        assert fitted._loss(images, ["a square"] * 4) == 0  # nothing to be confused with
+        assert fitted._loss(images, ["a square"] * 3 + ["a circle"]) > 0
+
+
+def test_training_is_a_function_of_data_and_seed(fitted, monkeypatch, tmp_path):
+    monkeypatch.setenv("LIGHTNING_GANS_CACHE", str(tmp_path))
+    before = torch.get_rng_state()
+    again, other = JointEmbedding(**SETTINGS), JointEmbedding(**SETTINGS)
+    again.fit(*pairs(), seed=0)
+    other.fit(*pairs(), seed=1)
+    assert torch.get_rng_state().equal(before)
+    assert again.provenance() == fitted.provenance() != other.provenance()
+
+
+def test_what_was_learned_is_kept_and_belongs_to_its_data(fitted, cache, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("trains again")
+
+    monkeypatch.setattr(JointEmbedding, "_train", refuse)
+    again = JointEmbedding(**SETTINGS)
+    again.fit(*pairs(), seed=0)
+    assert again.provenance() == fitted.provenance()
+    captions, images = pairs()
+    changes = [
+        ([["another"], *captions[1:]], images),
+        (captions, lambda rows: images(rows).flip(0)),
+    ]
+    for changed in changes:
+        with pytest.raises(AssertionError, match="trains again"):
+            JointEmbedding(**SETTINGS).fit(*changed, seed=0)
+
+
+def test_a_damaged_cache_is_no_error(cache, fitted):
+    for file in cache.glob("joint_embedding-*"):
+        file.write_bytes(b"not safetensors")
+    again = JointEmbedding(**SETTINGS)
+    with pytest.warns(UserWarning, match=r"is damaged .* training again"):
+        again.fit(*pairs(), seed=0)
+    assert again.provenance() == fitted.provenance()
+
+
+def test_a_checkpoint_holds_what_was_learned(fitted):
+    again = JointEmbedding(**SETTINGS)
+    again.load_state_dict(fitted.state_dict())
+    again.fit([], lambda rows: torch.empty(0), seed=0)  # it is trained: nothing is asked for
+    assert again(["a white square"]).equal(fitted(["a white square"]))
+
+
+def test_file_in_half_precision(fitted, tmp_path):
+    fitted.save(tmp_path / "full.safetensors", {"data": "shades"})
+    fitted.save(tmp_path / "half.safetensors", {"data": "shades"}, torch.float16)
+    read = JointEmbedding(8, tmp_path / "half.safetensors")
+    assert read.facts["data"] == "shades"
+    torch.testing.assert_close(read(ODD_CAPTIONS), fitted(ODD_CAPTIONS), rtol=0, atol=5e-3)
+    assert (tmp_path / "half.safetensors").stat().st_size < 0.51 * (tmp_path / "full.safetensors").stat().st_size
+
+
+def test_refusals(fitted, tmp_path):
     with pytest.raises(ConfigError, match="call fit, or give weights"):
         JointEmbedding()(["a caption"])
+    with pytest.raises(ConfigError, match=r"text_dim=0: choose 1 or more"):
+        JointEmbedding(0)
+    with pytest.raises(ConfigError, match="no such file"):
+        JointEmbedding(weights=tmp_path / "none.safetensors")
+    (tmp_path / "text.safetensors").write_text("hello")
+    with pytest.raises(ConfigError, match="not a readable safetensors file"):
+        JointEmbedding(weights=tmp_path / "text.safetensors")
+    fitted.save(tmp_path / "eight.safetensors", {})
+    with pytest.raises(ConfigError, match="has text_dim 8, not 128"):
+        JointEmbedding(weights=tmp_path / "eight.safetensors")
+    captions, images = pairs()
+    with pytest.raises(ConfigError, match="none of image 1"):
+        JointEmbedding().fit([["one"], [], *captions[2:]], images, seed=0)
+    with pytest.raises(ConfigError, match="of 1 images"):
+        JointEmbedding().fit([["one"]], images, seed=0)
+    with pytest.raises(ConfigError, match="gray or RGB"):
+        fitted.similarity(torch.zeros(2, 4, 8, 8), ["one"])
+
+
+# -------------------------------------------------------------------- SentenceEncoder
+
+
+def test_embeds_as_sentence_transformers_does(mini):
+    """Pooling and normalization by that package's documentation of the model, with transformers alone."""
+    from transformers import AutoModel, AutoTokenizer
+
+    folder = mini._pretrained.folder
+    tokens = AutoTokenizer.from_pretrained(folder)(ODD_CAPTIONS[2:4], padding=True, return_tensors="pt")
+    with torch.no_grad():
+        states = AutoModel.from_pretrained(folder)(**tokens)[0]
+    mask = tokens["attention_mask"][..., None].float()
+    expected = torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1).clamp(min=1e-9), p=2, dim=1)
+    torch.testing.assert_close(mini(ODD_CAPTIONS[2:4]), expected, rtol=0, atol=1e-6)
+
+
+def test_weights_are_shared_and_in_no_checkpoint(mini):
+    assert list(mini.parameters()) == []
+    assert list(mini.state_dict()) == ["_extra_state"]
+    for other in (copy.deepcopy(mini), pickle.loads(pickle.dumps(mini)), SentenceEncoder()):
+        assert other._pretrained.network is mini._pretrained.network
+    assert len(pickle.dumps(mini)) < 5_000
+
+
+def test_other_weights_than_a_checkpoints_are_refused(mini):
+    state = mini.state_dict()
+    mini.load_state_dict(state)
+    state["_extra_state"] = {"name": "another", "sha256": "0" * 64}
+    with pytest.raises(ConfigError, match="trained with another of sha256 000000000000"):
+        mini.load_state_dict(state)
+
+
+@pytest.fixture
+def small(mini, tmp_path):
+    """A folder of transformers' own, with a tiny BERT of random weights."""
+    from transformers import AutoConfig, AutoModel
+
+    settings = AutoConfig.from_pretrained(
+        mini._pretrained.folder, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8
+    )
+    AutoModel.from_config(settings).save_pretrained(tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
+        shutil.copy(mini._pretrained.folder / name, tmp_path)
+    return tmp_path
+
+
+def test_a_folder_says_how_tokens_are_pooled(small):
+    mean = SentenceEncoder(str(small))(["a red circle"])
+    kinds = ["Transformer", "Pooling", "Normalize"]
+    modules = [{"path": f"{number}_{kind}", "type": f"models.{kind}"} for number, kind in enumerate(kinds)]
+    (small / "modules.json").write_text(json.dumps(modules))
+    (small / "1_Pooling").mkdir()
+    found = []
+    for name in ("mean_tokens", "cls_token", "max_tokens"):
+        (small / "1_Pooling/config.json").write_text(json.dumps({f"pooling_mode_{name}": True}))
+        sentence._load.cache_clear()
+        found.append(SentenceEncoder(str(small))(["a red circle"]))
+    torch.testing.assert_close(found[0], torch.nn.functional.normalize(mean))
+    assert not any(torch.allclose(one, other) for one, other in itertools.combinations(found, 2))
+    (small / "1_Pooling/config.json").write_text(json.dumps({"pooling_mode_weightedmean_tokens": True}))
+    sentence._load.cache_clear()
+    with pytest.raises(ConfigError, match="pools by weightedmean; mean, cls, max are supported"):
+        SentenceEncoder(str(small))
+
+
+def test_models_that_are_not_there(mini, tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match=r"not in the local cache.* `hf download sentence-transformers/missing`"):
+        SentenceEncoder("missing")
+    with pytest.raises(ConfigError, match="holds no encoder of sentences"):
+        SentenceEncoder(str(tmp_path))
+    monkeypatch.setattr(sentence, "find_spec", lambda name: None)
+    for model in (None, "anything"):
+        with pytest.raises(ConfigError, match=r"pip install 'lightning-gans\[text\]'"):
+            SentenceEncoder(model)
+
+
+def test_a_hash_is_that_of_the_file(mini):
+    file = Path(mini._pretrained.folder) / "model.safetensors"
+    assert mini.provenance()["sha256"] == sentence._hash(file.parent)
+    assert encoder.sha256_of([("a", torch.zeros(2))]) != encoder.sha256_of([("a", torch.zeros(1, 2))])

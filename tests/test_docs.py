@@ -31,7 +31,7 @@ from tests.data.files import save, write_mnist
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-FIRST_READ = {"README.md", "docs/tutorial.md", "docs/translate.md", "docs/restore.md"}
+FIRST_READ = {"README.md", "docs/tutorial.md", "docs/translate.md", "docs/restore.md", "docs/captions.md"}
 """Pages whose commands are run by the test command; each kind of command of the others has tests of its own.
 
 Models' pages: ``tests/models``. ``cli.md``: ``tests/cli``. ``metrics.md``, ``features.md``: ``tests/evaluation``.
@@ -78,6 +78,7 @@ SMALL = (
     ({"srgan", "esrgan"}, {"--model.generator.base_channels": "4", "--model.generator.num_blocks": "1"}),
     ({"srgan", "esrgan"}, {"--model.discriminator.base_channels": "4"}),
     ({"DegradedImages", "MaskedImages", "Photographs"}, {"--data.image_size": "32"}),
+    ({"gan_cls", "stackgan"}, {"--data.text_encoder": "tests.texts.BagOfWords", "--data.batch_size": "8"}),
 )
 """Settings of which recipes, or data, make a run short."""
 QUIET = {"--trainer.logger": "false", "--trainer.enable_progress_bar": "false", "--trainer.accelerator": "cpu"}
@@ -262,6 +263,10 @@ def folder(tmp_path_factory):
             save(folder / f"facades/{part}/{index}.png", (64, 32), seed=index)
             for domain in "AB":
                 save(folder / f"horse2zebra/{part}{domain}/{index}.png", (32, 32), seed=index)
+    for index in range(24):
+        save(folder / f"captioned/{index}.png", (32, 32), seed=index)
+        (folder / f"captioned/{index}.txt").write_text(f"picture {index}\n")
+    (folder / "sentences.txt").write_text("a red circle\na blue square\n")
     pixels = np.random.default_rng(0).integers(0, 256, (64, 8, 8), dtype=np.uint8)
     np.save(folder / "samples.npy", pixels)
     write_mnist(folder / "data", count=200)
@@ -341,6 +346,7 @@ SLOW = {
     "srgan --data DegradedImages --data.root photos --data.": "the same with degradations, which tests/data draws",
     "--trainer.logger": "tests/cli/test_run.py",
     "/config.yaml": "tests/cli/test_run.py",
+    "SentenceEncoder": "tests/text",
 }
 """Commands of these pages that are slow all the same, by a part of them, with the reason."""
 

@@ -54,7 +54,7 @@ class TextGenerator(nn.Module):
 
 
 class TextDiscriminator(FeatureNetwork):
-    """From images and sentence embeddings to logits: the projected embedding joins the smallest map everywhere.
+    """From images and sentence embeddings to a logit: the projected embedding joins the smallest map everywhere.
 
     Reed et al. 2016, arXiv:1605.05396, section 4.1: DCGAN's layers, the embedding through a fully connected layer,
     batch norm and leaky ReLU, both through a convolution of 1 x 1, then one of the size of the map.
@@ -66,7 +66,8 @@ class TextDiscriminator(FeatureNetwork):
         text_features: Size of the projection.
         batch_norm: Whether hidden maps are batch normalized, as in the paper.
         spectral_norm: Whether every layer is spectrally normalized, in place of batch norm.
-        out_features: Number of outputs.
+        projection: Whether the inner product of the embedding, projected, and the sum of the map before they are joined
+            is added to the logit (Miyato and Koyama 2018, arXiv:1802.05637, eq. 3).
 
     Raises:
         ConfigError: An impossible shape or size.
@@ -85,32 +86,38 @@ class TextDiscriminator(FeatureNetwork):
         text_features: int = 128,
         batch_norm: bool = True,
         spectral_norm: bool = False,
-        out_features: int = 1,
+        projection: bool = False,
     ) -> None:
         super().__init__()
         check_positive(text_features=text_features)
         self.text_dim = check_text_dim(text_dim)
-        whole = DCGANDiscriminator(image_shape, base_channels, batch_norm, spectral_norm, out_features)
+        whole = DCGANDiscriminator(image_shape, base_channels, batch_norm, spectral_norm)
         channels, side, _ = whole.smallest
-        self.smallest, self.down, self.out = whole.smallest, whole.down, whole.out
+        self.down, self.out = whole.down, whole.out
         norms = (nn.BatchNorm1d(text_features), nn.BatchNorm2d(channels)) if batch_norm else ()
         project: list[nn.Module] = [nn.Linear(self.text_dim, text_features), *norms[:1], nn.LeakyReLU(0.2)]
         join: list[nn.Module] = [nn.Conv2d(channels + text_features, channels, 1), *norms[1:], nn.LeakyReLU(0.2)]
         self.project_text, self.join = nn.Sequential(*project), nn.Sequential(*join)
+        self.projection = nn.Linear(self.text_dim, channels, bias=False) if projection else None
         self.feature_dim = channels * side * side
         self.join.apply(initialize_normal)
 
     def features(self, samples: Tensor, *rest: Tensor) -> Tensor:
         """The last hidden map, flattened: (N, D)."""
+        return self._joined(self.down(samples), *rest).flatten(1)
+
+    def forward(self, samples: Tensor, *rest: Tensor) -> Tensor:
+        """Logits (N, 1) of images (N, C, H, W) and embeddings (N, E)."""
         maps = self.down(samples)
-        (text,) = rest
+        logits: Tensor = self.out(self._joined(maps, *rest)).flatten(1)
+        if self.projection is None:
+            return logits
+        return logits + (self.projection(rest[0]) * maps.sum((2, 3))).sum(1, keepdim=True)
+
+    def _joined(self, maps: Tensor, text: Tensor) -> Tensor:
         everywhere = self.project_text(text)[:, :, None, None].expand(-1, -1, *maps.shape[2:])
         joined: Tensor = self.join(torch.cat([maps, everywhere], 1))
-        return joined.flatten(1)
-
-    def head(self, features: Tensor) -> Tensor:
-        """Outputs (N, out_features) from the last hidden map, flattened."""
-        return super().head(features.unflatten(1, self.smallest)).flatten(1)
+        return joined
 
 
 def check_text_dim(text_dim: int | None) -> int:

@@ -33,12 +33,12 @@ def accuracy(preds, target, held_out=HELD_OUT, size=100):
 
 @pytest.mark.parametrize("num_objects", [1, 2])
 def test_other_drawings_of_the_same_scenes_have_every_attribute_and_those_of_others_reach_chance(num_objects):
-    attributes = draw_attributes("test", range(600), num_objects)
-    found = accuracy(drawn(attributes), drawn(attributes.flip(0)).flip(0), size=300)
+    attributes = draw_attributes("test", range(300), num_objects)
+    found = accuracy(drawn(attributes), drawn(attributes.flip(0)).flip(0), size=150)
     assert {value for name, value in found.items() if not name.endswith("_shuffled")} == {1.0}
     chances = {"color": 1 / 6, "shape": 1 / 4, "size": 1 / 2} | ({"relation": 1 / 2} if num_objects == 2 else {})
     for name, chance in chances.items():
-        assert found[f"{name}_shuffled"] == pytest.approx(chance, abs=0.08)
+        assert found[f"{name}_shuffled"] == pytest.approx(chance, abs=0.1)
     assert found["all_shuffled"] < 0.12  # of the held-out pairs there are four
     assert ("relation" in found) == ("color_2" in found) == (num_objects == 2)
 

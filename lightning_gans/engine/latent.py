@@ -176,7 +176,7 @@ class LatentModel(Game):
             found = found._replace(image=None, indices=found.image)  # type: ignore[arg-type] # no loss asks
         within = torch.arange(batch_idx * found.size, (batch_idx + 1) * found.size)
         index = within if found.indices is None else found.indices
-        drawn = self.num_classes is not None and found.condition.label is None
+        drawn = all(getattr(found.condition, name) is None for name in self.given)
         given = self._drawn_condition(index, 0) if drawn else found.condition
         z = rows_at(self.prior, fold_in(0, 0), index, self.latent_dim).to(self.device).type(self.dtype)
         images: Tensor = self(z, *self._placed(given, len(index)).tensors())

@@ -1,11 +1,13 @@
 """``lightning_gans sample``: classes, truncation, interpolation, raw weights, points; the same however many."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from lightning_gans import GAN, ConditionalGAN
+from lightning_gans import GAN, GANCLS, ConditionalGAN
 from lightning_gans.batch import Condition
 from lightning_gans.cli import main
 from lightning_gans.cli.commands import SamplingOptions
@@ -15,6 +17,7 @@ from lightning_gans.engine.priors import slerp
 from lightning_gans.engine.rng import fold_in
 from lightning_gans.images import to_uint8
 from tests.cli.conftest import QUIET
+from tests.models.harness import ROWS
 
 SHORT = [*QUIET, "--trainer.max_steps", "3", "--metrics.num_samples", "64", "--samples.num_samples", "4"]
 
@@ -203,3 +206,62 @@ def test_a_folder_may_have_an_ending(command, tmp_path, points):
     assert command("sample", points, "--output", "psi_0.7").code == 0
     assert (tmp_path / "run.second/points.npy").is_file()
     assert (tmp_path / "psi_0.7/points.npy").is_file()
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    return trained(tmp_path_factory, *ROWS["gan_cls"].words, "--data.batch_size", "8")
+
+
+def test_sentences_are_gone_through_again_and_again(command, tmp_path, written):
+    (tmp_path / "two.txt").write_text("a red circle\n\n  a blue square \n")
+    done = command("sample", written, "--text", "two.txt", "--num_samples", 5, "--output", "out")
+    assert (done.code, done.err) == (0, ""), done.err
+    rows = [json.loads(line) for line in (tmp_path / "out/images/metadata.jsonl").read_text().splitlines()]
+    assert [row["text"] for row in rows] == ["a red circle", "a blue square"] * 2 + ["a red circle"]
+    assert all((tmp_path / "out/images" / row["file_name"]).is_file() for row in rows)
+    command("sample", written, "--text", '["a red circle", "a blue square"]', "--num_samples", 5, "--output", "a.npz")
+    with np.load(tmp_path / "a.npz") as array, Image.open(tmp_path / "out/images/00003.png") as picture:
+        assert array["captions"].tolist() == [row["text"] for row in rows]
+        assert np.array_equal(array["images"][3], np.asarray(picture))
+
+
+def test_a_row_between_sentences_begins_and_ends_with_them(command, tmp_path, written):
+    texts = ["a red circle", "a blue square"]
+    done = command(
+        *("sample", written, "--text", json.dumps(texts), "--interpolate", 4, "--num_samples", 8, "--output", "a.npz")
+    )
+    assert (done.code, done.err) == (0, ""), done.err
+    with np.load(tmp_path / "a.npz") as array:
+        images, captions = array["images"].astype(int), array["captions"].tolist()
+    assert captions == ["a red circle > a blue square"] * 4 + ["a blue square > a red circle"] * 4
+    model = GANCLS.load_from_checkpoint(written)
+    seed = fold_in(0, 2)
+    (z, *_), (other, *_) = (model.generator_inputs(Condition(), first, first + 1, seed) for first in (0, 2))
+    one, two = model.embed(texts).split(1)
+    for index, latent, text in ((0, z, one), (3, z, two), (4, other, two), (7, other, one)):
+        expected = to_uint8(model(latent, text))[0].permute(1, 2, 0).int().numpy()
+        assert abs(images[index] - expected).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--text", "[]"], "--text='[]': give a sentence or more"),
+        (["--text", "none.txt"], "--text='none.txt': cannot be read as a file of sentences"),
+        (["--text", "empty.txt"], "--text='empty.txt': the file has no sentence"),
+        (["--labels", "3"], "--labels=3: GANCLS is not conditional"),
+    ],
+)
+def test_sentences_that_cannot_be_are_named(command, tmp_path, written, words, message):
+    (tmp_path / "empty.txt").write_text("\n")
+    done = command("sample", written, *words)
+    assert done.code == 2
+    assert message in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_a_model_without_sentences_says_so(command, conditional):
+    done = command("sample", conditional, "--text", "a red circle")
+    assert done.code == 2
+    assert "--text='a red circle': ConditionalGAN is not given sentences" in done.err

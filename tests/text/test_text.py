@@ -16,7 +16,7 @@ from lightning_gans.text.words import MAX_WORDS, SentenceNetwork, words_of
 
 SHADES = {"black": -1.0, "dark gray": -0.4, "light gray": 0.4, "white": 1.0}
 ODD_CAPTIONS = ["", " \n", "猫在垫子上", "🐈‍⬛", "x" * 10_000, "half a pair \ud83d", "a red circle"]
-SETTINGS = {"text_dim": 8, "steps": 30, "pairs_per_step": 16}
+SETTINGS = {"embedding_dim": 8, "steps": 30, "pairs_per_step": 16}
 
 
 def pairs():
@@ -170,7 +170,7 @@ def test_file_in_half_precision(fitted, tmp_path):
 def test_refusals(fitted, tmp_path):
     with pytest.raises(ConfigError, match="call fit, or give weights"):
         JointEmbedding()(["a caption"])
-    with pytest.raises(ConfigError, match=r"text_dim=0: choose 1 or more"):
+    with pytest.raises(ConfigError, match=r"embedding_dim=0: choose 1 or more"):
         JointEmbedding(0)
     with pytest.raises(ConfigError, match="no such file"):
         JointEmbedding(weights=tmp_path / "none.safetensors")

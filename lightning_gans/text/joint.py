@@ -56,7 +56,7 @@ class JointEmbedding(TextEncoder):
     It is trained by ``fit``, once: about a minute on a core; the result is kept on disk, and in the model's checkpoint.
 
     Args:
-        text_dim: Length of an embedding.
+        embedding_dim: Length of an embedding.
         weights: A file of ``save``: nothing is trained then.
         steps: Of training.
         pairs_per_step: Pairs among which each is to be found.
@@ -66,7 +66,7 @@ class JointEmbedding(TextEncoder):
         facts: What the file that it was read from says.
 
     Raises:
-        ConfigError: A size cannot work; the file is none of ``save``, or of another ``text_dim``.
+        ConfigError: A size cannot work; the file is none of ``save``, or of another ``embedding_dim``.
     """
 
     fitted: Tensor
@@ -74,7 +74,7 @@ class JointEmbedding(TextEncoder):
 
     def __init__(
         self,
-        text_dim: int = 128,
+        embedding_dim: int = 128,
         weights: str | Path | None = None,
         *,
         steps: int = 800,
@@ -83,21 +83,22 @@ class JointEmbedding(TextEncoder):
     ) -> None:
         super().__init__()
         for name, value, least in (
-            ("text_dim", text_dim, 1),
+            ("embedding_dim", embedding_dim, 1),
             ("steps", steps, 1),
             ("pairs_per_step", pairs_per_step, 2),
             ("max_pairs", max_pairs, 2),
         ):
             if value < least:
                 raise ConfigError(name, value, f"choose {least} or more")
-        self.text_dim, self.steps, self.pairs_per_step, self.max_pairs = text_dim, steps, pairs_per_step, max_pairs
+        self.text_dim, self.steps, self.pairs_per_step, self.max_pairs = embedding_dim, steps, pairs_per_step, max_pairs
         self.facts: dict[str, Any] = {}
         with torch.random.fork_rng(devices=[]):  # the model's own weights are drawn as if there were no encoder
             self._build()
         self.register_buffer("fitted", torch.tensor(False))
         self.freeze()
-        if weights is not None:
-            self._load(Path(weights))
+        self.weights = None if weights is None else Path(weights)
+        if self.weights is not None and self.weights.is_file():  # else they may come from a checkpoint
+            self._load(self.weights)
 
     def _build(self) -> None:
         self.text = SentenceNetwork(self.text_dim, num_buckets=8192, width=64)
@@ -106,6 +107,7 @@ class JointEmbedding(TextEncoder):
 
     def embed(self, captions: Sequence[str]) -> Tensor:
         """See ``TextEncoder``."""
+        self._require_weights()
         if not self.fitted:
             raise ConfigError("text_encoder", "JointEmbedding", "is not trained yet; call fit, or give weights")
         embedded: Tensor = self.text(captions)
@@ -127,6 +129,7 @@ class JointEmbedding(TextEncoder):
         Raises:
             ConfigError: There are fewer than two images, or one has no caption.
         """
+        self._require_weights()
         if self.fitted:
             return
         pairs = _Pairs(captions, images, self.max_pairs)
@@ -186,6 +189,11 @@ class JointEmbedding(TextEncoder):
         state = {key: value.detach().cpu().contiguous() for key, value in self.state_dict().items()}
         stored = {key: value.to(dtype) if value.is_floating_point() else value for key, value in state.items()}
         Path(path).write_bytes(save(stored, metadata={_HEADER: header}))
+
+    def _require_weights(self) -> None:
+        """Complain of a file that was given and is missing, now that nothing else has brought its weights."""
+        if self.weights is not None and not self.fitted:
+            self._load(self.weights)
 
     def _load(self, path: Path) -> None:
         if not path.is_file():

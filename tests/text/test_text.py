@@ -152,7 +152,7 @@ def test_a_damaged_cache_is_no_error(cache, fitted):
 
 
 def test_a_checkpoint_holds_what_was_learned(fitted):
-    again = JointEmbedding(**SETTINGS)
+    again = JointEmbedding(**SETTINGS, weights="elsewhere.safetensors")
     again.load_state_dict(fitted.state_dict())
     again.fit([], lambda rows: torch.empty(0), seed=0)  # it is trained: nothing is asked for
     assert again(["a white square"]).equal(fitted(["a white square"]))
@@ -172,8 +172,10 @@ def test_refusals(fitted, tmp_path):
         JointEmbedding()(["a caption"])
     with pytest.raises(ConfigError, match=r"embedding_dim=0: choose 1 or more"):
         JointEmbedding(0)
-    with pytest.raises(ConfigError, match="no such file"):
-        JointEmbedding(weights=tmp_path / "none.safetensors")
+    missing = JointEmbedding(weights=tmp_path / "none.safetensors")
+    for use in (lambda: missing(["a caption"]), lambda: missing.fit(*pairs(), seed=0)):
+        with pytest.raises(ConfigError, match="no such file"):
+            use()
     (tmp_path / "text.safetensors").write_text("hello")
     with pytest.raises(ConfigError, match="not a readable safetensors file"):
         JointEmbedding(weights=tmp_path / "text.safetensors")

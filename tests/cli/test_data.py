@@ -17,8 +17,10 @@ SHORT = [*QUIET, "--trainer.max_steps", "2", "--metrics.num_samples", "64", "--s
 FEATURES = {name: name for name in ("digits", "emoji", "mnist", "stacked_mnist")} | {"ring": "points", "grid": "points"}
 FEATURES |= {"cifar10": "cifar10", "unpaired_digits": "colored_digits", "mnistm": "random"}
 FEATURES |= dict.fromkeys(
-    ("paired_images", "unpaired_images", "degraded_images", "masked_images", "photographs"), "random"
+    ("paired_images", "unpaired_images", "degraded_images", "masked_images", "captioned_images", "photographs"),
+    "random",
 )
+FEATURES["captioned_emoji"] = "emoji"
 
 
 @pytest.fixture
@@ -32,6 +34,8 @@ def data(tmp_path, monkeypatch):
     for index in range(20):
         for part in ("train", "test"):
             save(tmp_path / f"facades/{part}/{index}.png", (32, 16), seed=index)
+            save(tmp_path / f"captioned/{part}/{index}.png", (32, 32), seed=index)
+            (tmp_path / f"captioned/{part}/{index}.txt").write_text(f"number {index}")
             for domain in "AB":
                 save(tmp_path / f"horse2zebra/{part}{domain}/{index}.png", (16, 16), seed=index)
 
@@ -45,7 +49,8 @@ def test_override_config(command, data, tmp_path, name):
     width = [] if name in ("ring", "grid") else TINY[2:6]
     override = ["--config", CONFIGS / "wgan.yaml", "--config", CONFIGS / f"data/{name}.yaml"]
     override += ["--data.num_samples", "200"] if name == "stacked_mnist" else []  # 10,000 are to be measured otherwise
-    override += ["--metrics.num_reference", "40"] if name in ("emoji", "photographs") else []
+    override += ["--metrics.num_reference", "40"] if name in ("emoji", "captioned_emoji", "photographs") else []
+    override += ["--data.text_encoder", "tests.texts.BagOfWords"] if name.startswith("captioned") else []
     own = ["--data.root", "facades", "--data.image_size", "16"]  # 20 that are held out
     override += own if name in ("degraded_images", "masked_images") else []
     with pytest.warns(LightningGANsWarning, match="^no metrics") if name not in FEATURES else nullcontext():

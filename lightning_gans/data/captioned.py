@@ -4,10 +4,12 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
 import torch
+from torchmetrics import Metric
 
 from lightning_gans.data.captions import CaptionedData, CaptionedDataset
 from lightning_gans.data.datasets import ImageDataset
@@ -16,6 +18,8 @@ from lightning_gans.data.emoji_images import Emoji as Record
 from lightning_gans.data.emoji_images import Split, load_emoji, shared_rows
 from lightning_gans.data.folder import FileDataset, HeldOutFolder, Picture
 from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.metrics import DominantHue, RPrecision
+from lightning_gans.text import JointEmbedding
 
 _METADATA = ("metadata.jsonl", "metadata.csv")
 
@@ -27,9 +31,16 @@ class CaptionedEmoji(CaptionedData, Emoji):
 
     Example:
         >>> from lightning_gans.data.emoji_images import emoji_records
-        >>> captions_of(emoji_records()[7])
-        ['rolling on the floor laughing', 'rolling on the floor laughing: face, floor, laugh, rofl, rolling']
+        >>> captions_of(emoji_records()[565])
+        ['guide dog', 'guide dog: accessibility, animal, blind, dog, guide']
     """
+
+    def metrics(self) -> dict[str, Metric]:
+        """How often a caption is found by the image that it became, and how often that has the right main color."""
+        test = self.test_dataset
+        assert isinstance(test, CaptionedDataset)
+        held_out = [test.captions(index)[0] for index in range(len(test))]
+        return {"r_precision": RPrecision(emoji_matcher(), held_out), "dominant_hue": DominantHue()}
 
     def _part(self, split: Split) -> CaptionedDataset:
         rows, _ = shared_rows(self.style, self.style, split)
@@ -40,6 +51,16 @@ class CaptionedEmoji(CaptionedData, Emoji):
 def captions_of(emoji: Record) -> list[str]:
     """The name of an emoji, and name and tags, if it has any."""
     return [emoji.name, *([f"{emoji.name}: {', '.join(emoji.tags)}"] if emoji.tags else [])]
+
+
+def emoji_matcher() -> JointEmbedding:
+    """What ``CaptionedEmoji`` measures with: trained on names and tags of the emoji, in color, that are not held out.
+
+    Of 100 names it ranks the own one first for 23% of OpenMoji's real drawings that are held out. Made by
+    ``python scripts/train_emoji_matcher.py --output matcher.safetensors``.
+    """
+    with as_file(files(__package__) / "assets" / "emoji" / "matcher.safetensors") as path:
+        return JointEmbedding(weights=path)
 
 
 class CaptionedImages(CaptionedData, HeldOutFolder):
@@ -59,8 +80,8 @@ class CaptionedImages(CaptionedData, HeldOutFolder):
     def __init__(self, *args: Any, flip: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, flip=flip, **kwargs)
         listed = _listed(Path(self.root))
-        files = [*self.train_files, *self.test_files]
-        self._captions = {file: listed.get(file.resolve()) or _beside(file) for file in files}
+        pictures = [*self.train_files, *self.test_files]
+        self._captions = {file: listed.get(file.resolve()) or _beside(file) for file in pictures}
 
     def _dataset(self, files: Sequence[Path]) -> CaptionedDataset:
         side = self.image_size

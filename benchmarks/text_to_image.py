@@ -1,0 +1,109 @@
+"""Whether images of sentences show what these say, beside what asks for less, and what embedding costs.
+
+    python benchmarks/text_to_image.py measure [--data scenes1|scenes2|scenes1_64|scenes2_64|emoji] CHECKPOINT ...
+    python benchmarks/text_to_image.py embed
+
+``measure``: figures of what held-out captions become, through the evaluator that a run is measured with; the first row
+is of the held-out images themselves, the ceiling; figures that end in ``shuffled`` compare with other captions' images,
+which is chance. Of a StackGAN a row for either stage. ``embed``: seconds for 10,000 distinct captions, one thread.
+"""
+
+import argparse
+import math
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from torch.utils.data import Dataset
+
+from lightning_gans import StackGAN
+from lightning_gans.batch import Condition
+from lightning_gans.cli.runs import load_model
+from lightning_gans.data import CaptionedEmoji, Scenes
+from lightning_gans.data.captions import CaptionedData
+from lightning_gans.engine import TextModel
+from lightning_gans.evaluation.evaluator import Evaluator
+from lightning_gans.evaluation.sources import DatasetSource, TranslatedSource
+from lightning_gans.text import JointEmbedding, SentenceEncoder, TextEncoder
+
+DATA: dict[str, Callable[[TextEncoder], CaptionedData]] = {
+    "scenes1": lambda encoder: Scenes(num_objects=1, text_encoder=encoder),
+    "scenes2": lambda encoder: Scenes(text_encoder=encoder),
+    "scenes1_64": lambda encoder: Scenes(num_objects=1, image_size=64, text_encoder=encoder),
+    "scenes2_64": lambda encoder: Scenes(image_size=64, text_encoder=encoder),
+    "emoji": lambda encoder: CaptionedEmoji(image_size=32, text_encoder=encoder),
+}
+
+
+class Real:
+    """Instead of what captions become, the images that have them."""
+
+    def __init__(self, dataset: Dataset[object]) -> None:
+        self.source = DatasetSource(dataset)
+
+    def generate(
+        self, condition: Condition, *, n: int, seed: int = 0, start: int = 0, ema: bool = True
+    ) -> torch.Tensor:
+        """Images (n, C, H, W), uint8."""
+        return self.source.images(start, start + n)
+
+
+def rows(paths: list[str], data: CaptionedData, models: list[TextModel]) -> Iterator[tuple[str, object]]:
+    """What is measured, by name."""
+    yield "real", Real(data.test_dataset)
+    for path, model in zip(paths, models, strict=True):
+        if not isinstance(model, StackGAN):
+            yield path, model
+            continue
+        for stage in (1, 2):
+            model.generator.stage.fill_(stage)
+            yield f"{path}, stage {stage}", model
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Print the table."""
+    models: list[TextModel] = [load_model(path, "cpu") for path in options.checkpoint]  # type: ignore[misc] # of text
+    encoder = (
+        next((model.text_encoder for model in models if model.text_encoder is not None), None) or SentenceEncoder()
+    )
+    data = DATA[options.data](encoder)
+    extractor = data.features()
+    assert extractor is not None
+    evaluator = Evaluator(extractor, extra_metrics=data.metrics())
+    shown: list[str] = []
+    for name, model in rows(options.checkpoint, data, models):
+        fake = TranslatedSource(model, data.test_dataset)  # type: ignore[arg-type] # it generates
+        values = evaluator.evaluate(fake, DatasetSource(data.reference_dataset)).values
+        if not shown:
+            shown = [each for each in values if each.startswith(("fid", "swd")) or not each.endswith(extractor.name)]
+            print(f"{type(data).__name__}\n\n| | " + " | ".join(shown) + " |\n" + "|---" * (len(shown) + 1) + "|")
+        print(f"| {name} | " + " | ".join(f"{values.get(each, math.nan):.4g}" for each in shown) + " |", flush=True)
+
+
+def embed(options: argparse.Namespace) -> None:
+    """Print seconds of both encoders."""
+    words = [f"{size} {color} {shape} number {n}" for n in range(1250) for size in ("small", "large")
+             for color in ("red", "blue") for shape in ("circle", "cross")]  # fmt: skip
+    for encoder in (SentenceEncoder(), JointEmbedding()):
+        encoder(words[:8])
+        begin = time.process_time()
+        encoder(words)
+        print(f"{type(encoder).__name__}: {time.process_time() - begin:.1f} CPU s for {len(words):,} captions")
+
+
+def main() -> None:
+    """Run one of them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    tasks = parser.add_subparsers(dest="task", required=True)
+    each = tasks.add_parser("measure")
+    each.set_defaults(run=measure)
+    each.add_argument("--data", choices=list(DATA), default="scenes2")
+    each.add_argument("checkpoint", nargs="+")
+    tasks.add_parser("embed").set_defaults(run=embed)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    options.run(options)
+
+
+if __name__ == "__main__":
+    main()

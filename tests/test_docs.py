@@ -42,6 +42,7 @@ PACKAGES = (
     "engine",
     "models",
     "networks",
+    "text",
     "objectives",
     "regularizers",
     "augment",

@@ -112,7 +112,8 @@ class TextDiscriminator(FeatureNetwork):
         logits: Tensor = self.out(self._joined(maps, *rest)).flatten(1)
         if self.projection is None:
             return logits
-        return logits + (self.projection(rest[0]) * maps.sum((2, 3))).sum(1, keepdim=True)
+        inner: Tensor = (self.projection(rest[0]) * maps.sum((2, 3))).sum(1, keepdim=True)
+        return logits + inner
 
     def _joined(self, maps: Tensor, text: Tensor) -> Tensor:
         everywhere = self.project_text(text)[:, :, None, None].expand(-1, -1, *maps.shape[2:])

@@ -308,6 +308,7 @@ TABLE = (
         "gan_cls",
         two(of.gan_cls_discriminator, of.gan_cls_generator),
         settings=WORDS,
+        arguments={"interpolate": True},
         given=("text",),
         points=False,
         **BATCH_NORM,

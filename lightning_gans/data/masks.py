@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from PIL import Image, ImageChops, ImageDraw
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.transforms.functional import pil_to_tensor
 
 from lightning_gans.errors import ConfigError
@@ -173,7 +173,7 @@ class FreeFormMasks(MaskRule):
 class FolderMasks(MaskRule):
     """Masks that lie in a folder as images, as ``read_mask`` has them. One of them is drawn for each image.
 
-    They are resized to the images' size, pixel by pixel.
+    They are resized to the images' size; a pixel is missing of which some part is.
 
     Args:
         root: The folder.
@@ -218,6 +218,6 @@ def read_mask(file: Path, hint: str = "") -> Image.Image:
 
 
 def fitted_mask(mask: Image.Image, height: int, width: int) -> Tensor:
-    """A gray image as a mask, bool (1, height, width), resized pixel by pixel."""
-    white: Tensor = pil_to_tensor(mask.resize((width, height), Image.Resampling.NEAREST)) >= 128
-    return white
+    """A gray image as a mask, bool (1, height, width): a pixel is missing of which some part is, thin strokes too."""
+    white = (pil_to_tensor(mask) >= 128).float()
+    return nn.functional.adaptive_max_pool2d(white, (height, width)) > 0

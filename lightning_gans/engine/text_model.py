@@ -122,6 +122,11 @@ class TextModel(LatentModel):
         """Share the encoder with the data, which it has learned from by now."""
         encoder = getattr(getattr(self.trainer, "datamodule", None), "text_encoder", None)
         if self.text_encoder is not None and encoder is not None:
+            if type(encoder) is not type(self.text_encoder):
+                hint = (
+                    f"the data are embedded by a {type(encoder).__name__}; give both the same, or leave it to the data"
+                )
+                raise ConfigError("model.text_encoder", type(self.text_encoder).__name__, hint)
             self.text_encoder = encoder
 
     def on_train_start(self) -> None:

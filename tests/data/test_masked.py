@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision.transforms.functional import to_pil_image
 
 import lightning_gans.data.folder
 from lightning_gans.data import (
@@ -103,6 +104,14 @@ def test_masks_of_a_folder(tmp_path):
     assert FolderMasks(str(tmp_path)).fingerprint() != known
     with pytest.raises(ConfigError, match="no such folder"):
         FolderMasks(str(tmp_path / "none"))
+
+
+def test_thin_strokes_of_large_masks_stay(tmp_path):
+    stroke = torch.zeros(1, 200, 300, dtype=torch.uint8)
+    stroke[:, 100, :] = 255
+    to_pil_image(stroke).save(tmp_path / "stroke.png")
+    (mask,) = drawn(FolderMasks(str(tmp_path)), 1, 20, 30)
+    assert mask[0].sum(1).tolist() == [0] * 10 + [30] + [0] * 9
 
 
 @pytest.mark.parametrize(

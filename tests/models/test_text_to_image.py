@@ -1,5 +1,7 @@
 """What text-to-image models promise beside what every model does (see ``test_family.py``)."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -59,6 +61,20 @@ def test_sizes_of_embeddings_must_agree():
     networks = TextGenerator(4, 5, (3, 32, 32), 4, 4), TextDiscriminator((3, 32, 32), 5, 4, 4)
     with pytest.raises(ConfigError, match="give one size of an embedding"):
         GANCLS(*networks, text_encoder=BagOfWords())
+
+
+def test_model_and_data_have_one_encoder():
+    class Other(BagOfWords):
+        pass
+
+    data = SimpleNamespace(text_encoder=BagOfWords())
+    model = small(text_encoder=BagOfWords())
+    model._trainer = SimpleNamespace(datamodule=data)
+    model.setup("fit")
+    assert model.text_encoder is data.text_encoder
+    data.text_encoder = Other()
+    with pytest.raises(ConfigError, match=r"model\.text_encoder='BagOfWords': the data are embedded by a Other"):
+        model.setup("fit")
 
 
 def test_a_checkpoint_knows_encoder_and_captions(tmp_path):

@@ -23,6 +23,7 @@ from lightning_gans.data import CaptionedEmoji, Scenes
 from lightning_gans.data.captions import CaptionedData
 from lightning_gans.engine import TextModel
 from lightning_gans.evaluation.evaluator import Evaluator
+from lightning_gans.evaluation.metrics import SlicedWasserstein
 from lightning_gans.evaluation.sources import DatasetSource, TranslatedSource
 from lightning_gans.text import JointEmbedding, SentenceEncoder, TextEncoder
 
@@ -69,7 +70,7 @@ def measure(options: argparse.Namespace) -> None:
     data = DATA[options.data](encoder)
     extractor = data.features()
     assert extractor is not None
-    evaluator = Evaluator(extractor, extra_metrics=data.metrics())
+    evaluator = Evaluator(extractor, extra_metrics=data.metrics() | {"swd": SlicedWasserstein()})
     shown: list[str] = []
     for name, model in rows(options.checkpoint, data, models):
         fake = TranslatedSource(model, data.test_dataset)  # type: ignore[arg-type] # it generates

@@ -30,7 +30,7 @@ class GatedConv2d(nn.Module):
         super().__init__()
         margin = side // 2 * dilation
         self.both = nn.Conv2d(before, 2 * after, side, stride, margin, dilation)
-        nn.init.kaiming_normal_(self.both.weight)  # a gate halves what passes: with torch's weights little of it arrives
+        nn.init.kaiming_normal_(self.both.weight)  # a gate halves what passes: of torch's own little would arrive
 
     def forward(self, x: Tensor) -> Tensor:
         """Gated maps."""

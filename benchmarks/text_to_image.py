@@ -5,7 +5,8 @@
 
 ``measure``: figures of what held-out captions become, through the evaluator that a run is measured with; the first row
 is of the held-out images themselves, the ceiling; figures that end in ``shuffled`` compare with other captions' images,
-which is chance. Of a StackGAN a row for either stage. ``embed``: seconds for 10,000 distinct captions, one thread.
+which is chance. Of a StackGAN a row for either stage; a
+class-conditional model is given the labels of the captions, where there are some. ``embed``: seconds for 10,000 distinct captions, one thread.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from lightning_gans.batch import Condition
 from lightning_gans.cli.runs import load_model
 from lightning_gans.data import CaptionedEmoji, Scenes
 from lightning_gans.data.captions import CaptionedData
-from lightning_gans.engine import TextModel
+from lightning_gans.engine import Game, TextModel
 from lightning_gans.evaluation.evaluator import Evaluator
 from lightning_gans.evaluation.metrics import SlicedWasserstein
 from lightning_gans.evaluation.sources import DatasetSource, TranslatedSource
@@ -49,7 +50,7 @@ class Real:
         return self.source.images(start, start + n)
 
 
-def rows(paths: list[str], data: CaptionedData, models: list[TextModel]) -> Iterator[tuple[str, object]]:
+def rows(paths: list[str], data: CaptionedData, models: list[Game]) -> Iterator[tuple[str, object]]:
     """What is measured, by name."""
     yield "real", Real(data.test_dataset)
     for path, model in zip(paths, models, strict=True):

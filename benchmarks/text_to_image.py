@@ -5,8 +5,8 @@
 
 ``measure``: figures of what held-out captions become, through the evaluator that a run is measured with; the first row
 is of the held-out images themselves, the ceiling; figures that end in ``shuffled`` compare with other captions' images,
-which is chance. Of a StackGAN a row for either stage; a
-class-conditional model is given the labels of the captions, where there are some. ``embed``: seconds for 10,000 distinct captions, one thread.
+which is chance. Of a StackGAN a row for either stage; a class-conditional model is given the labels of the captions,
+where there are some. ``embed``: seconds for 10,000 distinct captions, one thread.
 """
 
 import argparse
@@ -64,10 +64,8 @@ def rows(paths: list[str], data: CaptionedData, models: list[Game]) -> Iterator[
 
 def measure(options: argparse.Namespace) -> None:
     """Print the table."""
-    models: list[TextModel] = [load_model(path, "cpu") for path in options.checkpoint]  # type: ignore[misc] # of text
-    encoder = (
-        next((model.text_encoder for model in models if model.text_encoder is not None), None) or SentenceEncoder()
-    )
+    models = [load_model(path, "cpu") for path in options.checkpoint]
+    encoder = next((each.text_encoder for each in models if isinstance(each, TextModel)), None) or SentenceEncoder()
     data = DATA[options.data](encoder)
     extractor = data.features()
     assert extractor is not None

@@ -1,6 +1,6 @@
 """What enlarging and completing reach beside what needs no training, and what tiles cost.
 
-    python benchmarks/restoration.py enlarge [--data emoji|cifar10] [--root DIR] [--checkpoint FILE ...]
+    python benchmarks/restoration.py enlarge [--data emoji|cifar10|folder] [--root DIR] [--checkpoint FILE ...]
     python benchmarks/restoration.py complete [--data digits|mnist|emoji] [--root DIR] [--checkpoint FILE ...]
     python benchmarks/restoration.py photographs [--checkpoint FILE ...]
     python benchmarks/restoration.py tiles CHECKPOINT
@@ -34,6 +34,7 @@ from lightning_gans.cli.runs import load_model
 from lightning_gans.data import (
     DegradedCIFAR10,
     DegradedEmoji,
+    DegradedImages,
     ImageDataModule,
     MaskedDigits,
     MaskedEmoji,
@@ -125,11 +126,20 @@ def interpolations() -> dict[str, Translates]:
     return {method.name.lower(): Translator(Resize(method)) for method in methods}
 
 
+class _Folder(DegradedImages):
+    """Images of 32 x 32 in a folder with ``train`` and ``test``, such as CIFAR-10's."""
+
+    def features(self) -> CIFAR10Features:
+        """The classifier of CIFAR-10."""
+        return CIFAR10Features()
+
+
 def enlarge(options: argparse.Namespace) -> None:
     """Print the table of one data set."""
     builders: dict[str, Callable[[], ImageDataModule]] = {
         "emoji": lambda: DegradedEmoji(style="noto", scale=SCALE),
         "cifar10": lambda: DegradedCIFAR10(root=options.root, scale=SCALE),
+        "folder": lambda: _Folder(root=options.root, scale=SCALE, image_size=32),
     }
     table(builders[options.data](), interpolations() | loaded(options))
 
@@ -195,7 +205,11 @@ def main() -> None:
     """Run one of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     tasks = parser.add_subparsers(dest="task", required=True)
-    for task, names in ((enlarge, ["emoji", "cifar10"]), (complete, ["digits", "mnist", "emoji"]), (photographs, [])):
+    for task, names in (
+        (enlarge, ["emoji", "cifar10", "folder"]),
+        (complete, ["digits", "mnist", "emoji"]),
+        (photographs, []),
+    ):
         each = tasks.add_parser(task.__name__)
         each.set_defaults(run=task)
         each.add_argument("--data", choices=names, default=names[0] if names else None)

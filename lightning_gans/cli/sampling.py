@@ -236,7 +236,7 @@ def _picture(samples: Tensor, sentences: list[str] | None, options: SamplingOpti
     if samples.ndim == 4 and sentences is not None:
         distinct = list(dict.fromkeys(sentences))
         blocks = [samples[[i for i, one in enumerate(sentences) if one == text]] for text in distinct]
-        return caption_figure(blocks, distinct, width=options.interpolate or grid_columns(max(map(len, blocks))))
+        return caption_figure(blocks, distinct, width=options.interpolate or min(8, max(map(len, blocks))))
     if samples.ndim == 4:
         columns = options.interpolate or grid_columns(len(samples))
         whole = len(samples) if options.interpolate is None else max(1, len(samples) // columns) * columns

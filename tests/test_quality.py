@@ -13,7 +13,7 @@ from tests.models.harness import ROWS
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sysconfig.get_path("scripts")
-BASES = {"bidirectional", "super_resolution"}
+BASES = {"bidirectional", "super_resolution", "text_to_image"}
 """Files of models that are what others have in common."""
 
 

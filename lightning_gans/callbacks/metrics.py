@@ -229,7 +229,8 @@ class MetricsCallback(Callback):
         if self._references is None:
             found = self.reference
             if found is None:
-                found = translation_targets(trainer) if is_asked_by_data(model) else real_images(trainer)
+                by_samples = can_sample(model) and not is_asked_by_data(model)
+                found = real_images(trainer) if by_samples else translation_targets(trainer)
             if found is None:
                 hint = "pass the data set of real images: MetricsCallback(reference=...)"
                 raise ConfigError("metrics.reference", None, hint)

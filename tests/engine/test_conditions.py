@@ -163,7 +163,7 @@ def test_a_model_that_is_not_given_labels_shows_them_to_nobody():
     [
         ({"given": ["label"]}, "num_classes=None: a class-conditional model needs data with labels"),
         ({"given": ["label"], "num_classes": 0}, "num_classes=0"),
-        ({"given": ["source"]}, "given='source': a model that generates from latents"),
+        ({"given": ["source"]}, "given='source': this model is given nothing but 'label'"),
         ({"given": ["label", "text"], "num_classes": K}, "given='text'"),
     ],
 )

@@ -1,7 +1,6 @@
 """Convolutional networks that are given a sentence: DCGAN's, with a projected embedding beside latents and maps."""
 
 from collections.abc import Sequence
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +9,6 @@ from lightning_gans.errors import ConfigError
 from lightning_gans.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from lightning_gans.networks.layers import FeatureNetwork, initialize_normal
 from lightning_gans.networks.shapes import check_positive
-
-Projection = Literal["sum", "places"]
-"""Of what the inner product with an embedding is taken."""
 
 
 class TextGenerator(nn.Module):
@@ -70,9 +66,8 @@ class TextDiscriminator(FeatureNetwork):
         text_features: Size of the projection.
         batch_norm: Whether hidden maps are batch normalized, as in the paper.
         spectral_norm: Whether every layer is spectrally normalized, in place of batch norm.
-        projection: The inner product of the embedding, projected, and the map before they are joined is added to the
-            logit (Miyato and Koyama 2018, arXiv:1802.05637, eq. 3): ``"sum"`` of the map summed over its places, as
-            there, ``"places"`` of each place by itself, which knows left from right; None for none.
+        projection: Whether the inner product of the embedding, projected, and the sum of the map before they are joined
+            is added to the logit (Miyato and Koyama 2018, arXiv:1802.05637, eq. 3).
 
     Raises:
         ConfigError: An impossible shape or size.
@@ -91,7 +86,7 @@ class TextDiscriminator(FeatureNetwork):
         text_features: int = 128,
         batch_norm: bool = True,
         spectral_norm: bool = False,
-        projection: Projection | None = None,
+        projection: bool = False,
     ) -> None:
         super().__init__()
         check_positive(text_features=text_features)
@@ -103,10 +98,7 @@ class TextDiscriminator(FeatureNetwork):
         project: list[nn.Module] = [nn.Linear(self.text_dim, text_features), *norms[:1], nn.LeakyReLU(0.2)]
         join: list[nn.Module] = [nn.Conv2d(channels + text_features, channels, 1), *norms[1:], nn.LeakyReLU(0.2)]
         self.project_text, self.join = nn.Sequential(*project), nn.Sequential(*join)
-        if projection not in (None, *get_args(Projection)):
-            raise ConfigError("projection", projection, "choose sum or places; null for none")
-        self.places = 1 if projection == "sum" else side
-        self.projection = nn.Linear(self.text_dim, channels * self.places**2, bias=False) if projection else None
+        self.projection = nn.Linear(self.text_dim, channels, bias=False) if projection else None
         self.feature_dim = channels * side * side
         self.join.apply(initialize_normal)
 
@@ -120,8 +112,7 @@ class TextDiscriminator(FeatureNetwork):
         logits: Tensor = self.out(self._joined(maps, *rest)).flatten(1)
         if self.projection is None:
             return logits
-        summed = maps.sum((2, 3)) if self.places == 1 else maps.flatten(1)
-        inner: Tensor = (self.projection(rest[0]) * summed).sum(1, keepdim=True)
+        inner: Tensor = (self.projection(rest[0]) * maps.sum((2, 3))).sum(1, keepdim=True)
         return logits + inner
 
     def _joined(self, maps: Tensor, text: Tensor) -> Tensor:

@@ -2,26 +2,32 @@
 
     python benchmarks/text_to_image.py measure [--data scenes1|scenes2|scenes1_64|scenes2_64|emoji] CHECKPOINT ...
     python benchmarks/text_to_image.py embed
+    python benchmarks/text_to_image.py read
 
 ``measure``: figures of what held-out captions become, through the evaluator that a run is measured with; the first row
 is of the held-out images themselves, the ceiling; figures that end in ``shuffled`` compare with other captions' images,
 which is chance. Of a StackGAN a row for either stage; a class-conditional model is given the labels of the captions,
-where there are some. ``embed``: seconds for 10,000 distinct captions, one thread.
+where there are some. ``embed``: seconds for 10,000 distinct captions, one thread; the second encoder
+is the shipped matcher of emoji. ``read``: what a linear classifier reads from embeddings of captions of ``Scenes``.
 """
 
 import argparse
 import math
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import torch
+from torch import nn
 from torch.utils.data import Dataset
 
 from lightning_gans import StackGAN
 from lightning_gans.batch import Condition
 from lightning_gans.cli.runs import load_model
 from lightning_gans.data import CaptionedEmoji, Scenes
+from lightning_gans.data.captioned import emoji_matcher
 from lightning_gans.data.captions import CaptionedData
+from lightning_gans.data.scenes import parse
 from lightning_gans.engine import Game, TextModel
 from lightning_gans.evaluation.evaluator import Evaluator
 from lightning_gans.evaluation.metrics import SlicedWasserstein
@@ -35,6 +41,9 @@ DATA: dict[str, Callable[[TextEncoder], CaptionedData]] = {
     "scenes2_64": lambda encoder: Scenes(image_size=64, text_encoder=encoder),
     "emoji": lambda encoder: CaptionedEmoji(image_size=32, text_encoder=encoder),
 }
+
+Said = tuple[list[str], dict[str, list[str]]]
+"""Captions, and what they say by attribute."""
 
 
 class Real:
@@ -84,11 +93,62 @@ def embed(options: argparse.Namespace) -> None:
     """Print seconds of both encoders."""
     words = [f"{size} {color} {shape} number {n}" for n in range(1250) for size in ("small", "large")
              for color in ("red", "blue") for shape in ("circle", "cross")]  # fmt: skip
-    for encoder in (SentenceEncoder(), JointEmbedding()):
+    for encoder in (SentenceEncoder(), emoji_matcher()):
         encoder(words[:8])
         begin = time.process_time()
         encoder(words)
         print(f"{type(encoder).__name__}: {time.process_time() - begin:.1f} CPU s for {len(words):,} captions")
+
+
+def read(options: argparse.Namespace) -> None:
+    """Print the share of test captions of which a linear classifier, of training captions, reads each attribute."""
+    for objects in (1, 2):
+        for encoder in (SentenceEncoder(), JointEmbedding()):
+            data = Scenes(num_objects=objects, text_encoder=encoder)
+            data.setup()
+            for wording, choice in (("all wordings", lambda i, n: i % n), ("the first", lambda i, n: 0)):
+                trained, asked = (_named(part, count, choice) for part, count in
+                                  ((data.train_dataset, 4000), (data.test_dataset, 1000)))  # fmt: skip
+                found = {name: _read(encoder, trained, asked, name) for name in asked[1]}
+                line = ", ".join(f"{name} {share:.3f}" for name, share in found.items())
+                print(f"{objects} objects, {type(encoder).__name__}, {wording}: {line}", flush=True)
+
+
+def _named(dataset: Dataset[object], count: int, choice: Callable[[int, int], int]) -> Said:
+    """Captions that say all, and what they say, by attribute."""
+    captions = []
+    for index in range(count):
+        whole = [text for text in dataset.captions(index) if all(thing.size for thing in parse(text).things)]  # type: ignore[attr-defined] # captioned
+        captions.append(whole[choice(index, len(whole))])
+    scenes = [parse(text) for text in captions]
+    said = {} if scenes[0].relation is None else {"relation": [str(scene.relation) for scene in scenes]}
+    for place in range(len(scenes[0].things)):
+        for name in ("shape", "color", "size"):
+            said[f"{name} {place + 1}"] = [str(getattr(scene.things[place], name)) for scene in scenes]
+    return captions, said
+
+
+def _read(encoder: TextEncoder, trained: Said,
+          asked: Said, name: str) -> float:  # fmt: skip
+    kinds = sorted(set(trained[1][name]))
+    (x, y), (x_test, y_test) = (
+        (_embedded(encoder, tuple(captions)), torch.tensor([kinds.index(kind) for kind in said[name]]))
+        for captions, said in (trained, asked)
+    )
+    torch.manual_seed(0)
+    linear = nn.Linear(encoder.text_dim, len(kinds))
+    optimizer = torch.optim.Adam(linear.parameters(), 0.05)
+    scale = x.std(0).mean()
+    for _ in range(400):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(linear(x / scale), y).backward()
+        optimizer.step()
+    return float((linear(x_test / scale).argmax(1) == y_test).float().mean())
+
+
+@lru_cache(maxsize=4)
+def _embedded(encoder: TextEncoder, captions: tuple[str, ...]) -> torch.Tensor:
+    return encoder(captions)
 
 
 def main() -> None:
@@ -100,6 +160,7 @@ def main() -> None:
     each.add_argument("--data", choices=list(DATA), default="scenes2")
     each.add_argument("checkpoint", nargs="+")
     tasks.add_parser("embed").set_defaults(run=embed)
+    tasks.add_parser("read").set_defaults(run=read)
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.run(options)

@@ -210,7 +210,11 @@ class JointEmbedding(TextEncoder):
         for name, wanted in (("version", VERSION), ("text_dim", self.text_dim)):
             if facts.get(name) != wanted:
                 raise ConfigError("weights", str(path), f"has {name} {facts.get(name)}, not {wanted}")
-        self.load_state_dict(state)
+        try:
+            self.load_state_dict(state)
+        except RuntimeError:  # names or shapes that differ, in many lines
+            hint = "its weights have other shapes: it was written by another release, or with other settings"
+            raise ConfigError("weights", str(path), hint) from None
         self.facts = facts
 
 

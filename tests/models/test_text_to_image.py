@@ -107,6 +107,20 @@ def test_the_stage_that_is_reached_is_what_comes_out():
     assert before.shape == model.generate(given, n=2).shape == (2, 3, 32, 32)
 
 
+def test_each_stage_has_noise_of_its_own():
+    network = StackGANGenerator(3, 8, (3, 32, 32), base_channels=4, text_features=4, num_blocks=1).eval()
+    z, text = torch.randn(2, network.latent_dim), torch.randn(2, 8)
+    small_images = network.first(z, text)
+    large_images = network.second(small_images, z, text)
+    for part, first_changes, second_changes in ((slice(0, 4), True, False), (slice(4, 8), False, True)):
+        other = z.clone()
+        other[:, part] += 1
+        assert network.first(other, text).equal(small_images) is not first_changes
+        assert (
+            network.second(small_images, other, text).equal(network.second(small_images, z, text)) is not second_changes
+        )
+
+
 def test_conditioning_augmentation_draws_from_the_gaussian_it_says():
     augmentation = StackGANGenerator(3, 8, (3, 32, 32), base_channels=4, text_features=4).augment1
     text = torch.randn(1, 8)

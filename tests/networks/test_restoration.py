@@ -67,6 +67,14 @@ def test_a_gate_closes_and_opens():
         torch.testing.assert_close(layer(x), gate * F.elu(features))
 
 
+def test_small_signals_pass_a_gate_as_large_as_they_come():
+    signal = 0.01 * torch.randn(8, 16, 32, 32)
+    with torch.no_grad():
+        passed = GatedConv2d(16, 64)(signal)[:, :, 1:-1, 1:-1]  # not the border
+    varies = passed - passed.mean((0, 2, 3), keepdim=True)  # what its bias adds does not
+    assert 0.9 < float(varies.std() / signal.std()) < 1.1
+
+
 def test_patches_are_scored_with_spectral_norm():
     network = SpectralPatchDiscriminator((1, 32, 32), base_channels=4, num_layers=2)
     for _ in range(50):

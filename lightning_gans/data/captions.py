@@ -62,7 +62,7 @@ class CaptionedDataset(BatchedDataset):
     def embed(self) -> None:
         """Embed the captions, unless the encoder, as it is, has done so."""
         if self._made_by != (made_by := self.encoder.provenance()):
-            self._table, self._made_by = self.encoder([*self._numbers]).cpu(), made_by
+            self._table, self._made_by = self.encoder.embed_all([*self._numbers]), made_by
 
     def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
         return self._with_text(indices, [0] * len(indices))

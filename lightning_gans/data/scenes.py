@@ -67,19 +67,20 @@ class Scene(NamedTuple):
         rows = [[SHAPES.index(t.shape), COLORS.index(t.color), _place(SIZES, t.size)] for t in self.things]
         return [RELATIONS.index(self.relation), *itertools.chain(*rows, *([[-1] * 3] * (2 - len(rows))))]
 
-    def captions(self) -> list[str]:
-        """Sentences that say it, the first two all of it, the last without sizes."""
+    def captions(self, both_orders: bool = True) -> list[str]:
+        """Sentences that say it, the last without sizes; of two objects either first, or always the upper or left."""
         plain = [thing._replace(size=None) for thing in self.things]
         if self.relation is None:
             (thing,), (bare,) = self.things, plain
             return [f"a {thing}", f"there is a {bare} that is {thing.size}", f"a {bare}"]
         (first, second), back = self.things, _OPPOSITE[self.relation]
-        return [
+        said = [
             f"a {first} {self.relation} a {second}",
             f"a {second} {back} a {first}",
             f"a {plain[0]} {self.relation} a {plain[1]}",
             f"a {plain[1]} {back} a {plain[0]}",
         ]
+        return said if both_orders else said[::2]
 
     @property
     def held_out(self) -> bool:
@@ -223,6 +224,7 @@ class Scenes(CaptionedData):
     Args:
         num_objects: Of every scene: 1 or 2.
         image_size: Height and width: 32, 64 or another multiple of 32.
+        both_orders: Whether captions also say *below* and *right of*, the lower or right object first.
 
     Attributes:
         classes: Of one object the classes' names, in the order of their labels.
@@ -231,13 +233,13 @@ class Scenes(CaptionedData):
         ConfigError: There are not so many objects, or they are too small to be told apart.
     """
 
-    def __init__(self, num_objects: int = 2, image_size: int = 32, **kwargs: Any) -> None:
+    def __init__(self, num_objects: int = 2, image_size: int = 32, both_orders: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if num_objects not in (1, 2):
             raise ConfigError("num_objects", num_objects, "choose 1 or 2")
         if image_size < 32 or image_size % 32:
             raise ConfigError("image_size", image_size, "choose 32, below which shapes cannot be told apart, or 64")
-        self.num_objects, self.image_size = num_objects, image_size
+        self.num_objects, self.image_size, self.both_orders = num_objects, image_size, both_orders
         self.image_shape = (3, image_size, image_size)
         looks = itertools.product(SHAPES, COLORS, SIZES) if num_objects == 1 else ()
         self.classes = [str(Thing(*look)) for look in looks]
@@ -270,5 +272,5 @@ class Scenes(CaptionedData):
         images = draw(attributes, augmentation_noise(_stream(split), 1, rows, 6), self.image_size)
         shape, color, size = attributes[:, 1:4].unbind(1)
         labels = (shape * len(COLORS) + color) * len(SIZES) + size
-        captions = [Scene.of(row).captions() for row in attributes.tolist()]
+        captions = [Scene.of(row).captions(self.both_orders) for row in attributes.tolist()]
         return self.captioned(ImageDataset(images, labels if self.num_objects == 1 else None), captions)

@@ -45,6 +45,10 @@ class TextEncoder(nn.Module, ABC):
         """Learn from training pairs, where the encoder does and has not yet; ``captions[i]`` are those of image i."""
         return
 
+    def embed_all(self, captions: Sequence[str]) -> Tensor:
+        """Embeddings (N, E), on the CPU, of the distinct captions of a data set; a slow encoder keeps them on disk."""
+        return self(captions).cpu()
+
     def forward(self, captions: Sequence[str]) -> Tensor:
         """Embeddings (N, E), float32, without gradient, of N captions.
 

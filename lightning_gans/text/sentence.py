@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -9,8 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from lightning_gans.cache import default_cache, keep
 from lightning_gans.errors import ConfigError
 from lightning_gans.text.encoder import TextEncoder
 
@@ -33,7 +37,8 @@ class SentenceEncoder(TextEncoder):
 
     Tokens' states are pooled as the model's folder says, by their mean where it says nothing (Reimers and Gurevych
     2019, arXiv:1908.10084). Nothing is downloaded. The default, all-MiniLM-L6-v2 (E = 384, English), lies inside a
-    package of the extra ``text``. Weights are no part of a checkpoint, but their hash is: others are refused.
+    package of the extra ``text``. Weights are no part of a checkpoint, but their hash is: others are refused. A data
+    set's embeddings are kept on disk, see ``default_cache``, under a hash of the model's files and of the captions.
 
     Args:
         model: A folder, or a name in the local cache of Hugging Face; None for all-MiniLM-L6-v2.
@@ -57,6 +62,19 @@ class SentenceEncoder(TextEncoder):
     def embed(self, captions: Sequence[str]) -> Tensor:
         """See ``TextEncoder``."""
         return self._pretrained(captions, self.device)
+
+    def embed_all(self, captions: Sequence[str]) -> Tensor:
+        """See ``TextEncoder``."""
+        key = hashlib.sha256(json.dumps([self._pretrained.sha256, self._pretrained.settings, *captions]).encode())
+        path = default_cache() / f"sentences-{key.hexdigest()[:32]}.safetensors"
+        if (kept := _read_back(path, (len(captions), self.text_dim))) is not None:
+            return kept
+        embedded = super().embed_all(captions)
+        try:
+            keep(path, lambda part: save_file({"embeddings": embedded}, part))
+        except OSError as error:
+            warnings.warn(f"{path.parent} cannot be written ({error}); embeddings are not kept", stacklevel=2)
+        return embedded
 
     def provenance(self) -> dict[str, Any]:
         """See ``TextEncoder``; the hash is that of the file of weights."""
@@ -86,6 +104,7 @@ class _Pretrained(NamedTuple):
     unit_length: bool
     longest: int
     sha256: str
+    settings: str
     folder: Path
 
     def __call__(self, captions: Sequence[str], device: torch.device) -> Tensor:
@@ -131,7 +150,7 @@ def _load(folder: Path) -> _Pretrained:
         network, tokenizer = _read(folder)
         positions = getattr(network.config, "max_position_embeddings", _LONGEST)
         longest = min(longest, tokenizer.model_max_length, positions)
-        loaded = _Pretrained(network, tokenizer, pool, unit_length, longest, _hash(folder), folder)
+        loaded = _Pretrained(network, tokenizer, pool, unit_length, longest, *_hashes(folder), folder)
         loaded(["a"], torch.device("cpu"))  # whether it reads text
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -177,9 +196,30 @@ def _json(path: Path, default: Any) -> Any:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else default
 
 
-def _hash(folder: Path) -> str:
-    """Sha256 (hex) of the files that transformers read weights from; of one file, what ``sha256sum`` prints."""
-    files = sorted(folder.glob("model*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
+def _read_back(path: Path, shape: tuple[int, int]) -> Tensor | None:
+    """Embeddings that were kept; None where there are none of this shape."""
+    if not path.is_file():
+        return None
+    try:
+        kept = load_file(path)["embeddings"]
+        if kept.shape == shape:
+            return kept
+        reason = f"shape {tuple(kept.shape)}, not {shape}"
+    except (SafetensorError, KeyError, OSError) as error:
+        reason = str(error)
+    warnings.warn(f"{path} is damaged ({reason}); embedding again", stacklevel=3)
+    return None
+
+
+def _hashes(folder: Path) -> tuple[str, str]:
+    """Hashes of the files that transformers reads weights from, and of those that say how captions are read."""
+    weights = sorted(folder.glob("model*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
+    settings = [file for file in sorted(folder.rglob("*")) if file.suffix in (".json", ".txt", ".model")]
+    return _hash(weights), _hash(settings)
+
+
+def _hash(files: Sequence[Path]) -> str:
+    """Sha256 (hex) of their contents; of one file, what ``sha256sum`` prints."""
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as stream:

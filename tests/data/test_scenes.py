@@ -1,6 +1,7 @@
 """Scenes: captions say exactly what is drawn, whole pairs of color and shape are held out, a judge sees it all."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -27,6 +28,15 @@ def test_every_caption_says_its_scene(num_objects, split):
         plain = Scene(tuple(thing._replace(size=None) for thing in scene.things), scene.relation)
         assert [parse(caption) for caption in bare] == [plain] * len(bare)
         assert Scene.of(scene.attributes()) == scene
+
+
+def test_one_order_names_the_upper_or_left_object_first():
+    data = Scenes(both_orders=False, text_encoder=BagOfWords())
+    for index, scene in enumerate(scenes_of("test", 2, 20)):
+        full, _, bare, _ = scene.captions()
+        assert data.test_dataset.captions(index) == [full, bare]
+        for caption in (full, bare):
+            assert re.findall("above|below|left of|right of", caption) == [scene.relation]
 
 
 @pytest.mark.parametrize("num_objects", [1, 2])

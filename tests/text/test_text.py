@@ -256,6 +256,35 @@ def test_a_folder_says_how_tokens_are_pooled(small):
         SentenceEncoder(str(small))
 
 
+def test_embeddings_of_a_data_set_are_computed_once_for_each_model_and_its_captions(small, monkeypatch, tmp_path):
+    monkeypatch.setenv("LIGHTNING_GANS_CACHE", str(tmp_path / "cache"))
+    captions, computed = ["a red circle", "a blue square"], []
+    embed = SentenceEncoder.embed
+    monkeypatch.setattr(SentenceEncoder, "embed", lambda self, these: computed.append(these) or embed(self, these))
+
+    def embedded(these):
+        """Embeddings, and whether they were computed, in a process that begins."""
+        sentence._load.cache_clear()
+        small_encoder = SentenceEncoder(str(small))
+        computed.clear()
+        return small_encoder.embed_all(these), bool(computed)
+
+    first, fresh = embedded(captions)
+    again, afresh = embedded(captions)
+    assert (fresh, afresh) == (True, False)
+    assert torch.equal(first, again)
+    assert embedded(captions[::-1])[1]
+    (small / "sentence_bert_config.json").write_text('{"max_seq_length": 3}')
+    shorter, afresh = embedded(captions)
+    assert afresh
+    assert not torch.equal(first, shorter)
+    for file in (tmp_path / "cache").iterdir():
+        file.write_bytes(b"no embeddings")
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert torch.equal(embedded(captions)[0], shorter)
+    assert not embedded(captions)[1]
+
+
 def test_models_that_are_not_there(mini, tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"not in the local cache.* `hf download sentence-transformers/missing`"):
         SentenceEncoder("missing")
@@ -269,5 +298,5 @@ def test_models_that_are_not_there(mini, tmp_path, monkeypatch):
 
 def test_a_hash_is_that_of_the_file(mini):
     file = Path(mini._pretrained.folder) / "model.safetensors"
-    assert mini.provenance()["sha256"] == sentence._hash(file.parent)
+    assert mini.provenance()["sha256"] == sentence._hash([file])
     assert encoder.sha256_of([("a", torch.zeros(2))]) != encoder.sha256_of([("a", torch.zeros(1, 2))])

@@ -38,14 +38,15 @@ class Job(NamedTuple):
 
     def parts(self) -> tuple[Game, LightningDataModule]:
         """Model and data, as the command builds them."""
-        return built_of("--config", self.row.config, "--trainer.logger", "false", *self.words)
+        given = [word for name, value in self.row.arguments.items() for word in (f"--model.{name}", str(value))]
+        return built_of("--config", self.row.config, "--trainer.logger", "false", *given, *self.words)
 
     def plain(self) -> float:
         """Seconds a step of the plain loop, without the first quarter."""
         model, data = self.parts()
         times: list[float] = []
-        settings = self.row.file["model"]["init_args"]
-        plain_loop(self.row.turns, model, settings, self._batches(data, times), seed=7, steps=10**9)
+        batches = self._batches(data, times)
+        plain_loop(self.row.turns, model, self.row.told, batches, seed=7, steps=self.steps)  # in the same phases
         return _mean_step(times)
 
     def engine(self) -> float:

@@ -12,7 +12,7 @@ from lightning_gans.data.datasets import BatchedDataset, ImageDataset, PairDatas
 from lightning_gans.data.emoji_images import Split, Style, check_style, emoji_records, load_emoji, shared_rows, shrink
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features import EmojiFeatures
-from lightning_gans.evaluation.metrics import hue_metrics, paired_metrics
+from lightning_gans.evaluation.metrics import ResidualEnergy, hue_metrics, paired_metrics
 
 SIZES = (16, 32, 64)  # divisors of the tiles' side, so that shrinking is exact averaging
 
@@ -68,6 +68,10 @@ class Emoji(ImageDataModule):
     def features(self) -> EmojiFeatures:
         """The classifier of emoji that comes with the package; its classes are the groups."""
         return EmojiFeatures(self.style)
+
+    def metrics(self) -> dict[str, Metric]:
+        """Energy outside the principal components: a classifier's FID may rank speckled blobs above clear faces."""
+        return {"residual_energy": ResidualEnergy()}
 
     def _part(self, split: Split) -> BatchedDataset:
         rows, _ = shared_rows(self.style, self.style, split)

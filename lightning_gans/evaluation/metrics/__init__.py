@@ -21,6 +21,7 @@ from lightning_gans.evaluation.metrics.images import (
     hue_metrics,
     paired_metrics,
 )
+from lightning_gans.evaluation.metrics.principal import ResidualEnergy
 from lightning_gans.evaluation.metrics.restoration import HoleQuality, RestorationQuality
 from lightning_gans.evaluation.metrics.text import AttributeAccuracy, DominantHue, RPrecision
 
@@ -43,6 +44,7 @@ __all__ = [
     "PairAgreement",
     "PrecisionRecall",
     "RPrecision",
+    "ResidualEnergy",
     "RestorationQuality",
     "SlicedWasserstein",
     "hue_metrics",

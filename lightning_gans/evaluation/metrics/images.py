@@ -160,7 +160,40 @@ class FillFrechet(ListStateMetric):
         return frechet_distance(*colors) if len(colors) == 2 else torch.tensor(torch.nan, dtype=torch.float64)
 
 
-class SlicedWasserstein(Metric):
+class ImageSetMetric(Metric):
+    """A metric that compares a set of fake images with a set of real ones, as they are."""
+
+    full_state_update = False
+    real_images: list[Tensor]
+    fake_images: list[Tensor]
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.add_state("real_images", [], dist_reduce_fx="cat")
+        self.add_state("fake_images", [], dist_reduce_fx="cat")
+
+    def update(self, images: Tensor, real: bool) -> None:
+        """Add a batch of real or of fake images, uint8 (N, C, H, W)."""
+        (self.real_images if real else self.fake_images).append(images)
+
+    def sets(self) -> tuple[Tensor, Tensor]:
+        """The real images and the fake ones of all processes, in the order of updates.
+
+        Raises:
+            ConfigError: There are none of one side.
+        """
+        for name, parts in (("real", self.real_images), ("fake", self.fake_images)):
+            if len(parts) == 0:
+                raise ConfigError(name, 0, "no images yet: call update before compute")
+        return dim_zero_cat(self.real_images), dim_zero_cat(self.fake_images)  # one tensor where processes joined
+
+
+def spread_out(images: Tensor, count: int) -> Tensor:
+    """So many of the images, or all, at equal distances."""
+    return images[torch.linspace(0, len(images) - 1, min(count, len(images))).long()]
+
+
+class SlicedWasserstein(ImageSetMetric):
     """``swd``, the mean of ``swd_<side>`` over the levels of a Laplacian pyramid: see ``sliced_wasserstein_by_level``.
 
     Of paired and unpaired images alike. It takes as many images of each side as there are of the smaller one, and at
@@ -175,10 +208,7 @@ class SlicedWasserstein(Metric):
         ConfigError: ``num_images`` is not positive.
     """
 
-    full_state_update = False
     higher_is_better = False
-    real_images: list[Tensor]
-    fake_images: list[Tensor]
 
     def __init__(self, num_images: int = 16_384, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -186,12 +216,6 @@ class SlicedWasserstein(Metric):
             raise ConfigError("num_images", num_images, "must be positive")
         self.num_images, self.seed = num_images, seed
         self.higher_is_better_by_name: dict[str, bool | None] = {"swd": False}  # levels are known by the images' size
-        self.add_state("real_images", [], dist_reduce_fx="cat")
-        self.add_state("fake_images", [], dist_reduce_fx="cat")
-
-    def update(self, images: Tensor, real: bool) -> None:
-        """Add a batch of real or of fake images, uint8 (N, C, H, W)."""
-        (self.real_images if real else self.fake_images).append(images)
 
     def compute(self) -> dict[str, Tensor]:
         """The values from all images of all processes, float64 on the CPU.
@@ -199,13 +223,9 @@ class SlicedWasserstein(Metric):
         Raises:
             ConfigError: There are none of one side, or they are not as ``sliced_wasserstein_by_level`` wants them.
         """
-        for name, parts in (("real", self.real_images), ("fake", self.fake_images)):
-            if len(parts) == 0:
-                raise ConfigError(name, 0, "no images yet: call update before compute")
-        real, fake = dim_zero_cat(self.real_images), dim_zero_cat(self.fake_images)  # one tensor where processes joined
+        real, fake = self.sets()
         count = min(self.num_images, len(real), len(fake))
-        real, fake = (images[torch.linspace(0, len(images) - 1, count).long()] for images in (real, fake))
-        levels = sliced_wasserstein_by_level(real, fake, self.seed)
+        levels = sliced_wasserstein_by_level(spread_out(real, count), spread_out(fake, count), self.seed)
         found = {"swd": torch.stack([*levels.values()]).mean()}
         found |= {f"swd_{side}": value for side, value in levels.items()}
         self.higher_is_better_by_name |= dict.fromkeys(found, False)

@@ -26,6 +26,11 @@ from lightning_gans.evaluation.metrics.functional.pairwise import (
     one_nn_accuracy,
     precision_recall,
 )
+from lightning_gans.evaluation.metrics.functional.principal import (
+    PrincipalComponents,
+    principal_components,
+    residual_energy,
+)
 from lightning_gans.evaluation.metrics.functional.restoration import image_psnr, image_ssim, mean_laplacian, to_luma
 from lightning_gans.evaluation.metrics.functional.samples import (
     class_accuracy,
@@ -46,6 +51,7 @@ from lightning_gans.evaluation.metrics.functional.statistics import FeatureStati
 __all__ = [
     "FeatureStatistics",
     "PairwisePass",
+    "PrincipalComponents",
     "ReferenceStatistics",
     "authenticity",
     "class_accuracy",
@@ -74,6 +80,8 @@ __all__ = [
     "num_classes_covered",
     "one_nn_accuracy",
     "precision_recall",
+    "principal_components",
+    "residual_energy",
     "sliced_wasserstein",
     "sliced_wasserstein_by_level",
     "to_luma",

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from lightning_gans.cache import default_cache, keep
@@ -71,7 +71,7 @@ class SentenceEncoder(TextEncoder):
             return kept
         embedded = super().embed_all(captions)
         try:
-            keep(path, lambda part: save_file({"embeddings": embedded}, part))
+            keep(path, lambda part: part.write_bytes(save({"embeddings": embedded})))
         except OSError as error:
             warnings.warn(f"{path.parent} cannot be written ({error}); embeddings are not kept", stacklevel=2)
         return embedded

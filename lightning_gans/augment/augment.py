@@ -1,7 +1,7 @@
 """What is done to everything that a discriminator sees."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -21,7 +21,13 @@ class Augment(ABC):
         ``rand(distribution, n, *shape)`` are the step's random numbers: the same on any number of processes.
         """
 
-    def logged(self, clock: Clock) -> dict[str, float]:
+    def observe(self, real_logits: Tensor, clock: Clock) -> None:  # noqa: B027 # most do not look
+        """Look at what the discriminator says of real samples, (N, ...), after each loss of its own.
+
+        One that keeps something of it is a module too: its buffers are then in the checkpoint.
+        """
+
+    def logged(self, clock: Clock) -> Mapping[str, Tensor | float]:
         """What to log of it, by name."""
         return {}
 

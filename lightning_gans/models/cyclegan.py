@@ -1,6 +1,7 @@
 """Translation between two domains without pairs."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -80,7 +81,9 @@ class CycleGAN(Translator):
         self.source_generator, self.source_discriminator = source_generator, source_discriminator
         objective = objective or LeastSquares(generator_weight=1.0)
         self.critic = Critic(discriminator, objective, regularizers, augment, history=pool)
-        self.source_critic = Critic(source_discriminator, objective, regularizers, augment, history=pool, name="source")
+        self.source_critic = Critic(
+            source_discriminator, objective, regularizers, deepcopy(augment), history=pool, name="source"
+        )
 
     @classmethod
     def network_kwargs(cls, role: str, data: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """PacGAN: the discriminator scores several samples at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lightning_gans.augment import Augment
 from lightning_gans.batch import Batch, Sample
@@ -67,15 +67,19 @@ class PacGAN(GAN):
         return packs._replace(condition=sample.condition.map(lambda c: torch.stack(c.chunk(self.pack), dim=1)))
 
 
-class _EachOfPack(Augment):
+class _EachOfPack(Augment, nn.Module):
     """Changes each sample of a pack by itself."""
 
     def __init__(self, augment: Augment, pack: int) -> None:
+        super().__init__()
         self.augment, self.pack = augment, pack
 
     def __call__(self, samples: Tensor, rand: Callable[..., Tensor], clock: Clock) -> Tensor:
         apart = torch.cat(samples.chunk(self.pack, dim=1))
         return torch.cat(self.augment(apart, rand, clock).chunk(self.pack), dim=1)
 
-    def logged(self, clock: Clock) -> dict[str, float]:
+    def observe(self, real_logits: Tensor, clock: Clock) -> None:
+        self.augment.observe(real_logits, clock)
+
+    def logged(self, clock: Clock) -> Mapping[str, Tensor | float]:
         return self.augment.logged(clock)

@@ -30,15 +30,17 @@ from lightning_gans.evaluation.metrics.functional import (
     frechet_distance,
     inception_score,
     num_classes_covered,
+    variance_ratio,
 )
 from lightning_gans.evaluation.metrics.functional.mmd import KID_KERNEL
+from lightning_gans.evaluation.metrics.functional.statistics import as_generated
 from lightning_gans.evaluation.report import HIGHER_IS_BETTER, Report, differences
 from lightning_gans.objectives.kernels import Kernel
 
 __all__ = ["HIGHER_IS_BETTER", "SUBSET_SIZE", "Evaluator", "Report", "default_cache", "differences"]
 
 SCHEMA = 2  # raised whenever the meaning of a figure changes
-CACHE_SCHEMA = 5  # raised whenever the meaning of what is kept of real images changes
+CACHE_SCHEMA = 6  # raised whenever the meaning of what is kept of real images changes
 PRECISION_RECALL_K, DENSITY_COVERAGE_K = 3, 5  # the papers' choices
 SUBSET_SIZE = (
     10_000  # of Dhariwal and Nichol 2021, arXiv:2105.05233: their reference batches, with moments of all images
@@ -259,12 +261,14 @@ class Evaluator:
             nearest=True,
             kernels=(self.mmd_kernel,),
         )
+        generated = as_generated(fake.features, real.statistics)
         values: dict[str, Tensor | int] = {
-            "fid": frechet_distance(real.statistics, fake.features),
+            "fid": frechet_distance(real.statistics, generated),
             self.mmd_name: pairs.maximum_mean_discrepancy(self.mmd_kernel),
             **pairs.precision_recall(PRECISION_RECALL_K)._asdict(),
             **pairs.density_coverage(DENSITY_COVERAGE_K)._asdict(),
             "one_nn_accuracy": pairs.one_nn_accuracy().pooled,
+            "variance_ratio": variance_ratio(real.statistics, generated),
         }
         if fake.logits is not None:
             values["is"] = inception_score(fake.logits).mean

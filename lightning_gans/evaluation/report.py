@@ -17,6 +17,7 @@ HIGHER_IS_BETTER: dict[str, bool | None] = {
     "density": True,
     "coverage": True,
     "one_nn_accuracy": None,  # best at one half
+    "variance_ratio": None,  # best at one
     "is": True,
     "num_classes_covered": True,
     "class_accuracy": True,

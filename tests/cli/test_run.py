@@ -32,6 +32,7 @@ PROMISED = {
     "metrics/density_digits",
     "metrics/coverage_digits",
     "metrics/one_nn_accuracy_digits",
+    "metrics/variance_ratio_digits",
     "metrics/num_classes_covered_digits",
     "images_per_second",
     "samples/grid",

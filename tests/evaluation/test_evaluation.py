@@ -51,6 +51,7 @@ def test_figures_are_those_of_the_functions(tmp_path):
         "density": density_coverage(x.features, y.features)[0],
         "coverage": density_coverage(x.features, y.features)[1],
         "one_nn_accuracy": one_nn_accuracy(x.features, y.features)[2],
+        "variance_ratio": y.features.double().var(0).sum() / x.features.double().var(0).sum(),
         "is": inception_score(y.logits)[0],
     }
     for name, value in expected.items():

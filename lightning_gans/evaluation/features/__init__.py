@@ -25,7 +25,15 @@ from lightning_gans.evaluation.features.generic import (
     RandomFeatures,
     StackedFeatures,
 )
-from lightning_gans.evaluation.features.maps import CIFAR10Maps, ClassifierMaps, FeatureMaps, VGG19Maps
+from lightning_gans.evaluation.features.maps import (
+    CIFAR10Maps,
+    ClassifierMaps,
+    Comparing,
+    FeatureMaps,
+    VGG19Maps,
+    maps_by,
+    maps_distance,
+)
 from lightning_gans.evaluation.features.pretrained import CLIPFeatures, DINOv2Features, InceptionFeatures
 from lightning_gans.evaluation.features.scenes import ScenesFeatures
 
@@ -37,6 +45,7 @@ __all__ = [
     "ClassifierFeatures",
     "ClassifierMaps",
     "ColoredDigitsFeatures",
+    "Comparing",
     "DINOv2Features",
     "DigitsFeatures",
     "EmojiFeatures",
@@ -52,5 +61,7 @@ __all__ = [
     "StackedFeatures",
     "VGG19Maps",
     "load_classifier",
+    "maps_by",
+    "maps_distance",
     "save_classifier",
 ]

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gans.errors import ConfigError
+from lightning_gans.images import to_uint8
 
 INCEPTION = "inception"  # the extractor that papers mean when they name none
 _EXACT = ("none", "ieee")  # "none" is float32 where no wider setting says otherwise; PyTorch reports the resolved value
@@ -114,6 +115,22 @@ class FeatureExtractor(nn.Module, ABC):
         images = images.to(self.device(default=images.device))
         with torch.no_grad(), full_precision(), torch.autocast(images.device.type, enabled=False):
             return self.extract(images)
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """What two images are compared by in a distance: one tensor (N, D, ...) or several, here the features.
+
+        Of float images (N, C, H, W) in [-1, 1], not rounded, with a gradient where ``extract`` leaves it.
+
+        Raises:
+            ConfigError: The images have the wrong channels or size.
+        """
+        self.check(to_uint8(images.detach()[:1]))
+        with full_precision(), torch.autocast(images.device.type, enabled=False):
+            return self.extract_maps((images.float() + 1) * 127.5)
+
+    def extract_maps(self, images: Tensor) -> list[Tensor]:
+        """Those of checked float images (N, C, H, W) in [0, 255], on the extractor's device."""
+        return [self.extract(images).features]
 
     @property
     def fingerprint(self) -> str:

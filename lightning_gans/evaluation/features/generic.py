@@ -174,15 +174,19 @@ class RandomFeatures(FeatureExtractor):
 
     def extract(self, images: Tensor) -> FeatureBatch:
         """Features (N, 192): 64 of each scale, the finest first; no classes."""
-        pixels = images.float().div(127.5).sub(1)
-        features = []
+        quarters = [nn.functional.adaptive_avg_pool2d(each, GRID).flatten(1) for each in self.extract_maps(images)]
+        return FeatureBatch(GAIN * torch.cat(quarters, dim=1))
+
+    def extract_maps(self, images: Tensor) -> list[Tensor]:
+        """The last layer (N, 16, h, w) of each scale, before means are taken."""
+        pixels, found = images.float().div(127.5).sub(1), []
         for scale in range(NUM_SCALES):
             hidden = pixels
             for layer in range(DEPTH):
                 hidden = self._convolve(hidden, self.get_buffer(f"filters_{scale}_{layer}")).relu()
-            features.append(nn.functional.adaptive_avg_pool2d(hidden, GRID).flatten(1))  # (N, 64)
+            found.append(hidden)
             pixels = nn.functional.avg_pool2d(pixels, 2)
-        return FeatureBatch(GAIN * torch.cat(features, dim=1))
+        return found
 
     @staticmethod
     def _convolve(images: Tensor, filters: Tensor) -> Tensor:

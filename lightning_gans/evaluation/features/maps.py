@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.features.classifier import load_classifier
-from lightning_gans.evaluation.features.extractor import describe
+from lightning_gans.evaluation.features.extractor import FeatureExtractor, describe
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as torchvision's networks were trained
 
@@ -73,6 +73,21 @@ class FeatureMaps(nn.Module, ABC):
         self.network._apply(fn)
         follow: Callable[..., Self] = super()._apply
         return follow(fn, recurse)
+
+
+Comparing = FeatureMaps | FeatureExtractor
+"""What says how far images are apart: by maps, or by what an extractor has for maps."""
+
+
+def maps_by(features: Comparing) -> Callable[[Tensor], list[Tensor]]:
+    """From images (N, C, H, W) in [-1, 1] to what they are compared by."""
+    return features if isinstance(features, FeatureMaps) else features.maps
+
+
+def maps_distance(one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensor:
+    """How far images are apart (N,): the squared difference of each of their maps, a mean over its entries, summed."""
+    pairs = zip(one, other, strict=True)
+    return torch.stack([(a - b).square().flatten(1).mean(1) for a, b in pairs]).sum(0)
 
 
 class ClassifierMaps(FeatureMaps):

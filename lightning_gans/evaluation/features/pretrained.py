@@ -61,6 +61,14 @@ class InceptionFeatures(FeatureExtractor):
         """Features ``(N, layer)`` and logits ``(N, 1008)`` or None."""
         return FeatureBatch(*self.network(images.expand(-1, 3, -1, -1)))
 
+    def extract_maps(self, images: Tensor) -> list[Tensor]:
+        """Refused: the network takes whole levels, and images that differ by less would be one.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise ConfigError("features", self.name, "takes images of 8 bits alone; compare by others, such as random")
+
 
 def _cached(download: bool) -> Path:
     from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3 as URL

@@ -21,6 +21,7 @@ from lightning_gans.evaluation.metrics.images import (
     hue_metrics,
     paired_metrics,
 )
+from lightning_gans.evaluation.metrics.path_length import PerceptualPathLength
 from lightning_gans.evaluation.metrics.principal import ResidualEnergy
 from lightning_gans.evaluation.metrics.restoration import HoleQuality, RestorationQuality
 from lightning_gans.evaluation.metrics.text import AttributeAccuracy, DominantHue, RPrecision
@@ -42,6 +43,7 @@ __all__ = [
     "ModeCoverage",
     "OneNNAccuracy",
     "PairAgreement",
+    "PerceptualPathLength",
     "PrecisionRecall",
     "RPrecision",
     "ResidualEnergy",

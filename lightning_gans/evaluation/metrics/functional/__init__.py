@@ -4,6 +4,7 @@ from lightning_gans.evaluation.metrics.functional.frechet import (
     frechet_distance,
     frechet_distance_from_moments,
     frechet_distance_infinity,
+    variance_ratio,
 )
 from lightning_gans.evaluation.metrics.functional.hue import (
     fill_mask,
@@ -26,6 +27,7 @@ from lightning_gans.evaluation.metrics.functional.pairwise import (
     one_nn_accuracy,
     precision_recall,
 )
+from lightning_gans.evaluation.metrics.functional.path_length import perceptual_path_length
 from lightning_gans.evaluation.metrics.functional.principal import (
     PrincipalComponents,
     principal_components,
@@ -79,11 +81,13 @@ __all__ = [
     "nearest_real_distance",
     "num_classes_covered",
     "one_nn_accuracy",
+    "perceptual_path_length",
     "precision_recall",
     "principal_components",
     "residual_energy",
     "sliced_wasserstein",
     "sliced_wasserstein_by_level",
     "to_luma",
+    "variance_ratio",
     "vendi_score",
 ]

@@ -8,7 +8,12 @@ from torch import Tensor
 
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.metrics.functional.moments import covariance_sqrt, trace_sqrt_product
-from lightning_gans.evaluation.metrics.functional.statistics import FeaturesLike, as_generated, as_reference
+from lightning_gans.evaluation.metrics.functional.statistics import (
+    FeaturesLike,
+    FeatureStatistics,
+    as_generated,
+    as_reference,
+)
 
 NEGATIVE = 1e-6  # a distance below this, relative to the traces where they exceed 1, is no rounding error
 
@@ -33,12 +38,29 @@ def frechet_distance(real: FeaturesLike, fake: FeaturesLike) -> Tensor:
     """
     real = as_reference(real)
     fake = as_generated(fake, real)
-    for samples in (real, fake):
-        if len(samples) < 2:
-            raise ConfigError(samples.name, tuple(samples.features.shape), "a covariance needs at least two samples")
+    _check_counts(real, fake)
     other, other_is_sqrt = (fake.covariance_sqrt, True) if fake.is_low_rank else (fake.covariance, False)
     trace = trace_sqrt_product(real.covariance_sqrt, other, other_is_sqrt)
     return _assembled(real.mean - fake.mean, real.covariance_trace, fake.covariance_trace, trace)
+
+
+def variance_ratio(real: FeaturesLike, fake: FeaturesLike) -> Tensor:
+    """Trace of the covariance of fake features (M, D) over that of real ones (N, D): a float64 scalar on the CPU.
+
+    That is the ratio of mean squared distances between pairs: 1 for samples that spread as the real ones do, 0 for a
+    generator that repeats one image. It does not see where they lie.
+
+    Raises:
+        ConfigError: As for ``frechet_distance``.
+
+    Example:
+        >>> variance_ratio(torch.tensor([[0.0], [2.0]]), torch.tensor([[5.0], [6.0]]))  # 1/2 over 2
+        tensor(0.2500, dtype=torch.float64)
+    """
+    real = as_reference(real)
+    fake = as_generated(fake, real)
+    _check_counts(real, fake)
+    return (fake.covariance_trace / real.covariance_trace).cpu()
 
 
 def frechet_distance_from_moments(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -> Tensor:
@@ -64,6 +86,12 @@ def frechet_distance_from_moments(mean1: Tensor, cov1: Tensor, mean2: Tensor, co
     mean1, cov1, mean2, cov2 = (value.detach().cpu().double() for value in moments.values())
     trace = trace_sqrt_product(covariance_sqrt(cov1), cov2, other_is_sqrt=False)
     return _assembled(mean1 - mean2, cov1.trace(), cov2.trace(), trace)
+
+
+def _check_counts(*sets: FeatureStatistics) -> None:
+    for samples in sets:
+        if len(samples) < 2:
+            raise ConfigError(samples.name, tuple(samples.features.shape), "a covariance needs at least two samples")
 
 
 def _assembled(difference: Tensor, trace1: Tensor, trace2: Tensor, trace_sqrt: Tensor) -> Tensor:

@@ -158,6 +158,9 @@ class EvaluationOptions:
         subset_size: Real images, of more, that neighbors and MMD are taken of; null for all. FID is of all.
         output: JSON file for the report.
         baseline: An earlier report to compare with; refused where it was measured otherwise.
+        truncation_curve: Of a checkpoint: precision, recall, spread and FID over psi, the truncation of styles, or over
+            bound, that of the prior; with output also a figure beside it, of the same name as .png.
+        truncation_values: Of psi, or the bounds; null for the whole prior.
     """
 
     real: str | None = None
@@ -174,6 +177,8 @@ class EvaluationOptions:
     subset_size: int | None = 10_000
     output: str | None = None
     baseline: str | None = None
+    truncation_curve: str | None = None
+    truncation_values: list[float | None] | None = None
 
     def __post_init__(self) -> None:
         if self.real is None:
@@ -185,6 +190,22 @@ class EvaluationOptions:
                 raise ConfigError(f"--{name}", value, f"must be {least} or more")
         if self.intervals == 1:
             raise ConfigError("--intervals", 1, "a spread needs 2 or more; 0 for none")
+        if self.truncation_curve is None:
+            if self.truncation_values is not None:
+                raise ConfigError("--truncation_values", self.truncation_values, "of what? give --truncation_curve")
+            return
+        if self.truncation_curve not in ("psi", "bound"):
+            raise ConfigError("--truncation_curve", self.truncation_curve, "choose psi or bound")
+        if self.checkpoint is None or self.baseline is not None:
+            hint = "is of a --checkpoint, and of nothing else" if self.checkpoint is None else "has no --baseline"
+            raise ConfigError("--truncation_curve", self.truncation_curve, hint)
+        if self.truncation_values == []:
+            raise ConfigError("--truncation_values", [], "name at least one value")
+        for value in self.truncation_values or ():
+            if value is None and self.truncation_curve == "psi":
+                raise ConfigError("--truncation_values", "null", "of psi, 1 is no truncation")
+            if value is not None and self.truncation_curve == "bound" and not value > 0:
+                raise ConfigError("--truncation_values", value, "a bound must be positive")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from rich.console import Console
@@ -15,6 +16,7 @@ from torchmetrics import Metric
 import lightning_gans.data
 from lightning_gans.cli.commands import EvaluationOptions, FeatureTrainingOptions
 from lightning_gans.cli.runs import load_model, require_writable
+from lightning_gans.cli.truncating import measure_curve, write_curve
 from lightning_gans.data import (
     DegradedData,
     DegradedImages,
@@ -40,6 +42,7 @@ from lightning_gans.evaluation.features import FeatureExtractor
 from lightning_gans.evaluation.features.train import Labeled, stratified_split, write_classifier
 from lightning_gans.evaluation.sources import ArraySource, DatasetSource, FolderSource, GeneratedSource, ImageSource
 
+_Found = TypeVar("_Found")
 _BASES = (ImageDataModule, GaussianMixture2D, DegradedData, DerivedData, DomainFolders, HeldOutFolder, MaskedData)
 _FOLDERS = (DegradedImages, ImageFolder, MaskedImages, PairedImages, UnpairedImages)  # of which a path is needed
 
@@ -63,17 +66,10 @@ def evaluate(options: EvaluationOptions) -> None:
             extractor.check(source.images(0, 1))
         except ConfigError as error:
             raise ConfigError(flag, given, f"its images are {error.value}, and {error.hint}") from error
-    with Progress(transient=True) as progress:
-        tasks = [progress.add_task(name, total=None) for name in ("images", "metrics")]
-        evaluator = Evaluator(
-            extractor,
-            options.batch_size,
-            num_half_samples=options.intervals,
-            subset_size=options.subset_size,
-            extra_metrics=metrics,
-            progress=lambda done, total: progress.update(tasks[0], completed=done, total=total),
-        )
-        report = evaluator.evaluate(fake, real)
+    if options.truncation_curve is not None:
+        write_curve(_measured(options, extractor, {}, lambda each: measure_curve(each, fake, real, options)), options)
+        return
+    report = _measured(options, extractor, metrics, lambda each: each.evaluate(fake, real))
     found = {} if before is None else differences(before, report)
     _print_report(report, None if found else before)
     if options.output is not None:
@@ -110,6 +106,26 @@ def train_features(options: FeatureTrainingOptions) -> None:
             on_epoch=lambda epoch, loss: progress.update(task, completed=epoch),
         )
     print(f"test accuracy {facts['test_accuracy']:.4f} on {facts['test_images']} images; wrote {output}")
+
+
+def _measured(
+    options: EvaluationOptions,
+    extractor: FeatureExtractor,
+    metrics: dict[str, Metric],
+    work: Callable[[Evaluator], _Found],
+) -> _Found:
+    """What an evaluator finds, with a bar while it does."""
+    with Progress(transient=True) as progress:
+        tasks = [progress.add_task(name, total=None) for name in ("images", "metrics")]
+        evaluator = Evaluator(
+            extractor,
+            options.batch_size,
+            num_half_samples=options.intervals,
+            subset_size=options.subset_size,
+            extra_metrics=metrics,
+            progress=lambda done, total: progress.update(tasks[0], completed=done, total=total),
+        )
+        return work(evaluator)
 
 
 def _require_file(output: Path) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Subset, default_collate
 
 from lightning_gans.batch import Batch, Condition
-from lightning_gans.engine import Game, Translator
+from lightning_gans.engine import Game, LatentModel, Translator
 from lightning_gans.engine.checks import require_in_range
 from lightning_gans.engine.protocols import Encodes, Generates, Samples, can_encode, is_class_conditional
 from lightning_gans.errors import ConfigError
@@ -25,6 +25,7 @@ __all__ = [
     "ImageSource",
     "ReconstructedSource",
     "TranslatedSource",
+    "TruncatedSource",
     "image_files",
 ]
 
@@ -163,6 +164,28 @@ class GeneratedSource(ImageSource):
     def provenance(self) -> dict[str, Any]:
         """Model, count, seed and weights."""
         return _of_model(self.model, self.ema) | {"count": len(self), "seed": self.seed}
+
+
+class TruncatedSource(GeneratedSource):
+    """The same of a model of latents, with the settings of ``generate`` that truncate: ``psi`` or ``truncation``."""
+
+    model: LatentModel
+
+    def __init__(
+        self, model: LatentModel, num_samples: int, seed: int = 0, ema: bool = True, **settings: float | None
+    ) -> None:
+        super().__init__(model, num_samples, seed, ema)
+        self.settings = settings
+
+    def images(self, first: int, last: int) -> Tensor:
+        """See ``ImageSource``."""
+        drawn: dict[str, Any] = {"seed": self.seed, "ema": self.ema, "start": first, **self.settings}
+        condition = self.model.sample_condition(first, last, self.seed)
+        return as_uint8(self.model.generate(condition, n=last - first, **drawn))
+
+    def provenance(self) -> dict[str, Any]:
+        """See ``GeneratedSource``, and the settings."""
+        return super().provenance() | self.settings
 
 
 class ReconstructedSource(ImageSource):

@@ -21,7 +21,7 @@ from lightning_gans.engine.ema import eval_mode
 _RESOLUTION = 96  # of the field along each axis
 _ARROWS = 200
 _FIELD = LinearSegmentedColormap.from_list("field", ["#df7a63", "#f3cdbf", "#fbfbf9", "#bdd7ea", "#5f9bc6"])
-_REAL, _FAKE, _MODE, _ARROW, _QUIET = "#17375e", "#c8321e", "#111111", "#3a3a3a", "#6b6b6b"
+_REAL, _FAKE, _MODE, _ARROW, QUIET = "#17375e", "#c8321e", "#111111", "#3a3a3a", "#6b6b6b"
 
 
 class PlotWindow(NamedTuple):
@@ -192,15 +192,15 @@ def _draw_field(figure: Figure, axes: Axes, field: LogitField, fake: Tensor, win
     ticks = [field.level + offset for offset in (-half, 0.0, half)]
     figure.colorbar(drawn, cax=side, ticks=ticks).outline.set_visible(False)
     side.set_yticklabels([f"{tick:.2g}" for tick in ticks])
-    side.tick_params(length=0, labelsize=8, labelcolor=_QUIET, pad=3)
-    side.set_title("D", fontsize=9, color=_QUIET)
+    side.tick_params(length=0, labelsize=8, labelcolor=QUIET, pad=3)
+    side.set_title("D", fontsize=9, color=QUIET)
 
 
 def _finished(figure: Figure, axes: Axes, title: str, note: str) -> Image.Image:
     """Title, legend and quiet axes; the picture as RGB."""
     axes.set_title(title, loc="left", fontsize=13, fontweight="bold", pad=9)
-    axes.set_title(note, loc="right", fontsize=9, color=_QUIET, pad=9)
-    axes.tick_params(length=0, labelsize=8, labelcolor=_QUIET)
+    axes.set_title(note, loc="right", fontsize=9, color=QUIET, pad=9)
+    axes.tick_params(length=0, labelsize=8, labelcolor=QUIET)
     axes.spines[:].set_visible(False)
     found = zip(*axes.get_legend_handles_labels(), strict=True)
     entries = sorted(found, key=lambda entry: isinstance(entry[0], Line2D))  # points before lines
@@ -210,6 +210,11 @@ def _finished(figure: Figure, axes: Axes, title: str, note: str) -> Image.Image:
     for handle in legend.legend_handles[: len(labels)]:
         if isinstance(handle, PathCollection) and handle.get_alpha() is not None:  # points, not the modes' circles
             handle.set(sizes=[26], alpha=0.9)
+    return drawn(figure)
+
+
+def drawn(figure: Figure) -> Image.Image:
+    """A figure as a picture, RGB."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call] # matplotlib leaves it untyped
     pixels = canvas.buffer_rgba()  # type: ignore[no-untyped-call] # likewise

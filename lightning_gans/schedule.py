@@ -16,6 +16,10 @@ class Clock:
     """Updates that the player who is about to be updated has had before."""
     progress: float = 0.0
     """Share of the run, or of the present phase, that is done, in [0, 1]."""
+    images: int = 0
+    """Real images that all processes together have been shown in the steps before."""
+    batch_size: int = 0
+    """Images of this step, of all processes together."""
 
 
 @dataclass(frozen=True)

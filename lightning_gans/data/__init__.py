@@ -15,7 +15,7 @@ from lightning_gans.data.datasets import (
 from lightning_gans.data.degradations import JPEG, Blur, Degradation, Noise, shrink_bicubic
 from lightning_gans.data.degraded import DegradedCIFAR10, DegradedData, DegradedEmoji, DegradedImages, Photographs
 from lightning_gans.data.digits import DigitEdges, DigitNegatives, Digits, UnpairedDigits
-from lightning_gans.data.emoji import Emoji, EmojiPairs, UnpairedEmoji
+from lightning_gans.data.emoji import Emoji, EmojiFaces, EmojiPairs, UnpairedEmoji
 from lightning_gans.data.folder import HeldOutFolder, ImageFolder
 from lightning_gans.data.masked import MaskedData, MaskedDigits, MaskedEmoji, MaskedImages, MaskedMNIST
 from lightning_gans.data.masks import BlockMasks, CenterMask, FolderMasks, FreeFormMasks, MaskRule
@@ -48,6 +48,7 @@ __all__ = [
     "Digits",
     "DomainFolders",
     "Emoji",
+    "EmojiFaces",
     "EmojiPairs",
     "FashionMNIST",
     "FolderMasks",

@@ -12,12 +12,14 @@ from lightning_gans.engine.phase import Phase
 from lightning_gans.engine.player import Player
 from lightning_gans.engine.priors import InfoGANPrior, Normal, Prior, Uniform
 from lightning_gans.engine.protocols import (
+    Styled,
     can_encode,
     can_interpolate,
     can_sample,
     can_translate,
     enlarges,
     is_class_conditional,
+    is_styled,
 )
 from lightning_gans.engine.rng import fold_in, rows_from_index
 from lightning_gans.engine.text_model import TextModel
@@ -42,6 +44,7 @@ __all__ = [
     "Player",
     "Prior",
     "SameOptimizer",
+    "Styled",
     "TextModel",
     "TopK",
     "Translator",
@@ -58,6 +61,7 @@ __all__ = [
     "fold_in",
     "functional_call_with",
     "is_class_conditional",
+    "is_styled",
     "log_metrics",
     "rows_from_index",
     "unroll",

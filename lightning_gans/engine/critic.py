@@ -83,6 +83,7 @@ class Critic(nn.Module):
         self.__dict__["network"] = network  # not registered: its weights keep the names that they have in the model
         self.objective, self.top_k, self.output_sizes = objective, top_k, tuple(output_sizes)
         self.regularizers, self.augment = tuple(regularizers), tuple(augment)
+        self.stateful = nn.ModuleList(each for each in self.augment if isinstance(each, nn.Module))  # to be saved
         self.history = History(history) if history else None
         self._update: _Update | None = None
         for regularizer in self.regularizers:
@@ -216,6 +217,8 @@ class Critic(nn.Module):
         if update.trains and update.scored.keys() == {False, True}:
             real, fake = update.scored[False], update.scored[True]
             _require_same_shape(real.sample, fake.sample)
+            for augment in self.augment:
+                augment.observe(real.logits.detach(), update.clock)
             if update.log is not None and self.objective is not None:
                 self._log_logits(update.log, real.logits, fake.logits, update.clock)
             added = self.regularization(real, fake) if self.regularizers else None

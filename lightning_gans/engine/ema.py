@@ -11,9 +11,9 @@ from torch import Tensor, nn
 class EMA(nn.Module):
     """Exponential moving averages of modules: w_ema <- d * w_ema + (1 - d) * w after each update of the owner.
 
-    After n earlier updates d is the smaller of ``decay`` and n / (n + 9): the first one is copied, since what the
-    networks were before they learned anything is no part of the average, and a young average looks back over a tenth of
-    its life instead of remembering its beginnings (the ramp of TensorFlow's ``ExponentialMovingAverage``). Batch norm's
+    After n earlier updates d is at most n / (n + 9): the first one is copied, since what the networks were before they
+    learned anything is no part of the average, and a young average looks back over a tenth of its life instead of
+    remembering its beginnings (the ramp of TensorFlow's ``ExponentialMovingAverage``). Batch norm's
     running statistics belong to the weights that produced them, so averaged weights need their own: ``update_bn``
     re-estimates them, and is due after every update.
 
@@ -23,9 +23,8 @@ class EMA(nn.Module):
     num_updates: Tensor
     """Updates of each module so far, (modules,) int64."""
 
-    def __init__(self, modules: dict[str, nn.Module], decay: float) -> None:
+    def __init__(self, modules: dict[str, nn.Module]) -> None:
         super().__init__()
-        self.decay = decay
         self._sources = dict(modules)  # in a dict, so that the sources do not become our submodules
         copies = {name: copy.deepcopy(module).requires_grad_(False) for name, module in modules.items()}
         self.averages = nn.ModuleDict(copies)
@@ -39,7 +38,7 @@ class EMA(nn.Module):
         return self.averages[name]
 
     @torch.no_grad()
-    def update(self, names: Iterable[str]) -> None:
+    def update(self, names: Iterable[str], decay: float) -> None:
         """Take one step towards the current weights of the modules whose owner has just been updated.
 
         Torch's ``AveragedModel`` would wait for the device twice.
@@ -48,7 +47,7 @@ class EMA(nn.Module):
             average, source, count = self.averages[name], self._sources[name], self._counts[name]
             averaged: list[Tensor] = list(average.parameters())
             current: list[Tensor] = list(source.parameters())
-            torch._foreach_lerp_(averaged, current, 1 - min(self.decay, count / (count + 9)))
+            torch._foreach_lerp_(averaged, current, 1 - min(decay, count / (count + 9)))
             if buffers := list(average.buffers()):
                 torch._foreach_copy_(buffers, list(source.buffers()))
             self._counts[name] = count + 1

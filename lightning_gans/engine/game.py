@@ -23,7 +23,7 @@ from lightning_gans.engine.optimization import BaseOptimization, optimization_of
 from lightning_gans.engine.phase import Phase, Timeline
 from lightning_gans.engine.player import Player
 from lightning_gans.engine.priors import Distribution
-from lightning_gans.engine.processes import all_reduce_mean, no_sync
+from lightning_gans.engine.processes import all_reduce_mean, no_sync, zero_missing_gradients
 from lightning_gans.engine.progress import replace_default_bar
 from lightning_gans.engine.rng import StepRNG
 from lightning_gans.engine.roster import Roster
@@ -74,10 +74,13 @@ class Game(LightningModule):
         self._timeline = Timeline(phases)
         self.ema: EMA | None = None
         self.step = 0
+        self.images_shown = 0
+        """Real images that all processes together were shown, each as often as it was; kept in the checkpoint."""
         self.seed: int | None = None
         self._rng = StepRNG(seed=0)
         self._roster = Roster([])
         self._updating = 0
+        self._batch_size = 0  # of the present step, over all processes
         self._first = True  # the next step is the first of this fit
         self._resumed: dict[str, Any] | None = None  # what was loaded, until training begins
         self._epoch: int | None = None  # that of the last step of this fit
@@ -167,7 +170,7 @@ class Game(LightningModule):
         count_before, count_after = optimizers[0]._on_before_step, optimizers[0]._on_after_step
         for optimizer in optimizers:
             optimizer._on_before_step = optimizer._on_after_step = do_nothing_closure
-        phase = self.phase
+        phase, self._batch_size = self.phase, prepared.size * self.trainer.world_size
         explained = checks.shapes_explained(self, prepared) if self._first else nullcontext()
         with compilation_refused(self.optimization.compile), explained:
             for index, player in enumerate(self._roster.players):
@@ -177,8 +180,9 @@ class Game(LightningModule):
         count_before()
         count_after()
         self.step += 1
+        self.images_shown += self._batch_size
         self._first, self._epoch = False, self.trainer.current_epoch
-        self._buffer.images += prepared.size * self.trainer.world_size
+        self._buffer.images += self._batch_size
         if self.logging_due:
             self._log_step()
 
@@ -199,7 +203,9 @@ class Game(LightningModule):
                 with no_sync(self.trainer.strategy):
                     self.manual_backward(loss if player.shares is None else loss * player.interval)
                 total = total + loss.detach()
-            if self.logging_due or not self._monitor.seen_before(player.name):
+            if player.shares is not None:  # a term that leaves parameters out counts as an update of them all
+                zero_missing_gradients(owned)
+            elif self.logging_due or not self._monitor.seen_before(player.name):
                 self._monitor.update(player.name, owned, self)
             all_reduce_mean(owned, roster.statistics)
             optimizer.step()  # calls on_before_optimizer_step
@@ -213,7 +219,7 @@ class Game(LightningModule):
         if (scheduler := roster.schedulers[index]) is not None:
             scheduler.step()
         if self.ema is not None and player.shares is None:
-            self.ema.update(roster.averaged[index])
+            self.ema.update(roster.averaged[index], self.optimization.ema_decay_at(self.images_shown, self._batch_size))
         self._buffer.add_loss(player.name, total)
 
     def _loss(self, index: int, update: int, batch: Batch) -> Tensor:
@@ -237,7 +243,8 @@ class Game(LightningModule):
         player = self._roster.players[index]
         begin, end = self._timeline.span(player.phase)
         progress = min(max((self.step - begin) / max(end - begin, 1), 0.0), 1.0)
-        return Clock(self.step, player.updates_before(self.step, begin) + update, progress)
+        updates = player.updates_before(self.step, begin) + update
+        return Clock(self.step, updates, progress, self.images_shown, self._batch_size)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Measure and clip the player's gradient: here it is unscaled, in every precision."""
@@ -314,8 +321,8 @@ class Game(LightningModule):
         """
         if self._trainer is not None:
             self._trainer.precision_plugin.convert_module(self)
-        if self.ema is None and self.optimization.ema_decay > 0 and (modules := self.ema_modules()):
-            self.ema = EMA(modules, self.optimization.ema_decay)
+        if self.ema is None and self.optimization.averages and (modules := self.ema_modules()):
+            self.ema = EMA(modules)
 
     def configure_optimizers(self) -> Any:
         """One optimizer a player that has its own, in the order of ``players``; with its scheduler, if it has one."""
@@ -379,6 +386,7 @@ class Game(LightningModule):
             saving.rewind_to_step_end(checkpoint, self._epoch)
         kind = f"{type(self).__module__}.{type(self).__qualname__}"
         counters = {"step": self.step, "seed": self.seed, "losses": self._buffer.last_losses}
+        counters["images"] = self.images_shown
         plan = {"settings": self._roster.settings, "boundaries": self._timeline.boundaries}
         checkpoint[KEY] = {"class": kind, "objects": self._objects, **counters, **plan}
 
@@ -386,6 +394,7 @@ class Game(LightningModule):
         """Take back the game's counters."""
         counters = migrated(checkpoint)[KEY]
         self.step, self.seed = counters["step"], counters["seed"]
+        self.images_shown = counters.get("images", 0)  # not counted before 0.2
         self._buffer.last_losses, self._timeline.boundaries = dict(counters["losses"]), counters["boundaries"]
         if self._trainer is not None and self._trainer.state.fn == "fit":
             self._resumed = saving.resume_state(checkpoint)

@@ -24,6 +24,9 @@ class BaseOptimization:
 
     Args:
         ema_decay: Weight of the past in the moving average of the generator side, per update of its owner; 0 is off.
+        ema_half_life: Instead: images after which half of the past is forgotten, as in StyleGAN's code (Karras et al.
+            2019, arXiv:1812.04948); 0 for ``ema_decay``.
+        ema_ramp: The half-life is at most this share of the images shown so far; 0 for the same throughout.
         micro_batches: Number of equal parts in which each batch is processed; the gradients are averaged. Equal to the
             undivided batch for losses that are means over samples, without batch norm and spectral norm.
         compile: Compile the players' networks, one by one; gradient penalties run uncompiled.
@@ -38,6 +41,8 @@ class BaseOptimization:
     micro_batches: int | None = None
     compile: bool | None = None
     decay_begin: float | None = None
+    ema_half_life: float | None = None
+    ema_ramp: float | None = None
 
     def __post_init__(self) -> None:
         if self.micro_batches is not None and self.micro_batches < 1:
@@ -46,11 +51,33 @@ class BaseOptimization:
             raise ConfigError("optimization.ema_decay", self.ema_decay, "must lie in [0, 1); 0 turns averaging off")
         if self.decay_begin is not None and not 0 <= self.decay_begin <= 1:
             raise ConfigError("optimization.decay_begin", self.decay_begin, "must be a share of the run, 0 to 1")
+        for name in ("ema_half_life", "ema_ramp"):
+            if (number := getattr(self, name)) is not None and number < 0:
+                raise ConfigError(f"optimization.{name}", number, "must be 0, for off, or more")
         for name, value in vars(self).items():
             if name in ("n_critic", "n_generator") and value is not None and value < 1:
                 raise ConfigError(f"optimization.{name}", value, "a number of updates, 1 or more")
             if name.endswith("_clip") and value is not None and not value > 0:
                 raise ConfigError(f"optimization.{name}", value, "the largest norm must be positive")
+
+    @property
+    def averages(self) -> bool:
+        """Whether there is a moving average."""
+        return bool(self.ema_decay or self.ema_half_life)
+
+    def ema_decay_at(self, images: int, batch_size: int) -> float:
+        """Weight of the past in the moving average, after so many images, for a step of ``batch_size`` more.
+
+        Example:
+            >>> BaseOptimization(ema_half_life=1000.0).ema_decay_at(0, 1000)
+            0.5
+            >>> BaseOptimization(ema_half_life=1000.0, ema_ramp=0.05).ema_decay_at(4000, 200)
+            0.5
+        """
+        if not self.ema_half_life:
+            return self.ema_decay or 0.0
+        half_life = min(self.ema_half_life, images * self.ema_ramp) if self.ema_ramp else self.ema_half_life
+        return float(0.5 ** (batch_size / max(half_life, 1e-8)))
 
     def over(self, defaults: Self) -> Self:
         """These settings, and the defaults where they say nothing."""

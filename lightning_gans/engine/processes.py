@@ -98,9 +98,7 @@ def all_reduce_mean(parameters: Sequence[nn.Parameter], statistics: Sequence[Ten
     if world_size() == 1:
         return
     groups: dict[tuple[torch.dtype, torch.device], list[Tensor]] = {}
-    for p in parameters:
-        if p.grad is None:
-            p.grad = torch.zeros_like(p)
+    zero_missing_gradients(parameters)
     for tensor in (*(p.grad for p in parameters if p.grad is not None), *statistics):
         groups.setdefault((tensor.dtype, tensor.device), []).append(tensor)
     for tensors in groups.values():
@@ -109,6 +107,13 @@ def all_reduce_mean(parameters: Sequence[nn.Parameter], statistics: Sequence[Ten
         flat /= world_size()
         pieces = flat.split([t.numel() for t in tensors])
         torch._foreach_copy_(tensors, [piece.view_as(t) for piece, t in zip(pieces, tensors, strict=True)])
+
+
+def zero_missing_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Give a gradient of zero to parameters that have none."""
+    for p in parameters:
+        if p.grad is None:
+            p.grad = torch.zeros_like(p)
 
 
 def batch_norm_buffers(modules: Iterable[nn.Module]) -> list[Tensor]:

@@ -70,6 +70,27 @@ class Interpolates(Protocol):
         """Take (1 - alpha) of the earlier weights and alpha of those reached for what translates."""
 
 
+@runtime_checkable
+class Styled(Protocol):
+    """A generator that turns latents into styles, and styles, one for each layer, into images."""
+
+    num_styles: int
+    """Number L of styles of an image."""
+    num_noise: int
+    """Number P of noise values of an image."""
+    mean_style: Tensor
+    """The mean of all styles, (W,)."""
+
+    def mapping(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Styles (N, W) of latents (N, Z), and of labels (N,)."""
+
+    def truncate(self, styles: Tensor, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
+        """Styles (N, W) for all layers, (N, L, W), those of the first ``cutoff`` drawn towards the mean."""
+
+    def synthesis(self, styles: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Images (N, C, H, W) of styles (N, L, W) and noise (N, P), or of the noise that the network keeps."""
+
+
 class ClassConditional(Samples, Protocol):
     """Generates samples of classes."""
 
@@ -114,6 +135,11 @@ def can_encode(model: object) -> TypeGuard[Encodes]:
 def enlarges(network: object) -> TypeGuard[Enlarges]:
     """Whether a network makes large images of small ones."""
     return isinstance(network, Enlarges)
+
+
+def is_styled(network: object) -> TypeGuard[Styled]:
+    """Whether a generator has styles."""
+    return isinstance(network, Styled)
 
 
 def can_interpolate(model: object) -> TypeGuard[Interpolates]:

@@ -22,11 +22,13 @@ from lightning_gans.models.lsgan import LSGAN
 from lightning_gans.models.mmd_gan import MMDGAN
 from lightning_gans.models.pacgan import PacGAN
 from lightning_gans.models.pix2pix import Pix2Pix
+from lightning_gans.models.progressive_gan import ProgressiveGAN
 from lightning_gans.models.projection import ProjectionGAN
 from lightning_gans.models.r3gan import R3GAN
 from lightning_gans.models.sngan import SNGAN
 from lightning_gans.models.srgan import SRGAN
 from lightning_gans.models.stackgan import StackGAN
+from lightning_gans.models.stylegan2 import StyleGAN2
 from lightning_gans.models.unrolled import UnrolledGAN
 from lightning_gans.models.vae import VAE
 from lightning_gans.models.vaegan import VAEGAN
@@ -67,8 +69,10 @@ __all__ = [
     "MinimaxGAN",
     "PacGAN",
     "Pix2Pix",
+    "ProgressiveGAN",
     "ProjectionGAN",
     "SaddlePointFGAN",
     "StackGAN",
+    "StyleGAN2",
     "UnrolledGAN",
 ]

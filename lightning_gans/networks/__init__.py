@@ -7,11 +7,18 @@ from lightning_gans.networks.gated import GatedConv2d, GatedGenerator, SpectralP
 from lightning_gans.networks.minibatch import MinibatchDiscrimination, MinibatchStdDev
 from lightning_gans.networks.mlp import MaxoutDiscriminator, MLPDiscriminator, MLPEncoder, MLPGenerator
 from lightning_gans.networks.patchgan import PatchDiscriminator
+from lightning_gans.networks.progressive import (
+    GrowingGenerator,
+    GrowingNetwork,
+    ProgressiveDiscriminator,
+    ProgressiveGenerator,
+)
 from lightning_gans.networks.projection import ProjectionDiscriminator, ShowsFeatures
 from lightning_gans.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from lightning_gans.networks.resnet_translator import ResNetTranslator
 from lightning_gans.networks.spectral import SpectralNorm, spectrally_normalized
 from lightning_gans.networks.stackgan import StackGANGenerator
+from lightning_gans.networks.stylegan2 import StyleDiscriminator, StyleGenerator
 from lightning_gans.networks.super_resolution import RRDBNet, SRDiscriminator, SRResNet
 from lightning_gans.networks.text import TextDiscriminator, TextGenerator
 from lightning_gans.networks.unet import UNet
@@ -25,6 +32,8 @@ __all__ = [
     "DCGANGenerator",
     "GatedConv2d",
     "GatedGenerator",
+    "GrowingGenerator",
+    "GrowingNetwork",
     "MLPDiscriminator",
     "MLPEncoder",
     "MLPGenerator",
@@ -32,6 +41,8 @@ __all__ = [
     "MinibatchDiscrimination",
     "MinibatchStdDev",
     "PatchDiscriminator",
+    "ProgressiveDiscriminator",
+    "ProgressiveGenerator",
     "ProjectionDiscriminator",
     "RRDBNet",
     "ResNetDiscriminator",
@@ -43,6 +54,8 @@ __all__ = [
     "SpectralNorm",
     "SpectralPatchDiscriminator",
     "StackGANGenerator",
+    "StyleDiscriminator",
+    "StyleGenerator",
     "TextDiscriminator",
     "TextGenerator",
     "UNet",

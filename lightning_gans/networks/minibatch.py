@@ -80,6 +80,7 @@ class MinibatchStdDev(MinibatchLayer):
 
     Args:
         group: Size of the groups that are compared, 4 in the authors' code; the whole batch when None, as in the paper.
+        strided: Whether the samples of a group stand N / group apart, as in the authors' code, or side by side.
 
     Raises:
         ConfigError: ``group`` is less than 2; a batch does not divide into groups.
@@ -92,11 +93,11 @@ class MinibatchStdDev(MinibatchLayer):
 
     extra_features = 1
 
-    def __init__(self, shape: Sequence[int], group: int | None = None) -> None:
+    def __init__(self, shape: Sequence[int], group: int | None = None, *, strided: bool = False) -> None:
         if group is not None and group < 2:
             raise ConfigError("group", group, "samples are compared with others: 2 or more, or null for the batch")
         super().__init__(shape)
-        self.group = group
+        self.group, self.strided = group, strided
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (N, C, ...) with that number, (N, C + 1, ...)."""
@@ -104,7 +105,9 @@ class MinibatchStdDev(MinibatchLayer):
         if len(features) % group:
             raise ConfigError("group", group, f"a batch of {len(features)} does not divide into groups")
         whole = features.to(torch.promote_types(features.dtype, torch.float32))  # small variances are 0 in half of it
-        groups = whole.flatten(1).unflatten(0, (-1, group))  # (N / group, group, A)
+        sizes = (group, -1) if self.strided else (-1, group)
+        groups, members = whole.flatten(1).unflatten(0, sizes), 0 if self.strided else 1  # (., ., A)
         # Not std(): the root of 0, where all samples are alike, has no derivative.
-        spread = (groups.var(1, correction=0) + 1e-8).sqrt().mean(1)  # (N / group,)
-        return concat_constant(features, spread.repeat_interleave(group)[:, None])
+        spread = (groups.var(members, correction=0) + 1e-8).sqrt().mean(1)  # (N / group,)
+        shown = spread.repeat(group) if self.strided else spread.repeat_interleave(group)
+        return concat_constant(features, shown[:, None])

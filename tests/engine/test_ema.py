@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from lightning_gans import AAE
+from lightning_gans.engine import BaseOptimization
 from lightning_gans.engine.ema import EMA
 from lightning_gans.networks import MLPDiscriminator, MLPEncoder, MLPGenerator
 from tests.games import gan, same, state, train
@@ -10,11 +11,11 @@ from tests.games import gan, same, state, train
 
 def averages(decay, weights):
     source = nn.Linear(1, 1, bias=False).double()
-    ema, seen = EMA({"net": source}, decay), []
+    ema, seen = EMA({"net": source}), []
     for weight in weights:
         with torch.no_grad():
             source.weight.fill_(weight)
-        ema.update(["net"])
+        ema.update(["net"], decay)
         seen.append(float(ema["net"].weight))
     return ema, seen
 
@@ -45,7 +46,7 @@ def test_it_goes_on_from_a_checkpoint():
     for ema in (first, copy):
         with torch.no_grad():
             ema._sources["net"].weight.fill_(4.0)
-        ema.update(["net"])
+        ema.update(["net"], 0.9)
     assert torch.equal(first["net"].weight, copy["net"].weight)
 
 
@@ -98,3 +99,21 @@ def test_who_is_not_averaged_and_who_never_played_stays_at_its_beginning():
     assert same(state(model.ema["generator"]), start)
     assert model.ema.num_updates.tolist() == [0]
     assert list(model.ema.averages) == ["generator"]
+
+
+def test_a_half_life_counts_images_and_is_short_at_first():
+    plan = BaseOptimization(ema_half_life=1000.0, ema_ramp=0.05)
+    for shown, half_life in ((0, 1e-8), (400, 20.0), (20_000, 1000.0), (10**9, 1000.0)):
+        assert plan.ema_decay_at(shown, 8) == pytest.approx(0.5 ** (8 / half_life))
+    assert BaseOptimization(ema_decay=0.9).ema_decay_at(0, 8) == 0.9
+
+
+@pytest.mark.filterwarnings("ignore:resumed after step")
+def test_images_shown_are_counted_on_from_a_checkpoint(tmp_path):
+    model = gan()
+    trainer = train(model, 3, batch_size=32)
+    assert model.images_shown == 3 * 32
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    model = gan()
+    train(model, 4, batch_size=16, ckpt_path=tmp_path / "last.ckpt")
+    assert model.images_shown == 3 * 32 + 16

@@ -67,6 +67,7 @@ class Row:
 
 
 SMALL_EMOJI = ("--data.image_size", "16")
+NARROW = ("--model.generator.max_channels", "4", "--model.discriminator.max_channels", "4")
 WORDS = ("--data.text_encoder", "tests.texts.BagOfWords")
 BATCH_NORM: dict[str, Any] = {"splits": ()}  # a sample's image, or logit, depends on the others
 
@@ -92,6 +93,21 @@ TABLE = (
         two(of.wgan_gp_critic, of.wasserstein_generator),
         bad=(({"gp_weight": -1.0}, r"gp_weight=-1\.0: must be 0 or more"),),
         **BATCH_NORM,
+    ),
+    Row(
+        "progressive_gan",
+        two(of.progressive_critic, of.progressive_generator),
+        # Stopped in the middle of the first fade; the last step is in the second one.
+        arguments={"stable_images": 10, "fade_images": 40, "drift_weight": 0.3},
+        settings=(*SMALL_EMOJI, *NARROW),
+        points=False,
+        splits=(),  # the discriminator compares the samples of a batch
+        bad=(
+            ({"stable_images": 0}, "stable_images=0: must be 1 or more"),
+            ({"fade_images": -1}, "fade_images=-1: must be 0 or more"),
+            ({"start_size": 5}, "start_size=5: must be one of 4, 8, 16"),
+            ({"drift_weight": -1.0}, r"drift_weight=-1\.0: must be 0 or more"),
+        ),
     ),
     Row(
         "dragan",
@@ -331,6 +347,34 @@ TABLE = (
             ({"scale": 4}, "scale=4: the generator's is 2"),
         ),
         always=("printed",),  # four optimizers
+        **BATCH_NORM,
+    ),
+    Row(
+        "stylegan2",
+        (
+            Turn("generator", ("generator",), of.stylegan2_generator),
+            Turn(
+                "path_length",
+                ("generator",),
+                of.stylegan2_path_length,
+                shares="generator",
+                every="path_length_interval",
+            ),
+            Turn("discriminator", ("discriminator",), of.stylegan2_discriminator),
+            Turn("r1", ("discriminator",), of.stylegan2_r1, shares="discriminator", every="gamma_interval"),
+        ),
+        atol=1e-5,  # the weights of the mapping are about 100
+        settings=(
+            *SMALL_EMOJI,
+            *("--model.generator.channel_base", "64", "--model.discriminator.channel_base", "64"),
+            *("--model.augment", "[{class_path: AdaptiveAugment, init_args: {images: 1000000000}}]"),  # p stays near 0
+        ),
+        arguments={"gamma": 0.7, "gamma_interval": 2, "path_length_weight": 1.5, "path_length_interval": 3},
+        points=False,
+        bad=(
+            ({"gamma": -1.0}, r"gamma=-1\.0: must be 0 or more"),
+            ({"mixing": 2.0}, r"mixing=2\.0: the share of samples with two styles"),
+        ),
         **BATCH_NORM,
     ),
 )

@@ -551,3 +551,92 @@ def stackgan_generator2(n: Any, u: Update) -> Tensor:
     adversarial = F.softplus(-n.discriminator2(fake, text)).mean()
     n.generator.stage.fill_(2)
     return adversarial + u.settings["kl_weight"] * gaussian(n.generator.augment2, text)
+
+
+# StyleGAN2: Karras et al. 2020.
+
+
+def styled(n: Any, u: Update, size: int) -> tuple[Tensor, Tensor]:
+    """Images of so many samples and their styles, some of two."""
+    g, given = n.generator, tuple(part[:size] for part in u.given)
+    first, second = (g.mapping(u.rand(u.prior, u.latent_dim, n=size), *given) for _ in range(2))
+    mixed, where = u.rand(torch.rand, 2, n=size).unbind(1)
+    rows = []
+    for i in range(size):
+        layer = 1 + int(where[i] * (g.num_styles - 1)) if mixed[i] < u.settings["mixing"] else g.num_styles
+        rows.append(torch.stack([first[i] if j < layer else second[i] for j in range(g.num_styles)]))
+    styles = torch.stack(rows)
+    images: Tensor = g.synthesis(styles, u.rand(torch.randn, g.num_noise, n=size))
+    return images, styles
+
+
+def stylegan2_generator(n: Any, u: Update) -> Tensor:
+    fake, styles = styled(n, u, len(u.x))
+    n.generator.mean_style.lerp_(styles[:, 0].detach().mean(0), 0.005)
+    return F.softplus(-n.discriminator(fake, *u.given)).mean()
+
+
+def stylegan2_path_length(n: Any, u: Update) -> Tensor:
+    fake, styles = styled(n, u, len(u.x) // 2)
+    y = u.rand(torch.randn, *fake.shape[1:], n=len(fake)) / math.sqrt(fake.shape[2] * fake.shape[3])
+    (slopes,) = torch.autograd.grad((fake * y).sum(), styles, create_graph=True)
+    lengths = slopes.square().sum(2).mean(1).sqrt()
+    n.path_length = torch.lerp(getattr(n, "path_length", torch.zeros(())), lengths.detach().mean(), 0.01)
+    return u.settings["path_length_weight"] * (lengths - n.path_length).square().mean()
+
+
+def stylegan2_discriminator(n: Any, u: Update) -> Tensor:
+    with torch.no_grad():
+        fake = styled(n, u, len(u.x))[0]
+    return F.softplus(-n.discriminator(u.x, *u.given)).mean() + F.softplus(n.discriminator(fake, *u.given)).mean()
+
+
+def stylegan2_r1(n: Any, u: Update) -> Tensor:
+    x = u.x.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(n.discriminator(x, *u.given).sum(), x, create_graph=True)
+    return u.settings["gamma"] / 2 * slope.square().sum((1, 2, 3)).mean()
+
+
+# Karras et al. 2018.
+
+
+def progressive_level(n: Any, u: Update) -> float:
+    """Both networks as they are in this step, and Adam as new where a resolution is; by the settings of the row."""
+    stable, fade = u.settings["stable_images"], u.settings["fade_images"]
+
+    def level(step: int) -> float:
+        shown, number = step * len(u.x), 0.0
+        while shown >= stable:  # one resolution after the other
+            shown -= stable
+            number += min(1.0, shown / fade)
+            shown -= min(shown, fade)
+        return number
+
+    _, step, _ = u.coordinates
+    now = level(step)
+    for network in (n.generator, n.discriminator):
+        network.grow(now)
+    if step and math.ceil(now) > math.ceil(level(step - 1)):
+        for optimizer in u.optimizers.values():
+            optimizer.state.clear()
+    return now
+
+
+def progressive_critic(n: Any, u: Update) -> Tensor:
+    level, x = progressive_level(n, u), u.x
+    x = F.avg_pool2d(x, x.shape[2] // (4 * 2 ** math.ceil(level)))
+    if level % 1:
+        before = F.interpolate(F.avg_pool2d(x, 2), scale_factor=2)
+        x = before + level % 1 * (x - before)
+    with torch.no_grad():
+        fake = n.generator.images(u.z())
+    real_logits, fake_logits = n.discriminator(x), n.discriminator(fake)
+    between = torch.lerp(fake, x, u.rand(torch.rand)[:, None, None, None]).requires_grad_()
+    (slope,) = torch.autograd.grad(n.discriminator(between).sum(), between, create_graph=True)
+    penalty = (slope.flatten(1).norm(dim=1) - 1).square().mean()
+    drift = u.settings["drift_weight"] * real_logits.square().mean()
+    return u.settings["gp_weight"] * penalty - (real_logits.mean() - fake_logits.mean()) + drift
+
+
+def progressive_generator(n: Any, u: Update) -> Tensor:
+    return -n.discriminator(n.generator.images(u.z())).mean()

@@ -71,6 +71,10 @@ class Turn:
     waits: bool = False
     """Whether it waits for ``n_critic`` updates of the discriminator."""
     project: Callable[[Any, Mapping[str, Any]], None] | None = None
+    shares: str | None = None
+    """The turn whose Adam it uses, corrected for its updates; its loss counts as often as it waits."""
+    every: str = ""
+    """Of one that shares: the setting that says in which steps it is due."""
     phase: str | None = None
     """``content``, in the first share of the run, of contents or of stage 1; ``game``, after it; None for always."""
 
@@ -93,13 +97,17 @@ def plain_loop(
     names = {name for turn in turns for name in turn.owns}
     networks = {name: copy.deepcopy(getattr(model, name)) for name in names}
     plan = settings.get("optimization", {})
-    averages = {name: copy.deepcopy(networks[name]) for name in model.ema_modules() if plan.get("ema_decay", 0)}
+    averaged = plan.get("ema_decay", 0) or model.optimization.ema_half_life
+    averages = {name: copy.deepcopy(networks[name]) for name in model.ema_modules() if averaged}
     n, counts, ages = SimpleNamespace(**networks), [0] * len(turns), dict.fromkeys(averages, 0)
     owned = [[p for name in turn.owns for p in networks[name].parameters()] for turn in turns]
+    lazy = {turn.shares: settings[turn.every] for turn in turns if turn.shares is not None}
     optimizers = {
-        turn.name: _optimizer(plan.get(turn.name, DCGANS_ADAM), parameters)
+        turn.name: _optimizer(plan.get(turn.name, DCGANS_ADAM), parameters, lazy.get(turn.name))
         for turn, parameters in zip(turns, owned, strict=True)
+        if turn.shares is None
     }
+    optimizers |= {turn.name: optimizers[turn.shares] for turn in turns if turn.shares is not None}
     rates = {name: [group["lr"] for group in each.param_groups] for name, each in optimizers.items()}
     begin = plan.get("decay_begin", 1)
     content = round(settings.get("content_share", settings.get("stage1_share", 0)) * steps)
@@ -110,6 +118,8 @@ def plain_loop(
             for number, turn in enumerate(turns):
                 if turn.phase is not None and (turn.phase == "content") != (step < content):
                     continue
+                if turn.shares is not None and (step + 1) % settings[turn.every]:
+                    continue
                 if turn.waits and (step + 1) % plan.get("n_critic", 1):
                     continue
                 if begin < 1:  # rates that fall to 0 in what is left of the run
@@ -117,20 +127,33 @@ def plain_loop(
                     for group, rate in zip(optimizers[turn.name].param_groups, rates[turn.name], strict=True):
                         group["lr"] = rate * left
                 update = Update(batch, settings, *prior, (seed, step, number), counts[number], optimizers)
-                turn.loss(n, update).backward(inputs=owned[number])
+                loss = turn.loss(n, update) * (1 if turn.shares is None else settings[turn.every])
+                loss.backward(inputs=owned[number])
+                for p in owned[number] if turn.shares is not None else ():
+                    p.grad = torch.zeros_like(p) if p.grad is None else p.grad
                 optimizers[turn.name].step()
                 optimizers[turn.name].zero_grad()
                 if turn.project is not None:
                     turn.project(n, settings)
-                for name in set(turn.owns) & set(averages):
-                    _average(averages[name], networks[name], min(plan["ema_decay"], ages[name] / (ages[name] + 9)))
+                for name in set(turn.owns) & set(averages) if turn.shares is None else ():
+                    decay = _decay(model.optimization, step * len(update.x), len(update.x))
+                    _average(averages[name], networks[name], min(decay, ages[name] / (ages[name] + 9)))
                     ages[name] += 1
                 counts[number] += 1
     return networks | {f"ema.averages.{name}": average for name, average in averages.items()}
 
 
-def _optimizer(spec: Mapping[str, Any], parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
+def _decay(plan: Any, shown: int, size: int) -> float:
+    if not plan.ema_half_life:
+        return float(plan.ema_decay)
+    return float(2 ** (-size / max(min(plan.ema_half_life, plan.ema_ramp * shown), 1e-8)))
+
+
+def _optimizer(spec: Mapping[str, Any], parameters: Sequence[nn.Parameter], lazy: int | None) -> torch.optim.Optimizer:
     module, _, name = spec["class_path"].rpartition(".")
+    if lazy is not None:  # Karras et al. 2020, app. B
+        c, given = lazy / (lazy + 1), spec["init_args"]
+        spec = {"init_args": {**given, "lr": given["lr"] * c, "betas": [beta**c for beta in given["betas"]]}}
     fused = {"fused": True} if name in ("Adam", "SGD") else {}
     optimizer: torch.optim.Optimizer = getattr(importlib.import_module(module), name)(
         parameters, **spec["init_args"], **fused

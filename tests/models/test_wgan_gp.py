@@ -24,6 +24,16 @@ def test_losses_follow_the_equation():
     torch.testing.assert_close(model.discriminator_loss(Batch(x)), expected, rtol=1e-5, atol=1e-6)
 
 
+def test_drift_is_the_mean_square_of_real_logits():
+    batch, losses = Batch(points(8)), []
+    for weight in (0.0, 2.0):
+        model = gan(WGANGP, drift_weight=weight)
+        model._rng.seek(0, 0)
+        losses.append(model.discriminator_loss(batch))
+    drift = 2 * model.discriminator(batch.image).square().mean()
+    torch.testing.assert_close(losses[1] - losses[0], drift, rtol=1e-4, atol=1e-6)
+
+
 def test_a_critic_learns_the_distance_between_shifted_points():
     """W1 between a distribution and its shift by v is |v|; the optimal critic is linear with slope 1 along v."""
 

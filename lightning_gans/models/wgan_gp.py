@@ -25,32 +25,47 @@ class WGANGP(GAN):
 
     Args:
         gp_weight: lambda.
+        drift_weight: Of E_x[D(x)^2], which keeps logits near 0 and is added to L_D (Karras et al. 2018,
+            arXiv:1710.10196, app. A.1); 0.001 there.
 
     Raises:
-        ConfigError: ``gp_weight`` is negative, or the critic has batch norm.
+        ConfigError: A weight is negative, or the critic has batch norm.
     """
 
     # The rates are those of the paper's algorithm 1.
     defaults = replace(GAN.defaults, generator=adam(1e-4, 0.0, 0.9), discriminator=adam(1e-4, 0.0, 0.9), n_critic=5)
 
     def __init__(
-        self, *args: Any, gp_weight: float = 10.0, optimization: Optimization = defaults, **kwargs: Any
+        self,
+        *args: Any,
+        gp_weight: float = 10.0,
+        drift_weight: float = 0.0,
+        optimization: Optimization = defaults,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, optimization=optimization, objective=Wasserstein(), **kwargs)
         if gp_weight < 0:
             raise ConfigError("gp_weight", gp_weight, "must be 0 or more; the paper uses 10")
+        if drift_weight < 0:
+            raise ConfigError("drift_weight", drift_weight, "must be 0 or more; 0 for none")
+        self.check_critic()
+        self.gp_weight, self.drift_weight = gp_weight, drift_weight
+
+    def check_critic(self) -> None:
+        """Refuse one that scores no sample by itself."""
         require_no_batch_statistics(self.discriminator)
-        self.gp_weight = gp_weight
 
     def discriminator_loss(self, batch: Batch) -> Tensor:
         """E[D(G(z))] - E[D(x)] + lambda E[(|grad D(x_hat)|_2 - 1)^2]."""
         real, fake = self.real(batch), self.fake(batch)
-        distance = self.critic.score(real).logits.mean() - self.critic.score(fake).logits.mean()
+        real_logits = self.critic.score(real).logits
+        distance = real_logits.mean() - self.critic.score(fake).logits.mean()
         alpha = self.rand(torch.rand, len(batch.image))  # (N,)
         penalty = gradient_penalty(self.critic.logits, real, fake, alpha)
         self.log_value("wasserstein", distance)
         self.log_value("penalty/gradient", penalty)
-        return self.gp_weight * penalty - distance
+        loss = self.gp_weight * penalty - distance
+        return loss + self.drift_weight * real_logits.square().mean() if self.drift_weight else loss
 
     def generator_loss(self, batch: Batch) -> Tensor:
         """-E[D(G(z))]."""

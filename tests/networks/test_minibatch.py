@@ -59,6 +59,14 @@ def test_minibatch_standard_deviation_follows_the_paper(group):
         torch.testing.assert_close(out[part, 3], torch.full((group or 8, 2, 2), float(mean)))
 
 
+def test_strided_groups_are_those_of_the_authors():
+    """Samples 0, 2, 4, 6 of eight are a group of four, and 1, 3, 5, 7 the other."""
+    layer, f = MinibatchStdDev((3,), group=4, strided=True), features(8, 3)
+    for first in range(2):
+        expected = MinibatchStdDev((3,))(f[first::2])
+        torch.testing.assert_close(layer(f)[first::2], expected)
+
+
 @pytest.mark.parametrize("build", LAYERS)
 def test_samples_that_are_all_alike_are_seen_and_have_derivatives(build):
     layer = build((6,)).double()

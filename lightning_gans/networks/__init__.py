@@ -3,7 +3,7 @@
 from lightning_gans.networks.context import ContextGenerator
 from lightning_gans.networks.coupled import CoupledDiscriminator, CoupledGenerator
 from lightning_gans.networks.dcgan import DCGANDiscriminator, DCGANEncoder, DCGANGenerator
-from lightning_gans.networks.gated import GatedConv2d, GatedGenerator, SpectralPatchDiscriminator
+from lightning_gans.networks.gated import BoundedOutput, GatedConv2d, GatedGenerator, SpectralPatchDiscriminator
 from lightning_gans.networks.minibatch import MinibatchDiscrimination, MinibatchStdDev
 from lightning_gans.networks.mlp import MaxoutDiscriminator, MLPDiscriminator, MLPEncoder, MLPGenerator
 from lightning_gans.networks.patchgan import PatchDiscriminator
@@ -24,6 +24,7 @@ from lightning_gans.networks.text import TextDiscriminator, TextGenerator
 from lightning_gans.networks.unet import UNet
 
 __all__ = [
+    "BoundedOutput",
     "ContextGenerator",
     "CoupledDiscriminator",
     "CoupledGenerator",

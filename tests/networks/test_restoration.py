@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from lightning_gans import ConfigError
 from lightning_gans.networks import (
+    BoundedOutput,
     ContextGenerator,
     GatedConv2d,
     GatedGenerator,
@@ -73,6 +74,24 @@ def test_small_signals_pass_a_gate_as_large_as_they_come():
         passed = GatedConv2d(16, 64)(signal)[:, :, 1:-1, 1:-1]  # not the border
     varies = passed - passed.mean((0, 2, 3), keepdim=True)  # what its bias adds does not
     assert 0.9 < float(varies.std() / signal.std()) < 1.1
+
+
+def test_a_cut_output_is_led_back_and_no_further():
+    x = torch.tensor([-3.0, -0.5, 0.5, 3.0], requires_grad=True)
+    cut = BoundedOutput()(x)
+    assert cut.tolist() == [-1.0, -0.5, 0.5, 1.0]
+    for slope, passes in ((1.0, [0.0, 1.0, 1.0, 1.0]), (-1.0, [-1.0, -1.0, -1.0, 0.0])):
+        (gradient,) = torch.autograd.grad(slope * cut.sum(), x, retain_graph=True)
+        assert gradient.tolist() == passes
+
+
+def test_a_generator_that_made_all_black_learns_what_is_not():
+    network = GatedGenerator((2, 8, 8), (1, 8, 8), 4, dilations=(1,))
+    nn.init.constant_(network.up[-2].bias, -30.0)
+    made = network(torch.randn(1, 1, 8, 8), torch.zeros(1, 1, 8, 8))
+    assert made.eq(-1).all()
+    F.l1_loss(made, torch.ones(1, 1, 8, 8)).backward()
+    assert float(network.down[0].both.weight.grad.norm()) > 1e-4
 
 
 def test_patches_are_scored_with_spectral_norm():

@@ -138,6 +138,49 @@ class TranslatingOptions:
 
 
 @dataclass(frozen=True)
+class ProjectionOptions:
+    """Find an image in the latent space of a styled generator: the picture that it makes, and its latents.
+
+    The folder gets ``projection.png``, ``beside.png`` with the image and the picture, ``progress.png`` with those on
+    the way, and ``latents.safetensors`` with ``styles`` (L, W) and ``noise`` (P).
+
+    Args:
+        checkpoint: A checkpoint of a model with styles, such as StyleGAN2.
+        image: The image; of another shape, its middle, resized.
+        output: Folder for the files.
+        space: w, one style for all layers; or w+, one for each, nearer to the image and further from what was learned.
+        steps: Of the search.
+        features: What images are compared by: cifar10, random, or a .safetensors file of ``lightning_gans
+            train-features``; or vgg19, with weights.
+        weights: File with torchvision's vgg19.
+        label: Class to start from. Conditional models only.
+        seed: Of what is drawn.
+        no_ema: The generator's raw weights instead of the averaged ones.
+        device: Such as cpu or cuda:1; by default the accelerator, where there is one.
+    """
+
+    checkpoint: str
+    image: str
+    output: str = "projection"
+    space: str = "w"
+    steps: int = 1000
+    features: str = "cifar10"
+    weights: str | None = None
+    label: int | None = None
+    seed: int = 0
+    no_ema: bool = False
+    device: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.space not in ("w", "w+"):
+            raise ConfigError("--space", self.space, "choose w or w+")
+        if self.steps < 1:
+            raise ConfigError("--steps", self.steps, "must be 1 or more")
+        if (self.features == "vgg19") != (self.weights is not None):
+            raise ConfigError("--weights", self.weights, "belongs to --features vgg19, which needs a file")
+
+
+@dataclass(frozen=True)
 class EvaluationOptions:
     """Measure images, or the samples of a checkpoint, against real images; print a table and write a JSON report.
 
@@ -253,6 +296,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "sample": Command(SamplingOptions, "sampling:write_samples"),
     "translate": Command(TranslatingOptions, "translating:write_translations"),
+    "project": Command(ProjectionOptions, "projecting:write_projection"),
     "evaluate": Command(EvaluationOptions, "evaluating:evaluate"),
     "train-features": Command(FeatureTrainingOptions, "evaluating:train_features"),
     "configs": Command(ConfigsOptions, "configs:print_configs"),

@@ -78,6 +78,8 @@ class Styled(Protocol):
     """Number L of styles of an image."""
     num_noise: int
     """Number P of noise values of an image."""
+    noise_sides: Sequence[int]
+    """Side of the noise map of each layer; the maps together are the P values, row by row."""
     mean_style: Tensor
     """The mean of all styles, (W,)."""
 

@@ -116,7 +116,8 @@ def test_a_few_jumps_do_not_decide():
 class Styled(nn.Module):
     """W is Z doubled, and an image the mean of its styles, and of its class, everywhere."""
 
-    latent_dim, image_shape, num_styles, num_noise = Z, SHAPE, 3, 2
+    latent_dim, image_shape, num_styles = Z, SHAPE, 3
+    num_noise, noise_sides = 2, (1, 1)
 
     def __init__(self):
         super().__init__()

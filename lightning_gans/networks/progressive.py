@@ -1,11 +1,12 @@
 """Networks that grow: from 4 x 4 pixels, a resolution after the other, each faded in.
 
-Karras et al. 2018, arXiv:1710.10196, section 2 and table 2. At level 0 they make and see 4 x 4 pixels, at level 1 8 x 8;
-at level 0.25 the new layers of 8 x 8 count for a quarter, and the enlarged 4 x 4 for the rest.
+Karras et al. 2018, arXiv:1710.10196, section 2 and table 2. At level 0 they make and see 4 x 4 pixels, at level 1
+8 x 8; at level 0.25 the new layers of 8 x 8 count for a quarter, and the enlarged 4 x 4 for the rest.
 """
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -127,7 +128,7 @@ class ProgressiveGenerator(GrowingGenerator):
         # The gain of a convolution of 4 x 4, as which the paper counts it.
         self.project = EqualizedLinear(latent_dim + num_classes, widths[0] * _SMALLEST**2, gain=LEAKY_GAIN / _SMALLEST)
         self.blocks = nn.ModuleList([_Layer(widths[0], widths[0])])
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             self.blocks.append(nn.Sequential(nn.Upsample(scale_factor=2), _Layer(before, after), _Layer(after, after)))
         self.to_colors = nn.ModuleList(EqualizedConv2d(width, channels, 1) for width in widths)
 
@@ -176,7 +177,7 @@ class ProgressiveDiscriminator(GrowingNetwork):
         self.deviation = None if group is None else MinibatchStdDev(shape, group, strided=True)
         self.from_colors = nn.ModuleList(_Layer(channels, width, kernel_size=1, norm=False) for width in widths)
         self.blocks = nn.ModuleList([_Layer(last + (group is not None) + num_classes, last, norm=False)])
-        for after, before in zip(widths, widths[1:], strict=False):
+        for after, before in pairwise(widths):
             layers = _Layer(before, before, norm=False), _Layer(before, after, norm=False)
             self.blocks.append(nn.Sequential(*layers, nn.AvgPool2d(2)))
         self.linear = EqualizedLinear(last * _SMALLEST**2, last, gain=LEAKY_GAIN)

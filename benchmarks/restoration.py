@@ -185,10 +185,12 @@ def tiles(options: argparse.Namespace) -> None:
             file = Path(folder, f"{width}.png")
             Image.fromarray(random.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(file)
             words = ["translate", options.checkpoint[0], str(file), "--output", f"{folder}/{width}", "--device", "cpu"]
-            begin = time.perf_counter()
+            begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
             subprocess.run([sys.executable, "-m", "lightning_gans.cli", *words], check=True)
-            seconds, peak = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-            print(f"{width} x {height}: {seconds:.0f} s, largest of all so far {peak / 1024:.0f} MiB", flush=True)
+            seconds, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
+            used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            peak = f"largest of all so far {after.ru_maxrss / 1024:.0f} MiB"
+            print(f"{width} x {height}: {seconds:.0f} s, {used:.0f} CPU s, {peak}", flush=True)
         model = load_model(options.checkpoint[0], None)
         source = from_uint8(pil_to_tensor(Image.open(Path(folder, "375.png"))))[None]
         whole = to_uint8(model.translate(source))[0].int()  # type: ignore[attr-defined] # what enlarges translates

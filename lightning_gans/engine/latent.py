@@ -96,11 +96,11 @@ class LatentModel(Game):
 
     # What comes out.
 
-    def forward(self, *inputs: Tensor, ema: bool = True) -> Tensor:
+    def forward(self, *inputs: Tensor, ema: bool = True, **how: Any) -> Tensor:
         """Images (N, C, H, W) in [-1, 1] from what the generator takes: averaged weights or raw ones, eval mode."""
         generator = self.inference_network("generator", ema=ema)
         with eval_mode(generator):
-            images: Tensor = generator(*inputs)
+            images: Tensor = generator(*inputs, **how)
         return images
 
     @torch.no_grad()
@@ -113,6 +113,7 @@ class LatentModel(Game):
         start: int = 0,
         ema: bool = True,
         truncation: float | None = None,
+        **how: Any,
     ) -> Tensor:
         """Generate images (n, C, H, W) in [-1, 1], or points (n, d), float32, on the model's device.
 
@@ -126,6 +127,7 @@ class LatentModel(Game):
             start: Index of the first sample.
             ema: Averaged weights (with batch norm re-estimated under them), or the raw ones.
             truncation: Bound on the latents; None for the whole prior.
+            how: Further arguments of the generator's ``forward``, such as ``psi`` of ``StyleGenerator``.
 
         Raises:
             ConfigError: Something that the model is given is missing or not one per sample; truncation out of range.
@@ -140,7 +142,8 @@ class LatentModel(Game):
             for first in range(0, n, _SAMPLING_SIZE):
                 last = min(first + _SAMPLING_SIZE, n)
                 part = condition.map(lambda t, first=first, last=last: t[first:last])  # type: ignore[misc] # bound now
-                parts.append(generator(*self.generator_inputs(part, start + first, start + last, seed, prior)).float())
+                inputs = self.generator_inputs(part, start + first, start + last, seed, prior)
+                parts.append(generator(*inputs, **how).float())
         return torch.cat(parts)
 
     def sample(

@@ -70,7 +70,6 @@ class Interpolates(Protocol):
         """Take (1 - alpha) of the earlier weights and alpha of those reached for what translates."""
 
 
-@runtime_checkable
 class Styled(Protocol):
     """A generator that turns latents into styles, and styles, one for each layer, into images."""
 
@@ -141,7 +140,8 @@ def enlarges(network: object) -> TypeGuard[Enlarges]:
 
 def is_styled(network: object) -> TypeGuard[Styled]:
     """Whether a generator has styles."""
-    return isinstance(network, Styled)
+    names = (*Styled.__annotations__, "mapping", "truncate", "synthesis")
+    return all(hasattr(network, name) for name in names)  # isinstance looks past buffers, from Python 3.12 on
 
 
 def can_interpolate(model: object) -> TypeGuard[Interpolates]:

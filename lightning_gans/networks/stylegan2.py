@@ -97,15 +97,17 @@ class ModulatedConv2d(EqualizedConv2d):
 class StyledLayer(nn.Module):
     """A modulated convolution with noise of learned strength, a bias and a leaky ReLU."""
 
-    def __init__(self, before: int, after: int, *, style_dim: int, up: bool = False) -> None:
+    def __init__(self, before: int, after: int, *, style_dim: int, noise: bool, up: bool = False) -> None:
         super().__init__()
         self.conv = ModulatedConv2d(before, after, 3, style_dim=style_dim, up=up)
-        self.strength = nn.Parameter(torch.zeros(()))
+        self.strength = nn.Parameter(torch.zeros(())) if noise else None
         self.bias = nn.Parameter(torch.zeros(after))
 
     def forward(self, maps: Tensor, styles: Tensor, noise: Tensor) -> Tensor:
         """Maps of maps (N, C, H, W), styles (N, W), and noise (N or 1, 1, H', W') of the size that comes out."""
-        maps = self.conv(maps, styles) + noise * self.strength
+        maps = self.conv(maps, styles)
+        if self.strength is not None:
+            maps = maps + noise * self.strength
         return _leaky(maps + self.bias[:, None, None])
 
 
@@ -126,11 +128,11 @@ class ToRGB(nn.Module):
 class _Block(nn.Module):
     """One resolution of the synthesis: one styled layer at 4 x 4, two from there on, and what they add to the image."""
 
-    def __init__(self, before: int, after: int, channels: int, *, style_dim: int, first: bool) -> None:
+    def __init__(self, before: int, after: int, channels: int, *, style_dim: int, noise: bool, first: bool) -> None:
         super().__init__()
-        layers = [StyledLayer(after, after, style_dim=style_dim)]
+        layers = [StyledLayer(after, after, style_dim=style_dim, noise=noise)]
         if not first:
-            layers.insert(0, StyledLayer(before, after, style_dim=style_dim, up=True))
+            layers.insert(0, StyledLayer(before, after, style_dim=style_dim, noise=noise, up=True))
         self.layers = nn.ModuleList(layers)
         self.colors = ToRGB(after, channels, style_dim)
 
@@ -159,6 +161,7 @@ class StyleGenerator(nn.Module):
         channel_base: Channels at side s are channel_base / s, and at most ``max_channels``.
         max_channels: 512 in the paper.
         mapping_layers: Layers from latents to styles; 8 in the paper, 2 in the authors' later recipes for small images.
+        noise: Whether layers have noise of a strength that they learn.
 
     Raises:
         ConfigError: A size is not positive, or the image's no power of two.
@@ -178,6 +181,7 @@ class StyleGenerator(nn.Module):
         channel_base: int = 512,
         max_channels: int = 64,
         mapping_layers: int = 2,
+        noise: bool = True,
     ) -> None:
         super().__init__()
         channels, side = check_square(image_shape)
@@ -189,7 +193,7 @@ class StyleGenerator(nn.Module):
         self.constant = nn.Parameter(torch.randn(widths[0], _SMALLEST, _SMALLEST))
         pairs = [(widths[0], widths[0]), *pairwise(widths)]
         self.blocks = nn.ModuleList(
-            _Block(*pair, channels, style_dim=style_dim, first=not number) for number, pair in enumerate(pairs)
+            _Block(*pair, channels, style_dim=style_dim, noise=noise, first=not number) for number, pair in enumerate(pairs)
         )
         self.noise_sides = [_SMALLEST, *(_SMALLEST << number for number in range(1, len(pairs)) for _ in range(2))]
         self.num_styles = len(self.noise_sides) + 1

@@ -1,0 +1,117 @@
+"""Figures of generators of faces and of cars, and what a step of StyleGAN2 costs.
+
+    python benchmarks/stylegan.py measure [--data faces|folder] [--root DIR] CHECKPOINT ...
+    python benchmarks/stylegan.py price [--sizes 32 64 128 256]
+
+``measure``: Frechet distance in random features and energy outside the real images' first 64 principal components, the
+two that agree with the eye; the classifier's Frechet distance, precision and recall beside; and the same of one half of
+the real images against the other. ``folder``: images of 32 x 32 below a folder, such as CIFAR-10's automobiles.
+
+``price``: seconds of a step of batch 4, averaged over 16, of which four have the path length's penalty and one R1, and
+the process's peak memory, with one thread; each size in a process of its own.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+from typing import Any
+
+import torch
+from torch.utils.data import Subset
+
+from lightning_gans import StyleGAN2
+from lightning_gans.cli.runs import load_model
+from lightning_gans.data import EmojiFaces, ImageFolder
+from lightning_gans.data.base import ImageDataModule
+from lightning_gans.evaluation.evaluator import Evaluator
+from lightning_gans.evaluation.features import CIFAR10Features, EmojiFeatures, FeatureExtractor, RandomFeatures
+from lightning_gans.evaluation.metrics import ResidualEnergy
+from lightning_gans.evaluation.sources import DatasetSource, GeneratedSource, ImageSource
+from lightning_gans.networks import StyleDiscriminator, StyleGenerator
+
+NUM_SAMPLES = 2000
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Print a row a checkpoint."""
+    data: ImageDataModule
+    classifier: FeatureExtractor
+    if options.data == "faces":
+        data, classifier = EmojiFaces(), EmojiFeatures()
+    else:
+        data, classifier = ImageFolder(options.root, image_size=32), CIFAR10Features()
+    data.setup("fit")
+    real = DatasetSource(data.train_dataset)
+    evaluators = [
+        Evaluator(RandomFeatures(), extra_metrics={"energy": ResidualEnergy()}),
+        Evaluator(classifier),
+    ]
+    half = len(real) // 2
+    order = torch.randperm(len(real), generator=torch.Generator().manual_seed(0)).tolist()
+    halves = [DatasetSource(Subset(data.train_dataset, part)) for part in (order[:half], order[half : 2 * half])]
+    shown: list[str] = []
+    rows: list[tuple[str, ImageSource, ImageSource]] = [("one half of the real images", halves[0], halves[1])]
+    for path in options.checkpoint:
+        rows.append((path, GeneratedSource(load_model(path, None), NUM_SAMPLES), real))  # type: ignore[arg-type]
+    for name, fake, against in rows:
+        values: dict[str, float] = {}
+        for evaluator in evaluators:
+            values |= evaluator.evaluate(fake, against).values
+        wanted = ("fid_", "residual_energy", "precision_", "recall_", "perceptual")
+        if not shown:
+            shown = [each for each in values if each.startswith(wanted)]
+            print("| | " + " | ".join(shown) + " |\n" + "|---" * (len(shown) + 1) + "|")
+        print(f"| {name} | " + " | ".join(f"{values[each]:.4g}" for each in shown) + " |", flush=True)
+
+
+def price(options: argparse.Namespace) -> None:
+    """Print a row a size."""
+    print("| side | seconds a step | MiB |\n|---|---|---|")
+    for size in options.sizes:
+        subprocess.run([sys.executable, __file__, "one", str(size)], check=True)
+
+
+def one(options: argparse.Namespace) -> None:
+    """Sixteen steps of one size."""
+    from lightning.pytorch import Trainer
+    from torch.utils.data import DataLoader, TensorDataset
+
+    side = options.side
+    widths = {"channel_base": 16 * side, "max_channels": 64}
+    model = StyleGAN2(StyleGenerator((3, side, side), **widths), StyleDiscriminator((3, side, side), **widths))
+    images = torch.rand(4 * 64, 3, side, side) * 2 - 1
+    quiet: Any = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    loader = DataLoader(
+        TensorDataset(images), batch_size=4, collate_fn=lambda items: torch.stack([i[0] for i in items])
+    )
+    Trainer(max_steps=2, accelerator="cpu", **quiet).fit(model, loader)
+    begin = time.perf_counter()
+    Trainer(max_steps=16, accelerator="cpu", **quiet).fit(model, loader)
+    seconds, peak = (time.perf_counter() - begin) / 16, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"| {side} | {seconds:.3f} | {peak / 1024:.0f} |", flush=True)
+
+
+def main() -> None:
+    """Run one of them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    tasks = parser.add_subparsers(dest="task", required=True)
+    each = tasks.add_parser("measure")
+    each.set_defaults(run=measure)
+    each.add_argument("--data", choices=["faces", "folder"], default="faces")
+    each.add_argument("--root", default="data")
+    each.add_argument("checkpoint", nargs="*")
+    each = tasks.add_parser("price")
+    each.set_defaults(run=price)
+    each.add_argument("--sizes", nargs="*", type=int, default=[32, 64, 128, 256])
+    each = tasks.add_parser("one")
+    each.set_defaults(run=one)
+    each.add_argument("side", type=int)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    options.run(options)
+
+
+if __name__ == "__main__":
+    main()

@@ -89,7 +89,7 @@ class AdaptiveAugment(Augment, nn.Module):
             self.rated.copy_(self.signs)
             self.signs.zero_()
         self._update = clock.updates
-        signs = torch.stack([real_logits.sign().sum(), real_logits.new_tensor(real_logits.numel())]).long()
+        signs = torch.stack([real_logits.sign().sum(), real_logits.new_full((), real_logits.numel())]).long()
         if dist.is_available() and dist.is_initialized():
             dist.all_reduce(signs)
         self.signs += signs

@@ -126,15 +126,15 @@ class Geometry(RandomChange):
         turned, angle = draws.happens(p_turn), draws.angle()
         stretched, ratio = draws.happens(p), draws.scale(self.octaves)
         turned_again, angle_again = draws.happens(p_turn), draws.angle()
-        moved, move = draws.happens(p), torch.stack([draws.normal(), draws.normal()], dim=1)  # (N, 2)
+        moved, (height, width) = draws.happens(p), images.shape[2:]
+        move = self.move * torch.stack([width * draws.normal(), height * draws.normal()], dim=1)  # (N, 2)
         size, ratio = torch.where(scaled, size, 1), torch.where(stretched, ratio, 1)
         # Where it comes from: every change undone, the last one first.
         stretch = torch.stack([1 / (size * ratio), ratio / size], dim=1)  # (N, 2)
         first = _rotation(-torch.where(turned, angle, 0))
         last = _rotation(-torch.where(turned_again, angle_again, 0))
         linear = first @ (stretch[:, :, None] * last)
-        sides = torch.tensor(images.shape[:1:-1], device=images.device)
-        move = torch.where(moved[:, None], move * self.move * sides, 0)
+        move = torch.where(moved[:, None], move, 0)
         warped = warp(images, linear, -(linear @ move[..., None])[..., 0])
         changed = scaled | turned | stretched | turned_again | moved
         return torch.where(changed[:, None, None, None], warped, images)
@@ -203,7 +203,8 @@ def color_matrix(luma: Tensor, chroma: Tensor, hue: Tensor) -> Tensor:
         tensor([[0., 1., 0.]])
     """
     luma, chroma, hue = (each[:, None, None] for each in (luma, chroma, hue))
-    turned = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]).to(luma) / math.sqrt(3)  # [v]_x
+    identity = torch.eye(3, dtype=luma.dtype, device=luma.device)
+    turned = (identity.roll(1, 0) - identity.roll(-1, 0)) / math.sqrt(3)  # [v]_x
     # In this order, luma = chroma = 1 and hue = 0 give the identity to the last bit.
     round_axis = chroma * hue.cos()
-    return round_axis * torch.eye(3).to(luma) + chroma * hue.sin() * turned + (luma - round_axis) / 3
+    return round_axis * identity + chroma * hue.sin() * turned + (luma - round_axis) / 3

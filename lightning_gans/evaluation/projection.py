@@ -12,13 +12,14 @@ from torch.nn import functional as F
 from lightning_gans.engine import LatentModel, Styled, fold_in, is_styled, rows_from_index
 from lightning_gans.engine.ema import eval_mode
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.features import Comparing, maps_by, maps_distance
+from lightning_gans.evaluation.features import Comparing, maps_by
 
 _NUM_STYLES, _AT_ONCE = 10_000, 1000  # that the mean and the scale are of
 _LARGEST = 256  # side at which images are compared
 _LEARNING_RATE, _WARM_UP, _COOL_DOWN = 0.1, 0.05, 0.25  # shares of the steps
 _DISTURBANCE, _DISTURBED = 0.05, 0.75
 _NOISE_WEIGHT, _SMALLEST_NOISE = 1e5, 8
+_DARKEST = 1e-3  # mean square of a map that distances are relative to, at least
 
 
 class Projection(NamedTuple):
@@ -31,7 +32,7 @@ class Projection(NamedTuple):
     image: Tensor
     """What the generator makes of them, (C, H, W) in [-1, 1] or a little beyond."""
     distance: float
-    """Between that and the target, see ``maps_distance``."""
+    """Between that and the target, see ``relative_distance``."""
     first_distance: float
     """The same at W's mean, with the noise that the generator keeps."""
     progress: Tensor
@@ -42,14 +43,15 @@ class Projection(NamedTuple):
 class Projector:
     """Searches the latents of images by gradient descent from W's mean.
 
-    Karras et al. 2020, arXiv:1912.04958, app. D: it minimizes the distance of feature maps plus 1e5 times the
-    autocorrelation of the noise, by Adam at a rate of 0.1, which rises over the first 5% of the steps and falls as a
+    Karras et al. 2020, arXiv:1912.04958, app. D: it minimizes the distance of feature maps, and of the pixels (Abdal et
+    al. 2019, arXiv:1904.03189, eq. 1), since features may not see a color, plus 1e5 times the autocorrelation of the
+    noise, by Adam at a rate of 0.1, which rises over the first 5% of the steps and falls as a
     cosine over the last 25%. In the first 75%, styles are disturbed by normal noise of 0.05 s (1 - t / 0.75)^2, with s
     the root mean square distance of styles to their mean. Images of more than 256 pixels are compared at 256.
 
     Args:
         features: What images are compared by; the paper's are VGG16's as LPIPS weighs them.
-        per_layer: Whether each layer has a style of its own (W+, Abdal et al. 2019, arXiv:1904.03189): nearer to the
+        per_layer: Whether each layer has a style of its own (W+, Abdal et al. 2019): nearer to the
             image, and further from what the generator has learned. Or all have the same, as in the paper.
         steps: Number of steps.
         seed: Of what is drawn.
@@ -121,7 +123,7 @@ class Projector:
         noise = drawn(styles.new_empty(1, generator.num_noise)).requires_grad_()
         with torch.no_grad():
             start = self._image(generator, styles, None, target)
-            first_distance = float(maps_distance(self._maps(start), wanted))
+            first_distance = float(relative_distance(self._maps(start), wanted))
         pictures, shown = [start], self._shown()
         optimizer = torch.optim.Adam([styles, noise])
         for step in range(self.steps):
@@ -129,7 +131,7 @@ class Projector:
             disturbed = styles + drawn(styles) * scale * disturbance(t)
             image = self._image(generator, disturbed, noise, target)
             regularizer = noise_correlation(noise_maps(noise, generator.noise_sides))
-            loss = maps_distance(self._maps(image), wanted).sum() + _NOISE_WEIGHT * regularizer
+            loss = relative_distance(self._maps(image), wanted) + _NOISE_WEIGHT * regularizer
             styles.grad, noise.grad = torch.autograd.grad(loss, [styles, noise])  # the generator's weights get none
             optimizer.param_groups[0]["lr"] = learning_rate(t)
             optimizer.step()
@@ -140,7 +142,7 @@ class Projector:
             self.report(step + 1, self.steps)
         with torch.no_grad():
             image = self._image(generator, styles, noise, target)
-            distance = float(maps_distance(self._maps(image), wanted))
+            distance = float(relative_distance(self._maps(image), wanted))
         every = styles.detach()[0].expand(generator.num_styles, -1)
         progress = torch.cat([*pictures, image])
         return Projection(every, noise.detach()[0], image[0], distance, first_distance, progress)
@@ -158,9 +160,21 @@ class Projector:
         return image
 
     def _maps(self, images: Tensor) -> list[Tensor]:
+        """What is compared: pixels, and feature maps."""
         if max(images.shape[2:]) > _LARGEST:
             images = F.interpolate(images, (_LARGEST, _LARGEST), mode="area")
-        return maps_by(self.features)(images)
+        return [images, *maps_by(self.features)(images)]
+
+
+def relative_distance(maps: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
+    """Mean over maps of |a - b|^2 / |b|^2, where b are those that are wanted: a scalar, of whatever scale they are.
+
+    Example:
+        >>> relative_distance([torch.ones(2, 2), torch.ones(3)], [2 * torch.ones(2, 2), torch.ones(3)])
+        tensor(0.1250)
+    """
+    pairs = zip(maps, wanted, strict=True)
+    return torch.stack([(a - b).square().mean() / b.square().mean().clamp(min=_DARKEST) for a, b in pairs]).mean()
 
 
 def learning_rate(t: float) -> float:

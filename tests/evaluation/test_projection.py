@@ -77,7 +77,7 @@ def test_large_images_are_compared_at_256_pixels():
             seen.append(images.shape[2:])
             return [images]
 
-    assert len(Projector(Watched())._maps(torch.zeros(1, 3, 512, 512))) == 1
+    assert len(Projector(Watched())._maps(torch.zeros(1, 3, 512, 512))) == 2
     Projector(Watched())._maps(torch.zeros(1, 3, 64, 64))
     assert seen == [(256, 256), (64, 64)]
 

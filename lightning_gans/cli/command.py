@@ -100,8 +100,9 @@ def plain_parser(name: str) -> ArgumentParser:
 def _run_plain_command(name: str, args: list[str]) -> None:
     parser, (kind, function) = plain_parser(name), COMMANDS[name]
     flags = {f"--{each.name}" for each in dataclasses.fields(kind) if each.default is False}
+    pairs = {f"--{each.name}" for each in dataclasses.fields(kind) if "tuple[int, int]" in str(each.type)}
     try:
-        options = kind(**parser.parse_args(_expand_flags(args, flags)).as_dict())
+        options = kind(**parser.parse_args(_expand_flags(_join_pairs(args, pairs), flags)).as_dict())
     except ArgumentError as error:
         raise parsing_error(error, args, parser) from error
     module, _, work = function.partition(":")
@@ -132,6 +133,22 @@ def _expand_flags(args: list[str], flags: set[str]) -> list[str]:
     """
     pairs = pairwise([*args, ""])
     return [f"{arg}=true" if arg in flags and after not in ("true", "false") else arg for arg, after in pairs]
+
+
+def _join_pairs(args: list[str], names: set[str]) -> list[str]:
+    """The same arguments with ``--style_mixing=[4, 6]`` for ``--style_mixing 4 6``.
+
+    Example:
+        >>> _join_pairs(["a.ckpt", "--style_mixing", "4", "6", "--seed", "3"], {"--style_mixing"})
+        ['a.ckpt', '--style_mixing=[4, 6]', '--seed', '3']
+    """
+    joined, rest = [], list(args)
+    while rest:
+        one, *rest = rest
+        if one in names and len(rest) > 1 and all(each.isdigit() for each in rest[:2]):
+            one, rest = f"{one}=[{rest[0]}, {rest[1]}]", rest[2:]
+        joined.append(one)
+    return joined
 
 
 def _run_trainer_command(args: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from lightning_gans.errors import ConfigError
 
@@ -35,7 +35,7 @@ class CompletionOptions:
 
 def is_sample_file(output: str) -> bool:
     """Whether samples are written into one file, and not into a folder."""
-    return Path(output).suffix in (".npz", ".npy", ".png")
+    return Path(output).suffix in (".npz", ".npy", ".png", ".gif")
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,17 @@ class SamplingOptions:
         seed: Selects them.
         output: Folder for the files; or one file of all: .npz with the array ``images``, uint8 (N, H, W, C), and the
             ``labels`` or ``captions`` of a conditional model; .npy with that array alone; .png with a grid, or the
-            scatter of points.
+            scatter of points; .gif with a walk from latent to latent and back, ``interpolate`` frames from each to the
+            next, 16 by default.
         no_ema: The generator's raw weights instead of the averaged ones.
         labels: Class of all images, or a list that is gone through again and again. Conditional models only.
         text: Sentence for all images, a list, or a .txt file of sentences, a line each; gone through again and again.
             Models that are given sentences only; captions of their training where none is given.
         truncation: Largest absolute value of a latent's entries: below 1 for typical images, None for all.
+        truncation_psi: How far styles go from their mean: below 1 for typical images, 0 for the mean alone. Models with
+            styles only, as the two options that follow.
+        style_mixing: Rows and columns of a table of mixed styles, instead of samples: --style_mixing 4 6.
+        noise: random, a function of seed and sample, or fixed, the one that the network keeps.
         interpolate: Images in a row from one random latent to another, or from one sentence to the next where two or
             more are given; num_samples is a multiple of it.
         device: Such as cpu or cuda:1; by default the accelerator, where there is one.
@@ -69,6 +74,9 @@ class SamplingOptions:
     labels: int | list[int] | None = None
     text: str | list[str] | None = None
     truncation: float | None = None
+    truncation_psi: float | None = None
+    style_mixing: tuple[int, int] | None = None
+    noise: Literal["random", "fixed"] = "random"
     interpolate: int | None = None
     device: str | None = None
 
@@ -76,7 +84,11 @@ class SamplingOptions:
         if self.num_samples < 1:
             raise ConfigError("--num_samples", self.num_samples, "must be 1 or more")
         if Path(self.output).suffix[1:2].isalpha() and not (is_sample_file(self.output) or Path(self.output).is_dir()):
-            raise ConfigError("--output", self.output, "is no folder; one file ends in .npz, .npy or .png")
+            raise ConfigError("--output", self.output, "is no folder; one file ends in .npz, .npy, .png or .gif")
+        if self.style_mixing is not None and min(self.style_mixing) < 1:
+            raise ConfigError("--style_mixing", self.style_mixing, "rows and columns: two numbers, 1 or more")
+        if self.style_mixing is not None and self.output.endswith((".npz", ".npy", ".gif")):
+            raise ConfigError("--output", self.output, "mixed styles are one picture: a .png file, or a folder")
         if self.text == []:
             raise ConfigError("--text", "[]", "give a sentence or more, or leave it out")
         if self.labels == []:
@@ -86,7 +98,7 @@ class SamplingOptions:
         row = self.interpolate
         if row is not None and row < 2:
             raise ConfigError("--interpolate", row, "a row needs its two ends: 2 or more")
-        if row is not None and self.num_samples % row:
+        if row is not None and self.num_samples % row and not self.output.endswith(".gif"):
             near = f"{self.num_samples // row * row} or " if self.num_samples > row else ""
             hint = f"rows of {row} images are asked for; choose {near}{(self.num_samples // row + 1) * row}"
             raise ConfigError("--num_samples", self.num_samples, hint)

@@ -16,6 +16,7 @@ from torch import Tensor
 from lightning_gans.batch import Condition
 from lightning_gans.cli.commands import SamplingOptions, is_sample_file
 from lightning_gans.cli.runs import load_model, require_writable, write_image
+from lightning_gans.cli.walking import styled_settings, write_style_mixing, write_walk
 from lightning_gans.engine import LatentModel
 from lightning_gans.engine.protocols import (
     TextConditional,
@@ -49,7 +50,11 @@ def write_samples(options: SamplingOptions) -> None:
         raise ConfigError("--text", options.text, f"{type(model).__name__} is not given sentences; drop it")
     output = Path(options.output)
     require_writable(output.absolute().parent if is_sample_file(options.output) else output, "--output")
-    parts = batches(model, options)
+    how = styled_settings(model, options)
+    if options.style_mixing is not None or output.suffix == ".gif":
+        _write_picture_of_several(model, output, options, how)
+        return
+    parts = batches(model, options, how)
     first = next(parts)
     parts, points = chain([first], parts), first[0].ndim == 2
     if output.suffix == ".png":
@@ -62,9 +67,21 @@ def write_samples(options: SamplingOptions) -> None:
         _write_images(output, parts, options)
 
 
-def batches(model: LatentModel, options: SamplingOptions) -> _Batches:
+def _write_picture_of_several(model: LatentModel, output: Path, options: SamplingOptions, how: dict[str, Any]) -> None:
+    """A walk or mixed styles; what is given is that of the first sample throughout."""
+    giver = _Sentences(model, options) if is_text_conditional(model) else _Classes(model, options)
+    rows = sum(options.style_mixing or (-(-options.num_samples // (options.interpolate or 16)), 0))
+    given, _ = giver(torch.zeros(rows, dtype=torch.int64), options.seed)
+    given = given.map(lambda part: part[:1].expand(rows, *part.shape[1:]))
+    if options.style_mixing is not None:
+        write_style_mixing(model, given, options, how)
+    else:
+        write_walk(model, output, given, options, how)
+
+
+def batches(model: LatentModel, options: SamplingOptions, how: dict[str, Any]) -> _Batches:
     """The samples in order, (n, ...) with n <= 64; sample i depends on the seed and on i alone, to the last bit."""
-    drawn: dict[str, Any] = {"seed": options.seed, "truncation": options.truncation, "ema": not options.no_ema}
+    drawn: dict[str, Any] = {"seed": options.seed, "truncation": options.truncation, "ema": not options.no_ema, **how}
     giver = _Sentences(model, options) if is_text_conditional(model) else _Classes(model, options)
     for start in range(0, options.num_samples, _AT_ONCE):
         end, left = start + _AT_ONCE, options.num_samples - start
@@ -72,7 +89,7 @@ def batches(model: LatentModel, options: SamplingOptions) -> _Batches:
             given, shown = giver(torch.arange(start, end), options.seed)
             part = model.generate(given, n=_AT_ONCE, start=start, **drawn)
         else:
-            part, shown = _interpolated(model, giver, options, start)
+            part, shown = _interpolated(model, giver, options, start, how)
         yield part[:left], None if shown is None else shown[:left]
 
 
@@ -126,7 +143,7 @@ def _sentences(text: str | list[str] | None) -> list[str]:
 
 @torch.no_grad()
 def _interpolated(
-    model: LatentModel, giver: "_Classes | _Sentences", options: SamplingOptions, start: int
+    model: LatentModel, giver: "_Classes | _Sentences", options: SamplingOptions, start: int, how: dict[str, Any]
 ) -> tuple[Tensor, _Given]:
     """Row r leads from latent 2r to latent 2r + 1, as the prior interpolates, and its class stays.
 
@@ -149,7 +166,7 @@ def _interpolated(
     else:
         path = torch.cat([prior.interpolate(a, b, t) for a, b in zip(z[::2], z[1::2], strict=True)])
         moved = [part[::2].repeat_interleave(steps, 0) for part in given]  # or none
-    images: Tensor = model(path[chosen], *(part[chosen] for part in moved), ema=not options.no_ema)
+    images: Tensor = model(path[chosen], *(part[chosen] for part in moved), ema=not options.no_ema, **how)
     return images.float(), _of_rows(shown, giver.changes, steps, chosen)
 
 

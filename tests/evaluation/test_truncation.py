@@ -81,6 +81,38 @@ def test_psi_draws_styles_together():
     assert found.reports[2].values == plain.values
 
 
+class Modes(nn.Module):
+    """Styles around one mode, or around two far apart, to the sides of their mean; an image shows its style."""
+
+    latent_dim, image_shape, num_styles, num_noise, noise_sides = 2, SHAPE, 1, 1, (1,)
+
+    def __init__(self, distance):
+        super().__init__()
+        self.distance = distance
+        self.register_buffer("mean_style", torch.zeros(2))
+
+    def mapping(self, latents, labels=None):
+        return latents / 10 + self.distance * torch.tensor([1.0, 0.0]) * latents[:, :1].sign()
+
+    def truncate(self, styles, psi=1.0, cutoff=None):
+        return self.mean_style.lerp(styles[:, None], psi)
+
+    def synthesis(self, styles, noise=None):
+        return styles[:, 0].repeat(1, 32).unflatten(1, SHAPE)
+
+    def forward(self, latents, psi=1.0):
+        return self.synthesis(self.truncate(self.mapping(latents), psi))
+
+
+@pytest.mark.parametrize("distance", [0.0, 0.6])
+def test_precision_rises_on_one_mode_and_falls_where_the_mean_lies_between_two(distance):
+    gan = GAN(Modes(distance), nn.Sequential(nn.Flatten(), nn.Linear(64, 1)))
+    found = curve(gan, "psi", [0.5, 1.0])
+    precision, recall = found.figure("precision"), found.figure("recall")
+    assert recall[0] < recall[1] - 0.2
+    assert (precision[0] > 0.97 >= precision[1]) if distance == 0 else (precision[0] < 0.1 < 0.8 < precision[1])
+
+
 def test_what_cannot_be_truncated_is_refused():
     with pytest.raises(ConfigError, match="GAN has no styles; take bound"):
         curve(linear(), "psi")

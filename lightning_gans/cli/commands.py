@@ -213,6 +213,7 @@ class EvaluationOptions:
         subset_size: Real images, of more, that neighbors and MMD are taken of; null for all. FID is of all.
         output: JSON file for the report.
         baseline: An earlier report to compare with; refused where it was measured otherwise.
+        path_length: Of a checkpoint: paths between latents, and between styles, for the perceptual path length; 0 for none.
         truncation_curve: Of a checkpoint: precision, recall, spread and FID over psi, the truncation of styles, or over
             bound, that of the prior; with output also a figure beside it, of the same name as .png.
         truncation_values: Of psi, or the bounds; null for the whole prior.
@@ -232,6 +233,7 @@ class EvaluationOptions:
     subset_size: int | None = 10_000
     output: str | None = None
     baseline: str | None = None
+    path_length: int = 0
     truncation_curve: str | None = None
     truncation_values: list[float | None] | None = None
 
@@ -240,11 +242,20 @@ class EvaluationOptions:
             raise ConfigError("--real", None, "name a folder, a .npy or .npz file, or a data set such as Digits")
         if (self.fake is None) == (self.checkpoint is None):
             raise ConfigError("--fake", self.fake, "give either --fake or --checkpoint")
-        for name, least in (("num_samples", 2), ("batch_size", 1), ("intervals", 0), ("subset_size", 20)):
+        for name, least in (
+            ("num_samples", 2),
+            ("batch_size", 1),
+            ("intervals", 0),
+            ("subset_size", 20),
+            ("path_length", 0),
+        ):
             if (value := getattr(self, name)) is not None and value < least:
                 raise ConfigError(f"--{name}", value, f"must be {least} or more")
         if self.intervals == 1:
             raise ConfigError("--intervals", 1, "a spread needs 2 or more; 0 for none")
+        if self.path_length and (self.checkpoint is None or self.truncation_curve is not None):
+            hint = "is of a --checkpoint" + ("" if self.checkpoint is None else ", and of no curve")
+            raise ConfigError("--path_length", self.path_length, hint)
         if self.truncation_curve is None:
             if self.truncation_values is not None:
                 raise ConfigError("--truncation_values", self.truncation_values, "of what? give --truncation_curve")

@@ -40,6 +40,7 @@ from lightning_gans.evaluation import features
 from lightning_gans.evaluation.evaluator import Evaluator, Report, differences
 from lightning_gans.evaluation.features import FeatureExtractor
 from lightning_gans.evaluation.features.train import Labeled, stratified_split, write_classifier
+from lightning_gans.evaluation.metrics import PerceptualPathLength
 from lightning_gans.evaluation.sources import ArraySource, DatasetSource, FolderSource, GeneratedSource, ImageSource
 
 _Found = TypeVar("_Found")
@@ -69,6 +70,11 @@ def evaluate(options: EvaluationOptions) -> None:
     if options.truncation_curve is not None:
         write_curve(_measured(options, extractor, {}, lambda each: measure_curve(each, fake, real, options)), options)
         return
+    if options.path_length:
+        ways = {"ppl_z": False, "ppl_w": True}
+        metrics |= {
+            name: PerceptualPathLength(extractor, options.path_length, in_w=in_w) for name, in_w in ways.items()
+        }
     report = _measured(options, extractor, metrics, lambda each: each.evaluate(fake, real))
     found = {} if before is None else differences(before, report)
     _print_report(report, None if found else before)

@@ -147,6 +147,10 @@ def test_the_command_prints_writes_and_draws(checkpoint, capsys):
     with Image.open("curve.png") as picture:
         assert picture.size == (1000, 460)
         assert len(picture.getcolors(10**6)) > 20
+    main([*command, "--path_length", "3"])
+    out = capsys.readouterr().out
+    assert "ppl_z_digits" in out
+    assert "ppl_w" not in out
     with pytest.raises(SystemExit) as stop:
         main([*command, "--truncation_curve", "psi"])
     assert stop.value.code == 2
@@ -164,6 +168,9 @@ def test_the_command_prints_writes_and_draws(checkpoint, capsys):
         ({"truncation_curve": "bound", "truncation_values": [1.0, -1.0]}, "a bound must be positive"),
         ({"truncation_curve": "psi", "truncation_values": [None]}, "1 is no truncation"),
         ({"truncation_curve": "psi", "baseline": "report.json"}, "has no --baseline"),
+        ({"path_length": -1}, "must be 0 or more"),
+        ({"path_length": 9, "truncation_curve": "psi"}, "and of no curve"),
+        ({"path_length": 9, "checkpoint": None, "fake": "images"}, "is of a --checkpoint"),
         ({"truncation_curve": "psi", "checkpoint": None, "fake": "images"}, "is of a --checkpoint"),
     ],
 )

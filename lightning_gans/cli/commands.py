@@ -213,7 +213,8 @@ class EvaluationOptions:
         subset_size: Real images, of more, that neighbors and MMD are taken of; null for all. FID is of all.
         output: JSON file for the report.
         baseline: An earlier report to compare with; refused where it was measured otherwise.
-        path_length: Of a checkpoint: paths between latents, and between styles, for the perceptual path length; 0 for none.
+        path_length: Of a checkpoint: so many paths between latents, and between styles, for the perceptual path length;
+            0 for none.
         truncation_curve: Of a checkpoint: precision, recall, spread and FID over psi, the truncation of styles, or over
             bound, that of the prior; with output also a figure beside it, of the same name as .png.
         truncation_values: Of psi, or the bounds; null for the whole prior.
@@ -242,13 +243,8 @@ class EvaluationOptions:
             raise ConfigError("--real", None, "name a folder, a .npy or .npz file, or a data set such as Digits")
         if (self.fake is None) == (self.checkpoint is None):
             raise ConfigError("--fake", self.fake, "give either --fake or --checkpoint")
-        for name, least in (
-            ("num_samples", 2),
-            ("batch_size", 1),
-            ("intervals", 0),
-            ("subset_size", 20),
-            ("path_length", 0),
-        ):
+        limits = {"num_samples": 2, "batch_size": 1, "intervals": 0, "subset_size": 20, "path_length": 0}
+        for name, least in limits.items():
             if (value := getattr(self, name)) is not None and value < least:
                 raise ConfigError(f"--{name}", value, f"must be {least} or more")
         if self.intervals == 1:

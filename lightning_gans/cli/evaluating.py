@@ -71,10 +71,8 @@ def evaluate(options: EvaluationOptions) -> None:
         write_curve(_measured(options, extractor, {}, lambda each: measure_curve(each, fake, real, options)), options)
         return
     if options.path_length:
-        ways = {"ppl_z": False, "ppl_w": True}
-        metrics |= {
-            name: PerceptualPathLength(extractor, options.path_length, in_w=in_w) for name, in_w in ways.items()
-        }
+        for name, in_w in (("ppl_z", False), ("ppl_w", True)):
+            metrics[name] = PerceptualPathLength(extractor, options.path_length, in_w=in_w)
     report = _measured(options, extractor, metrics, lambda each: each.evaluate(fake, real))
     found = {} if before is None else differences(before, report)
     _print_report(report, None if found else before)

@@ -131,6 +131,6 @@ class Roster:
 
 
 def _within(averaged: Mapping[str, nn.Module], player: Player) -> list[str]:
-    """The names of averaged modules that a player owns."""
-    owned = {id(module) for each in player.modules for module in each.modules()}
-    return [name for name, module in averaged.items() if id(module) in owned]
+    """The names of averaged modules that a player changes, a part of them at least."""
+    owned = {id(p) for p in player.parameters()}
+    return [name for name, module in averaged.items() if any(id(p) in owned for p in module.parameters())]

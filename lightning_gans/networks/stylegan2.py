@@ -193,7 +193,8 @@ class StyleGenerator(nn.Module):
         self.constant = nn.Parameter(torch.randn(widths[0], _SMALLEST, _SMALLEST))
         pairs = [(widths[0], widths[0]), *pairwise(widths)]
         self.blocks = nn.ModuleList(
-            _Block(*pair, channels, style_dim=style_dim, noise=noise, first=not number) for number, pair in enumerate(pairs)
+            _Block(*pair, channels, style_dim=style_dim, noise=noise, first=not number)
+            for number, pair in enumerate(pairs)
         )
         self.noise_sides = [_SMALLEST, *(_SMALLEST << number for number in range(1, len(pairs)) for _ in range(2))]
         self.num_styles = len(self.noise_sides) + 1
@@ -270,6 +271,7 @@ class StyleDiscriminator(nn.Module):
         channel_base: Channels at side s are channel_base / s, and at most ``max_channels``.
         max_channels: 512 in the paper.
         group: Size of the groups whose deviation it sees, 4 in the paper; None for none.
+        residual: Whether maps pass beside the convolutions too; not in the authors' recipe for CIFAR-10.
 
     Raises:
         ConfigError: A size is not positive, or the image's no power of two.
@@ -283,6 +285,7 @@ class StyleDiscriminator(nn.Module):
         channel_base: int = 512,
         max_channels: int = 64,
         group: int | None = 4,
+        residual: bool = True,
     ) -> None:
         super().__init__()
         channels, side = check_square(image_shape)
@@ -290,7 +293,7 @@ class StyleDiscriminator(nn.Module):
         widths = widths_of(side, channel_base, max_channels)[::-1]
         self.num_classes = num_classes
         self.from_colors = EqualizedConv2d(channels, widths[0], 1)
-        self.blocks = nn.ModuleList(_Residual(*pair) for pair in pairwise(widths))
+        self.blocks = nn.ModuleList(_Halving(*pair, residual=residual) for pair in pairwise(widths))
         last = widths[-1]
         self.deviation = None if group is None else MinibatchStdDev((last, _SMALLEST, _SMALLEST), group)
         self.conv = EqualizedConv2d(last + (group is not None), last, 3)
@@ -313,18 +316,20 @@ class StyleDiscriminator(nn.Module):
         return (features * shown).sum(1, keepdim=True) / math.sqrt(shown.shape[1])
 
 
-class _Residual(nn.Module):
-    """Maps at half the size: two convolutions beside one of 1 x 1, as many-channeled as the next block takes."""
+class _Halving(nn.Module):
+    """Maps at half the size: two convolutions, and perhaps one of 1 x 1 beside them."""
 
-    def __init__(self, before: int, after: int) -> None:
+    def __init__(self, before: int, after: int, *, residual: bool) -> None:
         super().__init__()
         self.first = EqualizedConv2d(before, before, 3)
         self.second = EqualizedConv2d(before, after, 3)
-        self.skip = EqualizedConv2d(before, after, 1, bias=False)
+        self.skip = EqualizedConv2d(before, after, 1, bias=False) if residual else None
 
     def forward(self, maps: Tensor) -> Tensor:
         inner = blur(_leaky(self.first(maps)), padding=2)
         inner = _leaky(F.conv2d(inner, self.second.scaled_weight(), self.second.bias, stride=2))
+        if self.skip is None:
+            return inner
         outer: Tensor = self.skip(downsample(maps))
         return (inner + outer) / math.sqrt(2)
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -117,3 +119,13 @@ def test_images_shown_are_counted_on_from_a_checkpoint(tmp_path):
     model = gan()
     train(model, 4, batch_size=16, ckpt_path=tmp_path / "last.ckpt")
     assert model.images_shown == 3 * 32 + 16
+
+
+def test_a_player_that_changes_a_part_of_what_is_averaged_moves_the_average():
+    """The stages of a StackGAN, say, which own a part of one generator each."""
+    model = gan(optimization={"ema_decay": 0.9})
+    players, part = model.players(), next(model.generator.children())
+    model.players = lambda: [players[0], replace(players[1], modules=[part])]
+    train(model, 3)
+    assert model.ema.num_updates.tolist() == [3]
+    assert not same(state(model.ema["generator"]), state(gan().generator))

@@ -160,6 +160,7 @@ def test_a_gpu_trains_and_resumes(precision, tmp_path):
 
 
 @pytest.mark.gpu
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")  # torch's, that it does not see everything
 def test_no_step_waits_for_the_gpu():
     model = gan(optimization={"generator_clip": 1.0, "discriminator_clip": 1.0})
     data = DataLoader(torch.utils.data.TensorDataset(points(32 * 30)), batch_size=32, pin_memory=True)

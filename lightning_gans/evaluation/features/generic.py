@@ -43,6 +43,11 @@ class IdentityFeatures(FeatureExtractor):
         """The points (N, d); half precision becomes float32, float64 stays."""
         return FeatureBatch(images.to(torch.promote_types(images.dtype, torch.float32)))
 
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """The points (N, d)."""
+        self.check(images)
+        return [images]
+
 
 class ModuleFeatures(FeatureExtractor):
     """Any module that maps uint8 images to features; it does its own preprocessing.

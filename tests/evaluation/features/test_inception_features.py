@@ -48,6 +48,11 @@ def test_features_and_logits_equal_torch_fidelity(inception, images, reference):
     assert logits.shape == (3, inception.num_classes)
 
 
+def test_images_that_differ_by_less_than_a_level_are_not_compared(shallow):
+    with pytest.raises(ConfigError, match="images of 8 bits alone"):
+        shallow.maps(torch.zeros(1, 3, 8, 8))
+
+
 @pytest.mark.parametrize("layer", [192, 768])
 def test_other_layers_equal_torch_fidelity(weights, images, reference, layer):
     extractor = InceptionFeatures(weights, layer=layer, logits=False)

@@ -9,8 +9,21 @@ from torch.nn.functional import mse_loss
 from torchvision.models import vgg19
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.features import CIFAR10Maps, Classifier, ClassifierMaps, VGG19Maps, save_classifier
-from lightning_gans.evaluation.features.classifier import EmojiFeatures
+from lightning_gans.evaluation.features import (
+    CIFAR10Features,
+    CIFAR10Maps,
+    Classifier,
+    ClassifierMaps,
+    DigitsFeatures,
+    EmojiFeatures,
+    IdentityFeatures,
+    RandomFeatures,
+    VGG19Maps,
+    maps_by,
+    maps_distance,
+    save_classifier,
+)
+from lightning_gans.images import from_uint8, to_uint8
 
 
 def noise(*shape, seed=0):
@@ -132,3 +145,30 @@ def test_what_cannot_work_is_refused_in_one_line(tmp_path):
     ):
         with pytest.raises(ConfigError, match=message):
             build()
+
+
+@pytest.mark.parametrize(
+    ("extractor", "channels"), [(RandomFeatures(), 3), (CIFAR10Features(), 3), (DigitsFeatures(), 1)]
+)
+def test_extractors_compare_images_that_are_not_rounded(extractor, channels):
+    images = noise(2, channels, 8, 8)
+    whole = extractor(to_uint8(images)).features
+    rounded = extractor.maps(from_uint8(to_uint8(images)))
+    if isinstance(extractor, RandomFeatures):
+        assert [each.shape for each in rounded] == [(2, 16, 8, 8), (2, 16, 4, 4), (2, 16, 2, 2)]
+    else:
+        torch.testing.assert_close(rounded[0], whole)
+    moved = (images + 1e-4).requires_grad_()
+    distance = maps_distance(maps_by(extractor)(moved), maps_by(extractor)(images))
+    assert distance.shape == (2,)
+    assert bool((distance > 0).all())
+    assert float(torch.autograd.grad(distance.sum(), moved)[0].abs().sum()) > 0
+    with pytest.raises(ConfigError, match="images"):
+        extractor.maps(noise(2, channels, 3, 3))
+
+
+def test_points_are_compared_as_they_are():
+    points = noise(5, 2)
+    (found,) = IdentityFeatures().maps(points)
+    assert torch.equal(found, points)
+    torch.testing.assert_close(maps_distance([points], [points + 2]), torch.full((5,), 4.0))

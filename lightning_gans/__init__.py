@@ -31,6 +31,7 @@ __all__ = [
     "LSGAN",
     "MMDGAN",
     "R3GAN",
+    "SAGAN",
     "SNGAN",
     "SRGAN",
     "VAE",

@@ -25,6 +25,7 @@ from lightning_gans.models.pix2pix import Pix2Pix
 from lightning_gans.models.progressive_gan import ProgressiveGAN
 from lightning_gans.models.projection import ProjectionGAN
 from lightning_gans.models.r3gan import R3GAN
+from lightning_gans.models.sagan import SAGAN
 from lightning_gans.models.sngan import SNGAN
 from lightning_gans.models.srgan import SRGAN
 from lightning_gans.models.stackgan import StackGAN
@@ -50,6 +51,7 @@ __all__ = [
     "LSGAN",
     "MMDGAN",
     "R3GAN",
+    "SAGAN",
     "SNGAN",
     "SRGAN",
     "VAE",

@@ -1,5 +1,6 @@
 """Networks: generators, encoders, translators, and discriminators, every one of which returns logits."""
 
+from lightning_gans.networks.attention import SelfAttention
 from lightning_gans.networks.context import ContextGenerator
 from lightning_gans.networks.coupled import CoupledDiscriminator, CoupledGenerator
 from lightning_gans.networks.dcgan import DCGANDiscriminator, DCGANEncoder, DCGANGenerator
@@ -16,6 +17,7 @@ from lightning_gans.networks.progressive import (
 from lightning_gans.networks.projection import ProjectionDiscriminator, ShowsFeatures
 from lightning_gans.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from lightning_gans.networks.resnet_translator import ResNetTranslator
+from lightning_gans.networks.sagan import ConditionalBatchNorm2d, SAGANDiscriminator, SAGANGenerator
 from lightning_gans.networks.spectral import SpectralNorm, spectrally_normalized
 from lightning_gans.networks.stackgan import StackGANGenerator
 from lightning_gans.networks.stylegan2 import StyleDiscriminator, StyleGenerator
@@ -25,6 +27,7 @@ from lightning_gans.networks.unet import UNet
 
 __all__ = [
     "BoundedOutput",
+    "ConditionalBatchNorm2d",
     "ContextGenerator",
     "CoupledDiscriminator",
     "CoupledGenerator",
@@ -49,8 +52,11 @@ __all__ = [
     "ResNetDiscriminator",
     "ResNetGenerator",
     "ResNetTranslator",
+    "SAGANDiscriminator",
+    "SAGANGenerator",
     "SRDiscriminator",
     "SRResNet",
+    "SelfAttention",
     "ShowsFeatures",
     "SpectralNorm",
     "SpectralPatchDiscriminator",

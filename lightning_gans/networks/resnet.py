@@ -90,9 +90,9 @@ class ResNetDiscriminator(FeatureNetwork):
         channels, side = check_image_size(image_shape)
         self.num_classes, self.labels_per_sample = num_classes or 0, labels_per_sample
         num_downsamplings = max(1, len(halved_sides(side, 4)) - 2)
-        blocks: list[nn.Module] = [_first_block(channels + self.num_classes * labels_per_sample, base_channels)]
-        blocks += [_down_block(base_channels, halve=True) for _ in range(num_downsamplings - 1)]
-        blocks += [_down_block(base_channels, halve=False) for _ in range(2)]
+        blocks: list[nn.Module] = [first_block(channels + self.num_classes * labels_per_sample, base_channels)]
+        blocks += [down_block(base_channels, base_channels, halve=True) for _ in range(num_downsamplings - 1)]
+        blocks += [down_block(base_channels, base_channels, halve=False) for _ in range(2)]
         self.blocks = nn.Sequential(*blocks)
         self.feature_dim, self.out = base_channels, nn.Linear(base_channels, 1)
         self.apply(_initialize)
@@ -130,15 +130,15 @@ def _up_block(channels: int, side: int) -> nn.Module:
     return _Residual(nn.Sequential(*layers), nn.Conv2d(channels, channels, 1), before=enlarge)
 
 
-def _down_block(channels: int, *, halve: bool) -> nn.Module:
+def down_block(before: int, after: int, *, halve: bool) -> nn.Module:
     """ReLU, convolution, twice, then averages of 2 x 2 where the map is halved; beside it the input, likewise."""
-    hidden = nn.Sequential(nn.ReLU(), _conv(channels, channels), nn.ReLU(), _conv(channels, channels))
-    if not halve:
+    hidden = nn.Sequential(nn.ReLU(), _conv(before, after), nn.ReLU(), _conv(after, after))
+    if before == after and not halve:
         return _Residual(hidden, nn.Identity())
-    return _Residual(hidden, nn.Conv2d(channels, channels, 1), after=nn.AvgPool2d(2))
+    return _Residual(hidden, nn.Conv2d(before, after, 1), after=nn.AvgPool2d(2) if halve else None)
 
 
-def _first_block(before: int, after: int) -> nn.Module:
+def first_block(before: int, after: int) -> nn.Module:
     """The first block of a discriminator: no ReLU on the image itself, and the cheap order of reducing its shortcut."""
     hidden = nn.Sequential(_conv(before, after), nn.ReLU(), _conv(after, after), nn.AvgPool2d(2))
     return _Residual(hidden, nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(before, after, 1)))

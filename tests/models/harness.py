@@ -162,6 +162,12 @@ TABLE = (
     Row("acgan", two(of.acgan_discriminator, of.acgan_generator), given=("label",)),
     Row("projection", two(of.hinge_discriminator, of.wasserstein_generator), given=("label",), **BATCH_NORM),
     Row(
+        "sagan",
+        two(of.hinge_discriminator, of.wasserstein_generator),
+        settings=(*SMALL_EMOJI, "--model.generator.attention", "8", "--model.discriminator.attention", "8"),
+        **BATCH_NORM,
+    ),
+    Row(
         "infogan",
         two(of.infogan_discriminator, of.infogan_generator),
         bad=(

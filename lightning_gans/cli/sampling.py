@@ -48,9 +48,8 @@ def write_samples(options: SamplingOptions) -> None:
         _require_classes(model, options.labels)
     if options.text is not None and not is_text_conditional(model):
         raise ConfigError("--text", options.text, f"{type(model).__name__} is not given sentences; drop it")
-    output = Path(options.output)
+    how, output = styled_settings(model, options), Path(options.output)
     require_writable(output.absolute().parent if is_sample_file(options.output) else output, "--output")
-    how = styled_settings(model, options)
     if options.style_mixing is not None or output.suffix == ".gif":
         _write_picture_of_several(model, output, options, how)
         return

@@ -94,7 +94,7 @@ class Emoji(ImageDataModule):
 
 
 class EmojiFaces(Emoji):
-    """The faces among the emoji, 343 of three styles and 39 held out; labels are the styles.
+    """The faces among the emoji, 310 of three styles and 45 held out; labels are the styles.
 
     Few and alike: what can be learned in minutes on a laptop, and where a discriminator soon knows all by heart.
 
@@ -105,7 +105,7 @@ class EmojiFaces(Emoji):
         >>> data = EmojiFaces()
         >>> images, labels = next(iter(data.train_dataloader()))
         >>> images.shape, data.classes, len(data.train_dataset)
-        (torch.Size([64, 3, 32, 32]), ['openmoji', 'noto', 'twemoji'], 343)
+        (torch.Size([64, 3, 32, 32]), ['openmoji', 'noto', 'twemoji'], 310)
     """
 
     def __init__(

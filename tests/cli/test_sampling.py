@@ -135,7 +135,12 @@ def test_a_checkpoint_is_given_by_its_place(command):
         ("points", ["--device", "nonsense"], ["--device='nonsense'", "cpu always can"]),
         ("points", ["--ema", "false"], ["ema: there is no such setting"]),
         ("points", ["--num_images", "3"], ["num_images: there is no such setting"]),
-        ("points", ["--output", "out.jpg"], ["--output='out.jpg'", ".npz, .npy or .png"]),
+        ("points", ["--truncation_psi", "0.5"], ["--truncation_psi=0.5", "no styles", "take --truncation"]),
+        ("points", ["--noise", "fixed"], ["--noise='fixed'", "no styles"]),
+        ("points", ["--style_mixing", "2", "2"], ["--style_mixing=(2, 2)", "no styles"]),
+        ("points", ["--style_mixing", "0", "2"], ["--style_mixing=(0, 2)", "1 or more"]),
+        ("points", ["--output", "walk.gif"], ["--output='walk.gif'", "makes points"]),
+        ("points", ["--output", "out.jpg"], ["--output='out.jpg'", ".npz, .npy, .png or .gif"]),
         ("points", ["--output", "out.png", "--num_samples", "5001"], ["--num_samples=5001", "5000", ".npz"]),
         ("conditional", ["--output", "out.png", "--num_samples", "1025"], ["--num_samples=1025", "1024", ".npz"]),
     ],
@@ -265,3 +270,56 @@ def test_a_model_without_sentences_says_so(command, conditional):
     done = command("sample", conditional, "--text", "a red circle")
     assert done.code == 2
     assert "--text='a red circle': ConditionalGAN is not given sentences" in done.err
+
+
+@pytest.fixture(scope="module")
+def styled(tmp_path_factory):
+    return trained(tmp_path_factory, *ROWS["stylegan2"].words)
+
+
+def grid_of(file, side):
+    """The cells of a picture of squares, two pixels between."""
+    with Image.open(file) as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    step = side + 2
+    return [
+        [pixels[y : y + side, x : x + side] for x in range(2, pixels.shape[1] - 2, step)]
+        for y in range(2, pixels.shape[0] - 2, step)
+    ]
+
+
+def test_mixed_styles_are_those_of_row_and_column(command, tmp_path, styled):
+    """Of two equal styles nothing new comes: where all are drawn to the mean, every picture is the same one."""
+    assert command("sample", styled, "--style_mixing", "2", "3", "--output", "mixed.png").code == 0
+    cells = grid_of(tmp_path / "mixed.png", 32)
+    assert [len(row) for row in cells] == [4, 4, 4]
+    assert (cells[0][0] == 255).all(), "an empty corner"
+    assert not np.array_equal(cells[1][1], cells[1][2])
+    assert command("sample", styled, "--style_mixing", "2", "3", "--truncation_psi", "0").code == 0
+    first, *others = [cell for row in grid_of(tmp_path / "samples/style_mixing.png", 32) for cell in row][1:]
+    for other in others:
+        assert np.abs(other - first).max() <= 1
+
+
+def test_truncated_styles_are_alike(command, tmp_path, styled):
+    spread = []
+    for psi in ("0", "0.5", "1"):
+        words = ("--truncation_psi", psi, "--noise", "fixed", "--num_samples", "16", "--output", f"{psi}.npy")
+        assert command("sample", styled, *words).code == 0
+        spread.append(np.load(tmp_path / f"{psi}.npy").astype(float).std(0).mean())
+    assert spread[0] < 0.5 < spread[1] < spread[2]
+
+
+def test_a_walk_is_closed_and_moves_in_small_steps(command, tmp_path, styled):
+    words = ("--num_samples", "24", "--interpolate", "8", "--output", "walk.gif")
+    assert command("sample", styled, *words).out == "24 frames in walk.gif\n"
+    with Image.open(tmp_path / "walk.gif") as walk:
+        assert walk.n_frames == 24
+        frames = []
+        for number in range(24):
+            walk.seek(number)
+            frames.append(np.asarray(walk.convert("RGB")).astype(float))
+    assert frames[0].shape == (256, 256, 3)
+    steps = [np.abs(frames[i] - frames[(i + 1) % 24]).mean() for i in range(24)]
+    far = np.mean([np.abs(frames[0] - frames[i]).mean() for i in (8, 16)])
+    assert max(steps) < far

@@ -53,8 +53,8 @@ def measure(options: argparse.Namespace) -> None:
     halves = [DatasetSource(Subset(data.train_dataset, part)) for part in (order[:half], order[half : 2 * half])]
     shown: list[str] = []
     rows: list[tuple[str, ImageSource, ImageSource]] = [("one half of the real images", halves[0], halves[1])]
-    for path in options.checkpoint:
-        rows.append((path, GeneratedSource(load_model(path, None), NUM_SAMPLES), real))  # type: ignore[arg-type]
+    models = {path: load_model(path, None) for path in options.checkpoint}
+    rows += [(path, GeneratedSource(each, NUM_SAMPLES), real) for path, each in models.items()]  # type: ignore[arg-type]
     for name, fake, against in rows:
         values: dict[str, float] = {}
         for evaluator in evaluators:

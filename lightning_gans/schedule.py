@@ -1,7 +1,9 @@
 """Numbers that change in the course of a run."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from lightning_gans.errors import ConfigError
 
@@ -57,6 +59,16 @@ class Ramp:
         if self.cosine:
             t = (1 - math.cos(math.pi * t)) / 2
         return self.start + (self.end - self.start) * t
+
+
+def ramped(number: float | Ramp | Mapping[str, Any]) -> float | Ramp:
+    """A number, or a ramp, which may be plain data: as checkpoints have it."""
+    return Ramp(**number) if isinstance(number, Mapping) else number
+
+
+def smallest(number: float | Ramp) -> float:
+    """The smallest that a number becomes."""
+    return min(number.start, number.end) if isinstance(number, Ramp) else number
 
 
 def value_at(number: float | Ramp, clock: Clock) -> float:

@@ -1,8 +1,8 @@
 """What is done to images on their way into a discriminator; all of it differentiable in the images."""
 
-from lightning_gans.augment.adaptive import AdaptiveAugment
+from lightning_gans.augment.adaptive import AdaptiveAugment, RandomAugment
 from lightning_gans.augment.augment import Augment, DiffAugment, InstanceNoise
-from lightning_gans.augment.pipeline import Blit, ColorMatrix, Geometry, RandomChange, color_matrix
+from lightning_gans.augment.pipeline import Blit, ColorMatrix, Geometry, RandomChange, RandomCutout, color_matrix
 from lightning_gans.augment.transform import (
     Color,
     Cutout,
@@ -26,7 +26,9 @@ __all__ = [
     "DiffAugment",
     "Geometry",
     "InstanceNoise",
+    "RandomAugment",
     "RandomChange",
+    "RandomCutout",
     "RandomTranslation",
     "Transform",
     "brightness",

@@ -1,4 +1,4 @@
-"""Augmentation whose strength follows how much the discriminator overfits."""
+"""Augmentation whose strength follows the run, or how much the discriminator overfits."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,9 +7,41 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from lightning_gans.augment.augment import Augment
-from lightning_gans.augment.pipeline import Blit, ColorMatrix, Geometry, RandomChange
+from lightning_gans.augment.pipeline import Blit, ColorMatrix, Geometry, RandomChange, change_at_random
 from lightning_gans.errors import ConfigError
-from lightning_gans.schedule import Clock
+from lightning_gans.schedule import Clock, Ramp, ramped, value_at
+
+
+class RandomAugment(Augment):
+    """Real and generated images are changed with a probability that stays, or is ramped over the run.
+
+    Karras et al. 2020, arXiv:2006.06676, section 2.2, where p is fixed; in R3GAN's code it rises from 0. Changes that
+    happen to few enough images do not leak into the generated ones.
+
+    Args:
+        p: The probability.
+        transforms: What is done to images, in this order; blitting, geometry and color when None.
+
+    Raises:
+        ConfigError: The probability leaves [0, 1]. In training: the samples are no images.
+    """
+
+    def __init__(self, p: float | Ramp = 0.2, transforms: Sequence[RandomChange] | None = None) -> None:
+        self.p: float | Ramp = ramped(p)
+        for value in (self.p.start, self.p.end) if isinstance(self.p, Ramp) else (self.p,):
+            _check_probability(value)
+        self.transforms = _chosen(transforms)
+        self.needs_horizon = isinstance(self.p, Ramp)
+
+    def __call__(self, samples: Tensor, rand: Callable[..., Tensor], clock: Clock) -> Tensor:
+        """Augmented images."""
+        self.require_images(samples)
+        p = torch.full((), value_at(self.p, clock), device=samples.device)
+        return change_at_random(samples, self.transforms, rand, p)
+
+    def logged(self, clock: Clock) -> dict[str, float]:
+        """``augment_p``."""
+        return {"augment_p": value_at(self.p, clock)}
 
 
 class AdaptiveAugment(Augment, nn.Module):
@@ -51,10 +83,9 @@ class AdaptiveAugment(Augment, nn.Module):
         for name, value in (("images", images), ("interval", interval)):
             if value < 1:
                 raise ConfigError(name, value, "must be 1 or more")
-        if not 0 <= p <= 1:
-            raise ConfigError("p", p, "is a probability, from 0 to 1")
+        _check_probability(p)
         self.target, self.images, self.interval = target, images, interval
-        self.transforms = (Blit(), Geometry(), ColorMatrix()) if transforms is None else tuple(transforms)
+        self.transforms = _chosen(transforms)
         # Whole numbers: exact, and of a format that no precision changes.
         self.register_buffer("level", torch.tensor(round(p * images)))  # p, in images
         self.register_buffer("signs", torch.zeros(2, dtype=torch.long))  # their sum and number since p changed
@@ -69,17 +100,8 @@ class AdaptiveAugment(Augment, nn.Module):
 
     def __call__(self, samples: Tensor, rand: Callable[..., Tensor], clock: Clock) -> Tensor:
         """Augmented images."""
-        if samples.ndim != 4:
-            hint = f"changes images, and these are {samples.ndim - 1}-D; leave it out"
-            raise ConfigError("augment", type(self).__name__, hint)
-        counts = [each.num_uniforms for each in self.transforms]
-        uniform = rand(torch.rand, len(samples), sum(counts))
-        with torch.autocast(samples.device.type, enabled=False):  # half of the digits would blur what is to stay
-            changed = samples.to(torch.promote_types(samples.dtype, torch.float32))
-            uniform = uniform.to(changed.dtype).clamp(1e-7, 1 - 1e-7)  # some formats round up to 1
-            for transform, part in zip(self.transforms, uniform.split(counts, dim=1), strict=True):
-                changed = transform(changed, part, self.p)
-        return changed.to(samples.dtype)
+        self.require_images(samples)
+        return change_at_random(samples, self.transforms, rand, self.p)
 
     def observe(self, real_logits: Tensor, clock: Clock) -> None:
         """Change p where it is time, then count the signs of real images' logits; the device is not waited for."""
@@ -97,3 +119,12 @@ class AdaptiveAugment(Augment, nn.Module):
     def logged(self, clock: Clock) -> dict[str, Tensor]:
         """``augment_p`` and ``augment_rt``, the r by which it has changed last."""
         return {"augment_p": self.p, "augment_rt": self.rated[0] / self.rated[1].clamp(min=1)}
+
+
+def _chosen(transforms: Sequence[RandomChange] | None) -> tuple[RandomChange, ...]:
+    return (Blit(), Geometry(), ColorMatrix()) if transforms is None else tuple(transforms)
+
+
+def _check_probability(p: float) -> None:
+    if not 0 <= p <= 1:
+        raise ConfigError("p", p, "is a probability, from 0 to 1")

@@ -14,12 +14,25 @@ from lightning_gans.schedule import Clock
 class Augment(ABC):
     """A change of real and generated samples on their way into the discriminator, in every loss; differentiable."""
 
+    needs_horizon: bool = False
+    """Whether it goes by shares of the run."""
+
     @abstractmethod
     def __call__(self, samples: Tensor, rand: Callable[..., Tensor], clock: Clock) -> Tensor:
         """Change images (N, C, H, W), or points (N, d).
 
         ``rand(distribution, n, *shape)`` are the step's random numbers: the same on any number of processes.
         """
+
+    def require_images(self, samples: Tensor) -> None:
+        """Refuse samples that are points.
+
+        Raises:
+            ConfigError: They are.
+        """
+        if samples.ndim != 4:
+            hint = f"changes images, and these are {samples.ndim - 1}-D; leave it out"
+            raise ConfigError("augment", type(self).__name__, hint)
 
     def observe(self, real_logits: Tensor, clock: Clock) -> None:  # noqa: B027 # most do not look
         """Look at what the discriminator says of real samples, (N, ...), after each loss of its own.
@@ -53,9 +66,7 @@ class DiffAugment(Augment):
 
     def __call__(self, samples: Tensor, rand: Callable[..., Tensor], clock: Clock) -> Tensor:
         """Augmented images."""
-        if samples.ndim != 4:
-            hint = f"changes images, and these are {samples.ndim - 1}-D; leave it out"
-            raise ConfigError("augment", type(self).__name__, hint)
+        self.require_images(samples)
         changed = samples
         for transform in self.transforms:
             changed = transform(changed, rand(torch.rand, len(samples), transform.num_uniforms))

@@ -6,10 +6,12 @@ itself; images to which none happens stay bit-identical.
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+from lightning_gans.augment.transform import Cutout
 from lightning_gans.augment.warp import reflected, warp
 from lightning_gans.errors import ConfigError
 
@@ -23,6 +25,20 @@ class RandomChange(ABC):
     @abstractmethod
     def __call__(self, images: Tensor, uniform: Tensor, p: Tensor) -> Tensor:
         """Change images (N, C, H, W), each with probability ``p``, by numbers (N, num_uniforms) in (0, 1)."""
+
+
+def change_at_random(
+    images: Tensor, transforms: Sequence[RandomChange], rand: Callable[..., Tensor], p: Tensor
+) -> Tensor:
+    """Images (N, C, H, W) changed by these, in their order, each with a probability."""
+    counts = [each.num_uniforms for each in transforms]
+    uniform = rand(torch.rand, len(images), sum(counts))
+    with torch.autocast(images.device.type, enabled=False):  # half of the digits would blur what is to stay
+        changed = images.to(torch.promote_types(images.dtype, torch.float32))
+        uniform = uniform.to(changed.dtype).clamp(1e-7, 1 - 1e-7)  # some formats round up to 1
+        for transform, part in zip(transforms, uniform.split(counts, dim=1), strict=True):
+            changed = transform(changed, part, p)
+    return changed.to(images.dtype)
 
 
 class _Draws:
@@ -155,6 +171,7 @@ class ColorMatrix(RandomChange):
         brightness: Standard deviation of what is added.
         contrast: Standard deviation of the logarithm to base 2 of the contrast.
         saturation: The same of the saturation.
+        share: Of the probability, with which each of them happens; 1/2 in R3GAN's code.
 
     Raises:
         ConfigError: A setting is negative. In training: images have neither 1 nor 3 channels.
@@ -162,18 +179,22 @@ class ColorMatrix(RandomChange):
 
     num_uniforms = 9
 
-    def __init__(self, brightness: float = 0.2, contrast: float = 0.5, saturation: float = 1.0) -> None:
+    def __init__(
+        self, brightness: float = 0.2, contrast: float = 0.5, saturation: float = 1.0, share: float = 1.0
+    ) -> None:
         for name, value in (("brightness", brightness), ("contrast", contrast), ("saturation", saturation)):
             if value < 0:
                 raise ConfigError(name, value, "is a standard deviation: 0 or more")
-        self.brightness, self.contrast, self.saturation = brightness, contrast, saturation
+        if not 0 <= share <= 1:
+            raise ConfigError("share", share, "is a share of the probability, from 0 to 1")
+        self.brightness, self.contrast, self.saturation, self.share = brightness, contrast, saturation, share
 
     def __call__(self, images: Tensor, uniform: Tensor, p: Tensor) -> Tensor:
         """Images in other colors."""
         if images.shape[1] not in (1, 3):
             hint = f"changes images of 1 or 3 channels, and these have {images.shape[1]}; leave it out"
             raise ConfigError("augment", type(self).__name__, hint)
-        draws = _Draws(uniform)
+        draws, p = _Draws(uniform), self.share * p
         added = torch.where(draws.happens(p), self.brightness * draws.normal(), 0)
         contrast = torch.where(draws.happens(p), draws.scale(self.contrast), 1)
         luma = torch.where(draws.happens(p / 2), -contrast, contrast)  # one of two states, one of which is no change
@@ -183,6 +204,27 @@ class ColorMatrix(RandomChange):
         saturation = torch.where(draws.happens(p), draws.scale(self.saturation), 1)
         matrix = color_matrix(luma, contrast * saturation, angle)
         return (matrix @ images.flatten(2) + (luma * added)[:, None, None]).view_as(images)
+
+
+class RandomCutout(RandomChange):
+    """Cuts out a square; see ``Cutout``.
+
+    Args:
+        ratio: Its side, as a share of the image's.
+
+    Raises:
+        ConfigError: It is out of [0, 1].
+    """
+
+    num_uniforms = 3
+
+    def __init__(self, ratio: float = 0.5) -> None:
+        self.cut = Cutout(ratio)
+
+    def __call__(self, images: Tensor, uniform: Tensor, p: Tensor) -> Tensor:
+        """Images with squares cut out."""
+        cut = self.cut(images, uniform[:, 1:])
+        return torch.where((uniform[:, 0] < p)[:, None, None, None], cut, images)
 
 
 def color_matrix(luma: Tensor, chroma: Tensor, hue: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ from lightning_gans.engine.progress import replace_default_bar
 from lightning_gans.engine.rng import StepRNG
 from lightning_gans.engine.roster import Roster
 from lightning_gans.errors import ConfigError
-from lightning_gans.schedule import Clock
+from lightning_gans.schedule import Clock, Ramp
 
 _PREPARING = 2**20  # where a player's number stands in the coordinates of random numbers
 
@@ -191,7 +191,8 @@ class Game(LightningModule):
         roster, parts, self._updating = self._roster, self.optimization.micro_batches, index
         player, owned, others = roster.players[index], roster.owned[index], roster.others[index]
         total = torch.zeros((), device=self.device)
-        roster.set_ramps(index, self._clock(roster.owner(index)).progress)
+        clock = self._clock(roster.owner(index))
+        roster.set_ramps(index, clock.progress)
         try:
             for p in others:  # ten times as fast as Lightning's toggle_optimizer
                 p.requires_grad = False
@@ -219,7 +220,7 @@ class Game(LightningModule):
         if (scheduler := roster.schedulers[index]) is not None:
             scheduler.step()
         if self.ema is not None and player.shares is None:
-            self.ema.update(roster.averaged[index], self.optimization.ema_decay_at(self.images_shown, self._batch_size))
+            self.ema.update(roster.averaged[index], self.optimization.ema_decay_at(clock))
         self._buffer.add_loss(player.name, total)
 
     def _loss(self, index: int, update: int, batch: Batch) -> Tensor:
@@ -327,9 +328,10 @@ class Game(LightningModule):
     def configure_optimizers(self) -> Any:
         """One optimizer a player that has its own, in the order of ``players``; with its scheduler, if it has one."""
         self._roster = Roster(self.players(), self.ema_modules(), [phase.name for phase in self.phases])
-        if self.phases or self._roster.needs_horizon:
+        needs_horizon = self._roster.needs_horizon or isinstance(self.optimization.ema_half_life, Ramp)
+        if self.phases or needs_horizon:
             self._timeline.settle(float(self.trainer.estimated_stepping_batches))
-        if self._roster.needs_horizon and self._timeline.horizon == float("inf"):
+        if needs_horizon and self._timeline.horizon == float("inf"):
             hint = "ramps and schedules without a length (T_max, ...) go by that of the run, which has no end; set it"
             raise ConfigError("trainer.max_steps", -1, hint)
         return self._roster.build_optimizers(self._updates_of)

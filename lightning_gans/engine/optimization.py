@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from lightning_gans.batch import Batch
 from lightning_gans.engine.player import Player
 from lightning_gans.errors import ConfigError
-from lightning_gans.schedule import Ramp
+from lightning_gans.schedule import Clock, Ramp, ramped, smallest, value_at
 
 
 def adam(lr: float = 2e-4, beta1: float = 0.5, beta2: float = 0.999) -> Any:
@@ -25,7 +25,7 @@ class BaseOptimization:
     Args:
         ema_decay: Weight of the past in the moving average of the generator side, per update of its owner; 0 is off.
         ema_half_life: Instead: images after which half of the past is forgotten, as in StyleGAN's code (Karras et al.
-            2019, arXiv:1812.04948); 0 for ``ema_decay``.
+            2019, arXiv:1812.04948); a ``Ramp`` for one that changes in the course of the run; 0 for ``ema_decay``.
         ema_ramp: The half-life is at most this share of the images shown so far; 0 for the same throughout.
         micro_batches: Number of equal parts in which each batch is processed; the gradients are averaged. Equal to the
             undivided batch for losses that are means over samples, without batch norm and spectral norm.
@@ -41,10 +41,12 @@ class BaseOptimization:
     micro_batches: int | None = None
     compile: bool | None = None
     decay_begin: float | None = None
-    ema_half_life: float | None = None
+    ema_half_life: float | Ramp | None = None
     ema_ramp: float | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.ema_half_life, Mapping):  # of a checkpoint
+            object.__setattr__(self, "ema_half_life", ramped(self.ema_half_life))
         if self.micro_batches is not None and self.micro_batches < 1:
             raise ConfigError("optimization.micro_batches", self.micro_batches, "must be a number of parts, 1 or more")
         if self.ema_decay is not None and not 0 <= self.ema_decay < 1:
@@ -52,7 +54,7 @@ class BaseOptimization:
         if self.decay_begin is not None and not 0 <= self.decay_begin <= 1:
             raise ConfigError("optimization.decay_begin", self.decay_begin, "must be a share of the run, 0 to 1")
         for name in ("ema_half_life", "ema_ramp"):
-            if (number := getattr(self, name)) is not None and number < 0:
+            if (number := getattr(self, name)) is not None and smallest(number) < 0:
                 raise ConfigError(f"optimization.{name}", number, "must be 0, for off, or more")
         for name, value in vars(self).items():
             if name in ("n_critic", "n_generator") and value is not None and value < 1:
@@ -65,19 +67,21 @@ class BaseOptimization:
         """Whether there is a moving average."""
         return bool(self.ema_decay or self.ema_half_life)
 
-    def ema_decay_at(self, images: int, batch_size: int) -> float:
-        """Weight of the past in the moving average, after so many images, for a step of ``batch_size`` more.
+    def ema_decay_at(self, clock: Clock) -> float:
+        """Weight of the past in the moving average, for a step.
 
         Example:
-            >>> BaseOptimization(ema_half_life=1000.0).ema_decay_at(0, 1000)
+            >>> BaseOptimization(ema_half_life=1000.0).ema_decay_at(Clock(images=0, batch_size=1000))
             0.5
-            >>> BaseOptimization(ema_half_life=1000.0, ema_ramp=0.05).ema_decay_at(4000, 200)
+            >>> BaseOptimization(ema_half_life=1000.0, ema_ramp=0.05).ema_decay_at(Clock(images=4000, batch_size=200))
             0.5
         """
         if not self.ema_half_life:
             return self.ema_decay or 0.0
-        half_life = min(self.ema_half_life, images * self.ema_ramp) if self.ema_ramp else self.ema_half_life
-        return float(0.5 ** (batch_size / max(half_life, 1e-8)))
+        half_life = value_at(self.ema_half_life, clock)
+        if self.ema_ramp:
+            half_life = min(half_life, clock.images * self.ema_ramp)
+        return float(0.5 ** (clock.batch_size / max(half_life, 1e-8)))
 
     def over(self, defaults: Self) -> Self:
         """These settings, and the defaults where they say nothing."""

@@ -10,6 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from lightning_gans.engine.player import Player, enable_fused, instantiate, match_layout, open_length, settings_of
 from lightning_gans.engine.processes import batch_norm_buffers
 from lightning_gans.errors import ConfigError
+from lightning_gans.schedule import Ramp
 
 
 class Roster:
@@ -43,9 +44,11 @@ class Roster:
     @property
     def needs_horizon(self) -> bool:
         """Whether anything goes by shares of the run, or lasts as long."""
-        weights = [each.weight for critic, _ in self.critics for each in critic.regularizers]
+        regularizers = (each for critic, _ in self.critics for each in critic.regularizers)
+        augments = (each for critic, _ in self.critics for each in critic.augment)
         scheduled = any(player.ramps or open_length(player.scheduler) for player in self.players)
-        return scheduled or not all(isinstance(weight, int | float) for weight in weights)
+        ramped = any(isinstance(each.weight, Ramp) for each in regularizers)
+        return scheduled or ramped or any(each.needs_horizon for each in augments)
 
     def build_optimizers(self, updates_of: Callable[[Player], int]) -> list[dict[str, Any]]:
         """One optimizer for each player that shares no other's, as Lightning takes them.

@@ -15,6 +15,7 @@ from lightning_gans.networks.progressive import (
     ProgressiveGenerator,
 )
 from lightning_gans.networks.projection import ProjectionDiscriminator, ShowsFeatures
+from lightning_gans.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from lightning_gans.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from lightning_gans.networks.resnet_translator import ResNetTranslator
 from lightning_gans.networks.sagan import ConditionalBatchNorm2d, SAGANDiscriminator, SAGANGenerator
@@ -48,6 +49,8 @@ __all__ = [
     "ProgressiveDiscriminator",
     "ProgressiveGenerator",
     "ProjectionDiscriminator",
+    "R3GANDiscriminator",
+    "R3GANGenerator",
     "RRDBNet",
     "ResNetDiscriminator",
     "ResNetGenerator",

@@ -17,7 +17,7 @@ from lightning_gans.regularizers.gradients import (
     require_no_batch_statistics,
     squared_gradient_penalty,
 )
-from lightning_gans.schedule import Ramp
+from lightning_gans.schedule import Ramp, smallest
 
 Rand = Callable[..., Tensor]
 """``rand(distribution, n, *shape)``: the step's random numbers, (n, *shape)."""
@@ -43,8 +43,8 @@ class Regularizer(ABC):
     """Whether it changes the objective itself, so that a loss that is written by hand cannot have it."""
 
     def __init__(self, weight: float | Ramp, interval: int = 1) -> None:
-        if not (smallest := _smallest(weight)) >= 0:
-            raise ConfigError(f"{self.name}.weight", smallest, "must be 0 or more")
+        if not (least := smallest(weight)) >= 0:
+            raise ConfigError(f"{self.name}.weight", least, "must be 0 or more")
         if interval < 1:
             raise ConfigError(f"{self.name}.interval", interval, "computed in every n-th update, n = 1, 2, ...")
         self.weight, self.interval = weight, interval
@@ -151,8 +151,8 @@ class R1(GradientRegularizer):
     differentiates_logits = True
 
     def __init__(self, gamma: float | Ramp = 10.0, interval: int = 1) -> None:
-        if not (smallest := _smallest(gamma)) >= 0:
-            raise ConfigError("gamma", smallest, "must be 0 or more; Mescheder et al. use 10")
+        if not (least := smallest(gamma)) >= 0:
+            raise ConfigError("gamma", least, "must be 0 or more; Mescheder et al. use 10")
         half = replace(gamma, start=gamma.start / 2, end=gamma.end / 2) if isinstance(gamma, Ramp) else gamma / 2
         super().__init__(half, interval)
         self.gamma = gamma
@@ -170,7 +170,3 @@ class R2(R1):
     def penalty(self, score: Score, real: Scored, fake: Scored, rand: Rand) -> Tensor:
         """E[|grad D(G(z))|^2]."""
         return squared_gradient_penalty(fake)
-
-
-def _smallest(weight: float | Ramp) -> float:
-    return min(weight.start, weight.end) if isinstance(weight, Ramp) else weight

@@ -6,10 +6,10 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from lightning_gans import GAN, ConfigError, PacGAN
-from lightning_gans.augment import AdaptiveAugment, Blit
+from lightning_gans.augment import AdaptiveAugment, Blit, RandomAugment, RandomCutout
 from lightning_gans.networks import DCGANDiscriminator, DCGANGenerator
 from lightning_gans.regularizers import R1
-from lightning_gans.schedule import Clock
+from lightning_gans.schedule import Clock, Ramp
 from tests.games import gan, same, state, train
 
 IMAGES = torch.rand(64, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -123,3 +123,25 @@ def test_impossible_settings_are_named(settings, named):
 def test_points_are_refused():
     with pytest.raises(ConfigError, match="augment='AdaptiveAugment': changes images"):
         train(gan(augment=[AdaptiveAugment(transforms=[Blit()])]), 1)
+
+
+def test_a_probability_may_be_ramped_over_the_run():
+    augment = RandomAugment(Ramp(0.0, 0.8, until=0.5), [RandomCutout()])
+    ones, shares = torch.ones(4096, 1, 4, 4), []
+    for progress in (0.0, 0.25, 0.5, 1.0):
+        clock = Clock(progress=progress)
+        generator = torch.Generator().manual_seed(0)
+        changed = augment(ones, lambda draw, *shape, g=generator: draw(*shape, generator=g), clock)
+        shares.append(float((changed != ones).flatten(1).any(1).float().mean()))
+        assert augment.logged(clock) == {"augment_p": pytest.approx([0.0, 0.4, 0.8, 0.8][len(shares) - 1])}
+    assert shares == pytest.approx([0.0, 0.4, 0.8, 0.8], abs=0.03)
+
+
+@pytest.mark.parametrize(
+    "ramped",
+    [{"augment": [RandomAugment(Ramp(0.0, 0.5))]}, {"optimization": {"ema_half_life": Ramp(0.0, 100.0)}}],
+    ids=["augment", "ema_half_life"],
+)
+def test_a_ramp_needs_the_length_of_the_run(ramped):
+    with pytest.raises(ConfigError, match=r"trainer\.max_steps=-1: ramps"):
+        train(on_images(**ramped), -1, data=IMAGES)

@@ -7,10 +7,10 @@ import torch
 from torch.nn import functional as F
 
 from lightning_gans import ConfigError
-from lightning_gans.augment import Blit, ColorMatrix, Geometry, color_matrix, warp
+from lightning_gans.augment import Blit, ColorMatrix, Geometry, RandomCutout, color_matrix, warp
 from lightning_gans.augment.warp import SYM6
 
-ALL = [Blit(), Geometry(), ColorMatrix()]
+ALL = [Blit(), Geometry(), ColorMatrix(), RandomCutout()]
 each = pytest.mark.parametrize("transform", ALL, ids=lambda one: type(one).__name__)
 ONE, NONE = torch.tensor(1.0), torch.tensor(0.0)
 
@@ -49,6 +49,7 @@ def test_each_kind_of_change_happens_with_probability_p_by_itself(transform):
         Blit: 1 - 0.95 * (1 - 0.1 * 3 / 4) ** 2,  # flip; one turn of four, and one move of four, is by nothing
         Geometry: 1 - 0.9**4,  # scale, one turn or both, stretch, move
         ColorMatrix: 1 - 0.9**4 * 0.95,
+        RandomCutout: 0.1,
     }
     assert float(changed) == pytest.approx(chances[type(transform)], abs=0.015)
 
@@ -167,11 +168,20 @@ def test_gray_images_change_as_gray_ones_in_color_do():
         (Blit, {"ratio": 1.5}, r"ratio=1\.5"),
         (Geometry, {"octaves": -1.0}, r"octaves=-1\.0"),
         (ColorMatrix, {"saturation": -0.5}, r"saturation=-0\.5"),
+        (ColorMatrix, {"share": 2.0}, r"share=2\.0"),
+        (RandomCutout, {"ratio": 1.5}, r"ratio=1\.5"),
     ],
 )
 def test_settings_are_checked(kind, settings, named):
     with pytest.raises(ConfigError, match=named):
         kind(**settings)
+
+
+def test_colors_may_change_with_a_share_of_the_probability():
+    x, u = seeded(torch.randn, 512, 3, 4, 4), uniforms(512, ColorMatrix())
+    half = ColorMatrix(share=0.5)(x, u, torch.tensor(0.6))
+    assert torch.equal(half, ColorMatrix()(x, u, torch.tensor(0.3)))
+    assert not torch.equal(half, ColorMatrix()(x, u, torch.tensor(0.6)))
 
 
 def test_two_channels_have_no_color():

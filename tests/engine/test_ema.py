@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_gans import AAE
+from lightning_gans import AAE, ConfigError
 from lightning_gans.engine import BaseOptimization
 from lightning_gans.engine.ema import EMA
 from lightning_gans.networks import MLPDiscriminator, MLPEncoder, MLPGenerator
+from lightning_gans.schedule import Clock, Ramp
 from tests.games import gan, same, state, train
 
 
@@ -106,8 +107,17 @@ def test_who_is_not_averaged_and_who_never_played_stays_at_its_beginning():
 def test_a_half_life_counts_images_and_is_short_at_first():
     plan = BaseOptimization(ema_half_life=1000.0, ema_ramp=0.05)
     for shown, half_life in ((0, 1e-8), (400, 20.0), (20_000, 1000.0), (10**9, 1000.0)):
-        assert plan.ema_decay_at(shown, 8) == pytest.approx(0.5 ** (8 / half_life))
-    assert BaseOptimization(ema_decay=0.9).ema_decay_at(0, 8) == 0.9
+        assert plan.ema_decay_at(Clock(images=shown, batch_size=8)) == pytest.approx(0.5 ** (8 / half_life))
+    assert BaseOptimization(ema_decay=0.9).ema_decay_at(Clock(batch_size=8)) == 0.9
+
+
+def test_a_half_life_may_be_ramped_as_plain_data_too():
+    plan = BaseOptimization(ema_half_life={"start": 0.0, "end": 100.0, "cosine": True})
+    for progress, half_life in ((0.0, 1e-8), (0.5, 50.0), (1.0, 100.0)):
+        decay = plan.ema_decay_at(Clock(progress=progress, batch_size=10))
+        assert decay == pytest.approx(0.5 ** (10 / half_life))
+    with pytest.raises(ConfigError, match=r"ema_half_life=.*must be 0, for off, or more"):
+        BaseOptimization(ema_half_life=Ramp(10.0, -1.0))
 
 
 @pytest.mark.filterwarnings("ignore:resumed after step")

@@ -125,6 +125,15 @@ TABLE = (
         bad=(({"gamma": -1.0}, r"gamma=-1\.0: must be 0 or more"),),
     ),
     Row(
+        "r3gan_images",
+        two(of.r3gan_discriminator, of.r3gan_generator),
+        atol=1e-5,  # the plain loop computes ramps in another order
+        settings=(*SMALL_EMOJI, *NARROW),
+        points=False,
+        splits=(),  # Adam's betas are ramped: its first steps are the signs of gradients alone
+        always=("printed",),  # ramps
+    ),
+    Row(
         "sngan",
         two(of.gan_discriminator, of.gan_generator),
         splits=(),  # a power iteration in each pass

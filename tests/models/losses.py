@@ -10,9 +10,10 @@ from torch.distributions import Normal
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from lightning_gans import augment
 from lightning_gans.evaluation.features import CIFAR10Maps
 from lightning_gans.objectives.kernels import RationalQuadraticKernel
-from tests.models.plain_loop import Update
+from tests.models.plain_loop import Update, on_a_cosine
 
 # Goodfellow et al. 2014; DCGAN, SNGAN, conditional GAN and CoGAN differ in networks, priors and what is given.
 
@@ -90,17 +91,41 @@ def dragan_discriminator(n: Any, u: Update) -> Tensor:
     return loss + u.settings["gp_weight"] * penalty
 
 
+def augmented(u: Update, images: Tensor) -> Tensor:
+    """With the probability of the moment; the changes themselves have tests of their own."""
+    for each in u.settings.get("augment", ()):
+        told = each["init_args"]
+        changes = [
+            getattr(augment, kind["class_path"].split(".")[-1])(**kind.get("init_args", {}))
+            for kind in told["transforms"]
+        ]
+        p, counts = torch.tensor(on_a_cosine(told["p"], u.progress)), [change.num_uniforms for change in changes]
+        uniform = u.rand(torch.rand, sum(counts), n=len(images)).clamp(1e-7, 1 - 1e-7)
+        for change, own in zip(changes, uniform.split(counts, 1), strict=True):
+            images = change(images, own, p)
+    return images
+
+
+def own_part(u: Update, player: int) -> Tensor:
+    return u.x[player::2] if u.settings.get("separate_batches") else u.x
+
+
 def r3gan_discriminator(n: Any, u: Update) -> Tensor:
-    x, fake = u.x.clone().requires_grad_(), fake_of(n, u).requires_grad_()
-    real_logits, fake_logits = n.discriminator(x), n.discriminator(fake)
+    x = own_part(u, 0).clone().requires_grad_()
+    with torch.no_grad():
+        fake = n.generator(u.rand(u.prior, u.latent_dim, n=len(x)))
+    fake.requires_grad_()
+    real_logits, fake_logits = (n.discriminator(augmented(u, each)) for each in (x, fake))
     steepness = [slopes(*pair).square().sum(1).mean() for pair in ((real_logits, x), (fake_logits, fake))]
-    half = u.settings["gamma"] / 2
+    half = on_a_cosine(u.settings["gamma"], u.progress) / 2
     return F.softplus(-(real_logits - fake_logits)).mean() + (half * steepness[0] + half * steepness[1])
 
 
 def r3gan_generator(n: Any, u: Update) -> Tensor:
-    fake = n.generator(u.z())
-    return F.softplus(-(n.discriminator(fake) - n.discriminator(u.x))).mean()
+    x = own_part(u, 1)
+    fake = n.generator(u.rand(u.prior, u.latent_dim, n=len(x)))
+    real_logits, fake_logits = (n.discriminator(augmented(u, each)) for each in (x, fake))
+    return F.softplus(-(fake_logits - real_logits)).mean()
 
 
 def fgan_discriminator(n: Any, u: Update) -> Tensor:

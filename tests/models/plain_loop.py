@@ -5,6 +5,7 @@ Of the engine nothing is in here but the coordinates of its noise: (seed, step, 
 
 import copy
 import importlib
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -31,6 +32,7 @@ class Update:
     coordinates: tuple[int, int, int]  # seed, step, player
     earlier: int  # updates of this player
     optimizers: Mapping[str, torch.optim.Optimizer]
+    progress: float = 0.0
     draws: int = 0
 
     def rand(self, distribution: Any, *size: int, n: int | None = None) -> Tensor:
@@ -126,7 +128,9 @@ def plain_loop(
                     left = min(1.0, (1 - step / steps) / (1 - begin))
                     for group, rate in zip(optimizers[turn.name].param_groups, rates[turn.name], strict=True):
                         group["lr"] = rate * left
-                update = Update(batch, settings, *prior, (seed, step, number), counts[number], optimizers)
+                for name, ramp in settings.get("ramps", {}).items():
+                    _set(optimizers[turn.name], name, rates[turn.name], on_a_cosine(ramp, step / steps))
+                update = Update(batch, settings, *prior, (seed, step, number), counts[number], optimizers, step / steps)
                 loss = turn.loss(n, update) * (1 if turn.shares is None else settings[turn.every])
                 loss.backward(inputs=owned[number])
                 for p in owned[number] if turn.shares is not None else ():
@@ -136,17 +140,38 @@ def plain_loop(
                 if turn.project is not None:
                     turn.project(n, settings)
                 for name in set(turn.owns) & set(averages) if turn.shares is None else ():
-                    decay = _decay(model.optimization, step * len(update.x), len(update.x))
+                    decay = _decay(model.optimization, plan, step * len(batch.images), len(batch.images), step / steps)
                     _average(averages[name], networks[name], min(decay, ages[name] / (ages[name] + 9)))
                     ages[name] += 1
                 counts[number] += 1
     return networks | {f"ema.averages.{name}": average for name, average in averages.items()}
 
 
-def _decay(plan: Any, shown: int, size: int) -> float:
+def on_a_cosine(number: Any, progress: float) -> float:
+    """A number, or one that goes from a start to an end."""
+    if not isinstance(number, Mapping):
+        return float(number)
+    way = (1 + math.cos(math.pi * progress)) / 2
+    return float(way * number["start"] + (1 - way) * number["end"])
+
+
+def _set(optimizer: torch.optim.Optimizer, name: str, rates: Sequence[float], value: float) -> None:
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        if name == "lr":
+            group["lr"] = rate * value
+        else:
+            betas = list(group["betas"])
+            betas[("beta1", "beta2").index(name)] = value
+            group["betas"] = tuple(betas)
+
+
+def _decay(plan: Any, given: Mapping[str, Any], shown: int, size: int, progress: float) -> float:
     if not plan.ema_half_life:
         return float(plan.ema_decay)
-    return float(2 ** (-size / max(min(plan.ema_half_life, plan.ema_ramp * shown), 1e-8)))
+    half_life = on_a_cosine(given.get("ema_half_life", plan.ema_half_life), progress)
+    if plan.ema_ramp:
+        half_life = min(half_life, plan.ema_ramp * shown)
+    return float(2 ** (-size / max(half_life, 1e-8)))
 
 
 def _optimizer(spec: Mapping[str, Any], parameters: Sequence[nn.Parameter], lazy: int | None) -> torch.optim.Optimizer:

@@ -172,7 +172,7 @@ def test_a_killed_run_goes_on_bit_for_bit(config, tmp_path, monkeypatch):
 def plain_descent(config):
     """Optimizers under which small differences stay small: Adam's first steps are the signs of gradients alone."""
     turns = ROWS[config].turns
-    adams = any(turn.shares for turn in turns)  # sharing is Adam's alone
+    adams = any(turn.shares for turn in turns) or "ramps" in ROWS[config].told  # sharing, and ramps of its betas
     adams = adams or not ROWS[config].splits  # nothing is compared, and some losses are too steep for descent
     return {} if adams else {turn.name: SGD for turn in turns}
 

@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from lightning_gans import R3GAN, ConfigError
 from lightning_gans.schedule import Ramp
-from tests.games import gan, loss_of, points
+from tests.games import BOTH_SGD, gan, loss_of, points, train
 
 
 def slopes(network, x):
@@ -49,3 +49,31 @@ def test_bad_settings_are_named():
     critic = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
     with pytest.raises(ConfigError, match="BatchNorm1d at '1'"):
         R3GAN(nn.Linear(3, 2), critic, latent_dim=3)
+
+
+def test_separate_batches_show_each_image_to_one_player():
+    model, x = gan(R3GAN, gamma=0.3, separate_batches=True), points(8)
+    players = ("discriminator", "generator")
+
+    def changed(rows):
+        other = x.clone()
+        other[rows] += 1
+        return [not torch.equal(loss_of(model, player, other), loss_of(model, player, x)) for player in players]
+
+    assert changed(slice(0, None, 2)) == [True, False]
+    assert changed(slice(1, None, 2)) == [False, True]
+
+
+def test_micro_batches_divide_into_the_same_separate_batches():
+    weights = []
+    for parts in (1, 2):
+        model = gan(R3GAN, gamma=0.3, separate_batches=True, optimization={**BOTH_SGD, "micro_batches": parts}).double()
+        train(model, 2, data=points(64).double(), precision="64-true")
+        weights.append(model.state_dict())
+    for name, weight in weights[0].items():
+        torch.testing.assert_close(weights[1][name], weight, rtol=0, atol=1e-12)
+
+
+def test_one_image_does_not_divide():
+    with pytest.raises(ConfigError, match=r"data\.batch_size=1: separate_batches needs two"):
+        loss_of(gan(R3GAN, separate_batches=True), "generator", points(1))

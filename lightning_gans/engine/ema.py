@@ -30,7 +30,8 @@ class EMA(nn.Module):
         self.averages = nn.ModuleDict(copies)
         self.register_buffer("num_updates", torch.zeros(len(copies), dtype=torch.int64))
         self._counts = dict.fromkeys(copies, 0)  # the same where reading them does not wait for the device
-        self.bn_updated = False
+        self.estimated_for: object = None
+        """What batch norm's statistics were last estimated for; None where that is due."""
         self.register_load_state_dict_post_hook(_count_on)  # type: ignore[no-untyped-call] # torch leaves it untyped
 
     def __getitem__(self, name: str) -> nn.Module:
@@ -52,14 +53,14 @@ class EMA(nn.Module):
                 torch._foreach_copy_(buffers, list(source.buffers()))
             self._counts[name] = count + 1
             self.num_updates[list(self._counts).index(name)] += 1
-            self.bn_updated = False
+            self.estimated_for = None
 
 
 def _count_on(average: nn.Module, _: object) -> None:
     """After loading: go on from where that average was."""
     assert isinstance(average, EMA)
     average._counts = dict(zip(average._counts, average.num_updates.tolist(), strict=True))
-    average.bn_updated = False
+    average.estimated_for = None
 
 
 @contextmanager

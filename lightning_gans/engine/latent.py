@@ -126,7 +126,8 @@ class LatentModel(Game):
             seed: Selects the latents.
             start: Index of the first sample.
             ema: Averaged weights (with batch norm re-estimated under them), or the raw ones.
-            truncation: Bound on the latents; None for the whole prior.
+            truncation: Bound on the latents; None for the whole prior. Averaged weights have batch norm's
+                statistics of latents within it, as those of BigGAN's authors do.
             how: Further arguments of the generator's ``forward``, such as ``psi`` of ``StyleGenerator``.
 
         Raises:
@@ -134,9 +135,9 @@ class LatentModel(Game):
         """
         if n < 1:
             raise ConfigError("n", n, "must be 1 or more")
-        prior = self.prior if truncation is None else self.prior.truncate(truncation)
+        prior = self._truncated(truncation)
         condition = self._placed(condition, n)
-        generator = self.inference_network("generator", ema=ema)
+        generator = self.inference_network("generator", ema=ema, truncation=truncation)
         parts = []
         with eval_mode(generator):
             for first in range(0, n, _SAMPLING_SIZE):
@@ -201,24 +202,28 @@ class LatentModel(Game):
         z = rows_from_index(prior or self.prior, fold_in(seed, 0), first, last, self.latent_dim)
         return z.to(self.device).type(self.dtype), *condition.tensors()
 
-    def inference_network(self, name: str, *, ema: bool) -> nn.Module:
+    def inference_network(self, name: str, *, ema: bool, truncation: float | None = None) -> nn.Module:
         """A network to generate with: the averaged one, or the raw one where it is asked for or there is no other.
 
-        Batch norm's statistics of an averaged generator are estimated under its weights.
+        Batch norm's statistics of an averaged generator are estimated under its weights, of latents within the bound.
         """
         if not ema or self.ema is None:
             network: nn.Module = getattr(self, name)
             return network
-        if not self.ema.bn_updated:
-            average = self.ema["generator"]
+        if self.ema.estimated_for != (truncation,):
+            average, prior = self.ema["generator"], self._truncated(truncation)
             if batch_norms(average):
-                update_bn(average, lambda i: average(*self._bn_inputs(i)), range(_BN_BATCHES))
-            self.ema.bn_updated = True
+                update_bn(average, lambda i: average(*self._bn_inputs(i, prior)), range(_BN_BATCHES))
+            self.ema.estimated_for = (truncation,)
         return self.ema[name]
 
-    def _bn_inputs(self, number: int) -> tuple[Tensor, ...]:
+    def _bn_inputs(self, number: int, prior: Prior) -> tuple[Tensor, ...]:
         first, last = number * _BN_BATCH_SIZE, (number + 1) * _BN_BATCH_SIZE
-        return self.generator_inputs(self._placed(self.sample_condition(first, last, _BN_SEED)), first, last, _BN_SEED)
+        condition = self._placed(self.sample_condition(first, last, _BN_SEED))
+        return self.generator_inputs(condition, first, last, _BN_SEED, prior)
+
+    def _truncated(self, truncation: float | None) -> Prior:
+        return self.prior if truncation is None else self.prior.truncate(truncation)
 
     def _placed(self, condition: Condition, n: int | None = None) -> Condition:
         """What the model is given of a condition, on its device; checked to be for n samples."""

@@ -109,9 +109,9 @@ class ProgressiveGAN(WGANGP):
         images = self.generator.images(z, *batch.condition.tensors())
         return Sample(images, batch.condition, generated=True)
 
-    def inference_network(self, name: str, *, ema: bool) -> nn.Module:
+    def inference_network(self, name: str, *, ema: bool, truncation: float | None = None) -> nn.Module:
         """As of ``LatentModel``, grown to what has been trained."""
-        network = super().inference_network(name, ema=ema)
+        network = super().inference_network(name, ema=ema, truncation=truncation)
         assert isinstance(network, GrowingNetwork)
         network.grow(self.level)
         return network

@@ -45,17 +45,21 @@ def channel_variance(hidden):
     return hidden.var((0, 2, 3))
 
 
-def test_averaged_weights_get_batch_statistics_of_their_own():
+@pytest.mark.parametrize("truncation", [None, 0.5])
+def test_averaged_weights_get_batch_statistics_of_their_own_and_of_the_latents_in_use(truncation):
     model = convolutional(optimization={"ema_decay": 0.9})
     train(model, 20, data=images(), batch_size=16)
-    average = model.inference_network("generator", ema=True)
+    whole = model.sample(2)
+    model.sample(2, truncation=truncation)
+    average, prior = model.ema["generator"], model.prior if truncation is None else model.prior.truncate(truncation)
     norm = next(m for m in average.modules() if isinstance(m, nn.BatchNorm2d))
     with torch.no_grad():
-        hidden = [average.project(model._bn_inputs(i)[0][:, :, None, None]) for i in range(20)]
+        hidden = [average.project(model._bn_inputs(i, prior)[0][:, :, None, None]) for i in range(20)]
     mean, var = (torch.stack([f(h) for h in hidden]).mean(0) for f in (lambda h: h.mean((0, 2, 3)), channel_variance))
     torch.testing.assert_close(norm.running_mean, mean, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(norm.running_var, var, rtol=1e-4, atol=1e-8)
     assert norm.momentum == 0.1
+    assert torch.equal(model.sample(2), whole)
 
 
 def test_sampling_does_not_change_training():

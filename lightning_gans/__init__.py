@@ -41,6 +41,7 @@ __all__ = [
     "WGANGP",
     "Batch",
     "BiGAN",
+    "BigGAN",
     "CoGAN",
     "Condition",
     "ConditionalGAN",

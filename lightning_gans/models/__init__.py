@@ -3,6 +3,7 @@
 from lightning_gans.models.aae import AAE
 from lightning_gans.models.acgan import ACGAN
 from lightning_gans.models.bigan import ALI, BiGAN
+from lightning_gans.models.biggan import BigGAN
 from lightning_gans.models.cgan import ConditionalGAN
 from lightning_gans.models.cogan import CoGAN
 from lightning_gans.models.context_encoder import ContextEncoder
@@ -60,6 +61,7 @@ __all__ = [
     "WGAN",
     "WGANGP",
     "BiGAN",
+    "BigGAN",
     "CoGAN",
     "ConditionalGAN",
     "ConditionalVAE",

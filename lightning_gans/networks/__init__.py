@@ -1,6 +1,7 @@
 """Networks: generators, encoders, translators, and discriminators, every one of which returns logits."""
 
 from lightning_gans.networks.attention import SelfAttention
+from lightning_gans.networks.biggan import BigGANGenerator
 from lightning_gans.networks.context import ContextGenerator
 from lightning_gans.networks.coupled import CoupledDiscriminator, CoupledGenerator
 from lightning_gans.networks.dcgan import DCGANDiscriminator, DCGANEncoder, DCGANGenerator
@@ -27,6 +28,7 @@ from lightning_gans.networks.text import TextDiscriminator, TextGenerator
 from lightning_gans.networks.unet import UNet
 
 __all__ = [
+    "BigGANGenerator",
     "BoundedOutput",
     "ConditionalBatchNorm2d",
     "ContextGenerator",

@@ -11,6 +11,7 @@ from lightning_gans.regularizers.gradients import (
     require_no_batch_statistics,
     squared_gradient_penalty,
 )
+from lightning_gans.regularizers.orthogonal import orthogonal_penalty
 from lightning_gans.regularizers.regularizer import (
     R1,
     R2,
@@ -36,6 +37,7 @@ __all__ = [
     "input_gradients",
     "interpolated",
     "no_autocast_eager",
+    "orthogonal_penalty",
     "require_no_batch_statistics",
     "squared_gradient_penalty",
 ]

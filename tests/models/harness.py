@@ -177,6 +177,18 @@ TABLE = (
         **BATCH_NORM,
     ),
     Row(
+        "biggan",
+        two(of.hinge_discriminator, of.biggan_generator),
+        settings=(*SMALL_EMOJI, "--model.generator.attention", "8", "--model.discriminator.attention", "8"),
+        arguments={"latent_dim": 12, "orthogonal_weight": 0.01},
+        given=("label",),
+        bad=(
+            ({"orthogonal_weight": -1.0}, r"orthogonal_weight=-1\.0: must be 0 or more"),
+            ({"latent_dim": 13}, "latent_dim=13"),
+        ),
+        **BATCH_NORM,
+    ),
+    Row(
         "infogan",
         two(of.infogan_discriminator, of.infogan_generator),
         bad=(

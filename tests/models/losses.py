@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Normal
 from torch.func import functional_call
 from torch.nn import functional as F
@@ -51,6 +51,14 @@ def hinge_discriminator(n: Any, u: Update) -> Tensor:
 
 def wasserstein_generator(n: Any, u: Update) -> Tensor:
     return -n.discriminator(n.generator(u.z(), *u.given), *u.given).mean()
+
+
+def biggan_generator(n: Any, u: Update) -> Tensor:
+    loss = wasserstein_generator(n, u)
+    layers = [m.weight.flatten(1) for m in n.generator.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    products = [w @ w.T for w in layers]
+    off = torch.stack([(product - product.diagonal().diag()).square().sum() for product in products])
+    return loss + u.settings["orthogonal_weight"] * off.sum()
 
 
 def wgan_critic(n: Any, u: Update) -> Tensor:

@@ -10,7 +10,7 @@ from PIL import Image
 from lightning_gans.cli import main
 
 RECIPES = Path(__file__).parents[2] / "configs/recipes"
-NARROW = {"channel_base": "64", "base_channels": "4"}
+NARROW = {"channel_base": "64", "base_channels": "4", "attention": "8"}
 SIDE = 16
 
 

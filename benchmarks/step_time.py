@@ -80,7 +80,7 @@ def sized(config: str, smallest: float) -> Job:
     widths = {
         (role, key): node["init_args"][key]
         for role, node in model.items()
-        for key in ("base_channels", "hidden_dims")
+        for key in ("base_channels", "hidden_dims", "channel_base")
         if isinstance(node, dict) and key in node.get("init_args", {})
     }
     batch = ROWS[config].file["data"]["init_args"]["batch_size"]

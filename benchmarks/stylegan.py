@@ -7,8 +7,8 @@
 two that agree with the eye; the classifier's Frechet distance, precision and recall beside; and the same of one half of
 the real images against the other. ``folder``: images of 32 x 32 below a folder, such as CIFAR-10's automobiles.
 
-``price``: seconds of a step of batch 4, averaged over 16, of which four have the path length's penalty and one R1, and
-the process's peak memory, with one thread; each size in a process of its own.
+``price``: seconds of the processor for a step of batch 4, averaged over 16, of which four have the path length's
+penalty and one R1, and the process's peak memory, with one thread; each size in a process of its own.
 """
 
 import argparse
@@ -87,9 +87,9 @@ def one(options: argparse.Namespace) -> None:
         TensorDataset(images), batch_size=4, collate_fn=lambda items: torch.stack([i[0] for i in items])
     )
     Trainer(max_steps=2, accelerator="cpu", **quiet).fit(model, loader)
-    begin = time.perf_counter()
+    begin = time.process_time()
     Trainer(max_steps=16, accelerator="cpu", **quiet).fit(model, loader)
-    seconds, peak = (time.perf_counter() - begin) / 16, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds, peak = (time.process_time() - begin) / 16, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"| {side} | {seconds:.3f} | {peak / 1024:.0f} |", flush=True)
 
 

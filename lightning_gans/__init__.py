@@ -50,6 +50,7 @@ __all__ = [
     "ContextEncoder",
     "Critic",
     "CycleGAN",
+    "FastGAN",
     "Game",
     "GatedInpainter",
     "HingeGAN",

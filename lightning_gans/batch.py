@@ -157,6 +157,8 @@ class Scored(NamedTuple):
     """(N, ...), float32 or more."""
     rest: tuple[Tensor, ...] = ()
     """What else the network returned: ``(logits, *rest)``."""
+    seen: Sample | None = None
+    """What the network was shown: the sample after augmentation."""
 
 
 def split_batch(batch: Batch, count: int) -> Iterator[Batch]:

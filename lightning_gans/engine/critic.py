@@ -125,7 +125,7 @@ class Critic(nn.Module):
             output: Any = self.network(*seen.tensors())
         parts = output if isinstance(output, tuple) else self._split(output) if self.output_sizes else (output,)
         logits, *rest = (part if part.dtype == torch.float64 else part.float() for part in parts)
-        scored = Scored(sample, logits, tuple(rest))
+        scored = Scored(sample, logits, tuple(rest), seen)
         if update is not None:
             update.scored.setdefault(sample.generated, scored)
         return scored

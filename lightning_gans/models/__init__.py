@@ -13,6 +13,7 @@ from lightning_gans.models.cyclegan import CycleGAN
 from lightning_gans.models.dcgan import DCGAN
 from lightning_gans.models.dragan import DRAGAN
 from lightning_gans.models.esrgan import ESRGAN
+from lightning_gans.models.fastgan import FastGAN
 from lightning_gans.models.fgan import FGAN, SaddlePointFGAN
 from lightning_gans.models.gan import GAN, MinimaxGAN
 from lightning_gans.models.gan_cls import GANCLS
@@ -67,6 +68,7 @@ __all__ = [
     "ConditionalVAE",
     "ContextEncoder",
     "CycleGAN",
+    "FastGAN",
     "GatedInpainter",
     "HingeGAN",
     "InfoGAN",

@@ -5,6 +5,7 @@ from lightning_gans.networks.biggan import BigGANGenerator
 from lightning_gans.networks.context import ContextGenerator
 from lightning_gans.networks.coupled import CoupledDiscriminator, CoupledGenerator
 from lightning_gans.networks.dcgan import DCGANDiscriminator, DCGANEncoder, DCGANGenerator
+from lightning_gans.networks.fastgan import FastGANDiscriminator, FastGANGenerator, SkipExcitation
 from lightning_gans.networks.gated import BoundedOutput, GatedConv2d, GatedGenerator, SpectralPatchDiscriminator
 from lightning_gans.networks.minibatch import MinibatchDiscrimination, MinibatchStdDev
 from lightning_gans.networks.mlp import MaxoutDiscriminator, MLPDiscriminator, MLPEncoder, MLPGenerator
@@ -37,6 +38,8 @@ __all__ = [
     "DCGANDiscriminator",
     "DCGANEncoder",
     "DCGANGenerator",
+    "FastGANDiscriminator",
+    "FastGANGenerator",
     "GatedConv2d",
     "GatedGenerator",
     "GrowingGenerator",
@@ -63,6 +66,7 @@ __all__ = [
     "SRResNet",
     "SelfAttention",
     "ShowsFeatures",
+    "SkipExcitation",
     "SpectralNorm",
     "SpectralPatchDiscriminator",
     "StackGANGenerator",

@@ -134,6 +134,16 @@ TABLE = (
         always=("printed",),  # ramps
     ),
     Row(
+        "fastgan",
+        two(of.fastgan_discriminator, of.fastgan_generator),
+        atol=1e-6,
+        settings=(*SMALL_EMOJI, "--model.augment", "[]"),
+        arguments={"reconstruction_weight": 0.7},
+        points=False,
+        splits=(),  # batch norm, a power iteration in each pass
+        bad=(({"reconstruction_weight": -1.0}, r"reconstruction_weight=-1\.0: must be 0 or more"),),
+    ),
+    Row(
         "sngan",
         two(of.gan_discriminator, of.gan_generator),
         splits=(),  # a power iteration in each pass

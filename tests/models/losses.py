@@ -136,6 +136,28 @@ def r3gan_generator(n: Any, u: Update) -> Tensor:
     return F.softplus(-(fake_logits - real_logits)).mean()
 
 
+def fastgan_discriminator(n: Any, u: Update) -> Tensor:
+    """One image and one quarter after the other, in units of [-1, 1]."""
+    fake = fake_of(n, u)
+    logits, halves, maps = n.discriminator(u.x)
+    fake_logits = n.discriminator(fake)[0]
+    rows, columns = (u.rand(torch.rand, 2) * 2).floor().int().unbind(1)
+
+    def quarter(x: Tensor) -> Tensor:
+        side = x.shape[2] // 2
+        corners = zip(x, (rows * side).tolist(), (columns * side).tolist(), strict=True)
+        return torch.stack([each[:, at : at + side, left : left + side] for each, at, left in corners])
+
+    part, whole = n.discriminator.quarter_decoder(quarter(halves)), n.discriminator.whole_decoder(maps)
+    apart = (whole - F.avg_pool2d(u.x, 2)).abs().mean() + (part - quarter(u.x)).abs().mean()
+    hinge = (1 - logits).relu().mean() + (1 + fake_logits).relu().mean()
+    return hinge + u.settings["reconstruction_weight"] * apart
+
+
+def fastgan_generator(n: Any, u: Update) -> Tensor:
+    return -n.discriminator(n.generator(u.z()))[0].mean()
+
+
 def fgan_discriminator(n: Any, u: Update) -> Tensor:
     """Of Jensen and Shannon's divergence: g(v) = log 2 - softplus(-v), f*(g(v)) = softplus(v) - log 2."""
     fake = fake_of(n, u)

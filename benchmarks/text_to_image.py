@@ -16,6 +16,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import nn
@@ -66,8 +67,9 @@ def rows(paths: list[str], data: CaptionedData, models: list[Game]) -> Iterator[
         if not isinstance(model, StackGAN):
             yield path, model
             continue
+        network: Any = model.inference_network("generator", ema=True)
         for stage in (1, 2):
-            model.generator.stage.fill_(stage)
+            network.stage.fill_(stage)
             yield f"{path}, stage {stage}", model
 
 

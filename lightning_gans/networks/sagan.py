@@ -32,7 +32,7 @@ BigGAN's tables 4 and 5, and the authors' code for 64; smaller images have 4 eve
 """
 
 
-class ConditionalBatchNorm2d(nn.BatchNorm2d):
+class ConditionalBatchNorm2d(nn.Module):
     """Batch norm whose scale and shift are functions of what is given: (1 + gain(c)) norm(x) + shift(c).
 
     De Vries et al. 2017, arXiv:1707.00683, section 3.
@@ -44,13 +44,14 @@ class ConditionalBatchNorm2d(nn.BatchNorm2d):
     """
 
     def __init__(self, channels: int, gain: nn.Module, shift: nn.Module) -> None:
-        super().__init__(channels, affine=False)
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)  # of its own, so that it can be joined over processes
         self.gain, self.shift = gain, shift
 
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:  # type: ignore[override] # a layer with two inputs
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """Maps of the same shape; the condition is what both functions take."""
         gain, shift = self.gain(condition)[:, :, None, None], self.shift(condition)[:, :, None, None]
-        normalized: Tensor = torch.addcmul(shift, super().forward(x), 1 + gain)
+        normalized: Tensor = torch.addcmul(shift, self.norm(x), 1 + gain)
         return normalized
 
 

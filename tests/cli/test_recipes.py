@@ -34,6 +34,8 @@ def test_ten_steps(file, photos, tmp_path):
     for role, node in networks.items():
         for name in NARROW.keys() & node.get("init_args", {}).keys():
             words += [f"--model.{role}.init_args.{name}", NARROW[name]]
+    if "micro_batches" in recipe["model"]["init_args"]["optimization"]:
+        words += ["--model.optimization.micro_batches", "2"]
     quiet = ["--trainer.logger", "false", "--metrics.every_n_steps", "0", "--samples.every_n_steps", "0"]
     main(["fit", "--config", f"recipes/{file.stem}", *words, *quiet, "--trainer.default_root_dir", str(tmp_path)])
     assert (tmp_path / "checkpoints/last.ckpt").exists()

@@ -49,7 +49,10 @@ def test_conditional_batch_norm_is_the_affine_one_of_the_class():
     for label in range(3):
         plain.weight.data, plain.bias.data = 1 + gain.weight[label].data, shift.weight[label].data
         torch.testing.assert_close(layer(x, torch.full((4,), label)), plain(x))
-    torch.testing.assert_close(layer.running_var, plain.running_var)
+    torch.testing.assert_close(layer.norm.running_var, plain.running_var)
+    joined = nn.SyncBatchNorm.convert_sync_batchnorm(nn.Sequential(layer))[0]  # what trainer.sync_batchnorm does
+    assert isinstance(joined.norm, nn.SyncBatchNorm)
+    torch.testing.assert_close(joined.eval()(x, torch.full((4,), 2)), plain.eval()(x))
 
 
 @pytest.mark.parametrize("kind", [SAGANGenerator, BigGANGenerator])

@@ -1,14 +1,14 @@
-"""Figures of generators of faces and of cars, and what a step of StyleGAN2 costs.
+"""Figures of generators of faces and of cars, and what a step of StyleGAN2, R3GAN and FastGAN costs.
 
     python benchmarks/stylegan.py measure [--data faces|folder] [--root DIR] CHECKPOINT ...
-    python benchmarks/stylegan.py price [--sizes 32 64 128 256]
+    python benchmarks/stylegan.py price [--model stylegan2|r3gan|fastgan] [--sizes 32 64 128 256]
 
 ``measure``: Frechet distance in random features and energy outside the real images' first 64 principal components, the
 two that agree with the eye; the classifier's Frechet distance, precision and recall beside; and the same of one half of
 the real images against the other. ``folder``: images of 32 x 32 below a folder, such as CIFAR-10's automobiles.
 
-``price``: seconds of the processor for a step of batch 4, averaged over 16, of which four have the path length's
-penalty and one R1, and the process's peak memory, with one thread; each size in a process of its own.
+``price``: seconds of the processor for a step of batch 4, averaged over 16, of which, for StyleGAN2, four have the path
+length's penalty and one R1, and the process's peak memory, with one thread; each size in a process of its own.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch.utils.data import Subset
 
-from lightning_gans import StyleGAN2
+from lightning_gans import GAN, R3GAN, FastGAN, StyleGAN2
 from lightning_gans.cli.runs import load_model
 from lightning_gans.data import EmojiFaces, ImageFolder
 from lightning_gans.data.base import ImageDataModule
@@ -29,9 +29,17 @@ from lightning_gans.evaluation.evaluator import Evaluator
 from lightning_gans.evaluation.features import CIFAR10Features, EmojiFeatures, FeatureExtractor, RandomFeatures
 from lightning_gans.evaluation.metrics import ResidualEnergy
 from lightning_gans.evaluation.sources import DatasetSource, GeneratedSource, ImageSource
-from lightning_gans.networks import StyleDiscriminator, StyleGenerator
+from lightning_gans.networks import (
+    FastGANDiscriminator,
+    FastGANGenerator,
+    R3GANDiscriminator,
+    R3GANGenerator,
+    StyleDiscriminator,
+    StyleGenerator,
+)
 
 NUM_SAMPLES = 2000
+GAMES = ("stylegan2", "r3gan", "fastgan")
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -70,7 +78,7 @@ def price(options: argparse.Namespace) -> None:
     """Print a row a size."""
     print("| side | seconds a step | MiB |\n|---|---|---|")
     for size in options.sizes:
-        subprocess.run([sys.executable, __file__, "one", str(size)], check=True)
+        subprocess.run([sys.executable, __file__, "one", options.model, str(size)], check=True)
 
 
 def one(options: argparse.Namespace) -> None:
@@ -79,8 +87,7 @@ def one(options: argparse.Namespace) -> None:
     from torch.utils.data import DataLoader, TensorDataset
 
     side = options.side
-    widths = {"channel_base": 16 * side, "max_channels": 64}
-    model = StyleGAN2(StyleGenerator((3, side, side), **widths), StyleDiscriminator((3, side, side), **widths))
+    model = game(options.model, (3, side, side))
     images = torch.rand(4 * 64, 3, side, side) * 2 - 1
     quiet: Any = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
     loader = DataLoader(
@@ -91,6 +98,16 @@ def one(options: argparse.Namespace) -> None:
     Trainer(max_steps=16, accelerator="cpu", **quiet).fit(model, loader)
     seconds, peak = (time.process_time() - begin) / 16, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"| {side} | {seconds:.3f} | {peak / 1024:.0f} |", flush=True)
+
+
+def game(name: str, shape: tuple[int, int, int]) -> GAN:
+    """With 64 channels up to the last but two resolutions; FastGAN with its defaults."""
+    if name == "fastgan":
+        return FastGAN(FastGANGenerator(shape), FastGANDiscriminator(shape))
+    widths: Any = {"channel_base": 16 * shape[1], "max_channels": 64}
+    if name == "r3gan":
+        return R3GAN(R3GANGenerator(shape, **widths), R3GANDiscriminator(shape, **widths))
+    return StyleGAN2(StyleGenerator(shape, **widths), StyleDiscriminator(shape, **widths))
 
 
 def main() -> None:
@@ -104,9 +121,11 @@ def main() -> None:
     each.add_argument("checkpoint", nargs="*")
     each = tasks.add_parser("price")
     each.set_defaults(run=price)
+    each.add_argument("--model", choices=GAMES, default=GAMES[0])
     each.add_argument("--sizes", nargs="*", type=int, default=[32, 64, 128, 256])
     each = tasks.add_parser("one")
     each.set_defaults(run=one)
+    each.add_argument("model", choices=GAMES)
     each.add_argument("side", type=int)
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -32,7 +32,9 @@ def test_resampling_is_scipys():
     taps = np.array([1, 3, 3, 1]) / 8
     doubled = along_both_axes(maps.numpy(), 2 * taps, up=2)  # 2 n + 2 long; torch has n zeros after the last value
     np.testing.assert_allclose(upsample(maps), doubled[..., 1:13, 1:17], rtol=0, atol=1e-12)
-    halved = along_both_axes(np.pad(maps.numpy(), [(0, 0), (0, 0), (1, 1), (1, 1)]), taps)[..., 3:-3, 3:-3][..., ::2, ::2]
+    halved = along_both_axes(np.pad(maps.numpy(), [(0, 0), (0, 0), (1, 1), (1, 1)]), taps)[..., 3:-3, 3:-3][
+        ..., ::2, ::2
+    ]
     np.testing.assert_allclose(downsample(maps), halved, rtol=0, atol=1e-12)
     full = along_both_axes(maps.numpy(), taps)
     np.testing.assert_allclose(blur(maps, padding=2), full[..., 1:-1, 1:-1], rtol=0, atol=1e-12)

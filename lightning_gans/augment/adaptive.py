@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from lightning_gans.augment.augment import Augment
 from lightning_gans.augment.pipeline import Blit, ColorMatrix, Geometry, RandomChange, change_at_random
 from lightning_gans.errors import ConfigError
+from lightning_gans.objectives import Hinge, Objective
 from lightning_gans.schedule import Clock, Ramp, ramped, value_at
 
 
@@ -102,6 +103,13 @@ class AdaptiveAugment(Augment, nn.Module):
         """Augmented images."""
         self.require_images(samples)
         return change_at_random(samples, self.transforms, rand, self.p)
+
+    def validate(self, objective: Objective | None) -> None:
+        """Logits must be positive for what is held for real: cross-entropies and the hinge."""
+        if objective is None or not (objective.cross_entropy or isinstance(objective, Hinge)):
+            what = "features" if objective is None else f"{type(objective).__name__}'s logits"
+            hint = f"follows the signs of logits, and {what} have no zero between real and generated; take DiffAugment"
+            raise ConfigError("augment", type(self).__name__, hint)
 
     def observe(self, real_logits: Tensor, clock: Clock) -> None:
         """Change p where it is time, then count the signs of real images' logits; the device is not waited for."""

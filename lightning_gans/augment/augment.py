@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lightning_gans.augment.transform import Color, Cutout, RandomTranslation, Transform
 from lightning_gans.errors import ConfigError
+from lightning_gans.objectives import Objective
 from lightning_gans.schedule import Clock
 
 
@@ -33,6 +34,13 @@ class Augment(ABC):
         if samples.ndim != 4:
             hint = f"changes images, and these are {samples.ndim - 1}-D; leave it out"
             raise ConfigError("augment", type(self).__name__, hint)
+
+    def validate(self, objective: Objective | None) -> None:  # noqa: B027 # most fit all
+        """Refuse an objective that it does not fit, None for features without one; called when the model is built.
+
+        Raises:
+            ConfigError: It does not fit.
+        """
 
     def observe(self, real_logits: Tensor, clock: Clock) -> None:  # noqa: B027 # most do not look
         """Look at what the discriminator says of real samples, (N, ...), after each loss of its own.

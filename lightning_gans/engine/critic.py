@@ -88,6 +88,8 @@ class Critic(nn.Module):
         self._update: _Update | None = None
         for regularizer in self.regularizers:
             regularizer.validate(objective, network)
+        for each in self.augment:
+            each.validate(objective)
         if not (objective is not None and objective.mean_over_samples):
             self.refuse_top_k("a loss on features" if objective is None else type(objective).__name__)
 

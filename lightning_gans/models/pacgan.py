@@ -10,6 +10,7 @@ from lightning_gans.augment import Augment
 from lightning_gans.batch import Batch, Sample
 from lightning_gans.errors import ConfigError
 from lightning_gans.models.gan import GAN
+from lightning_gans.objectives import Objective
 from lightning_gans.schedule import Clock
 
 
@@ -77,6 +78,9 @@ class _EachOfPack(Augment, nn.Module):
     def __call__(self, samples: Tensor, rand: Callable[..., Tensor], clock: Clock) -> Tensor:
         apart = torch.cat(samples.chunk(self.pack, dim=1))
         return torch.cat(self.augment(apart, rand, clock).chunk(self.pack), dim=1)
+
+    def validate(self, objective: Objective | None) -> None:
+        self.augment.validate(objective)
 
     def observe(self, real_logits: Tensor, clock: Clock) -> None:
         self.augment.observe(real_logits, clock)

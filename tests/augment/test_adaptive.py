@@ -8,6 +8,7 @@ import torch.multiprocessing as mp
 from lightning_gans import GAN, ConfigError, PacGAN
 from lightning_gans.augment import AdaptiveAugment, Blit, RandomAugment, RandomCutout
 from lightning_gans.networks import DCGANDiscriminator, DCGANGenerator
+from lightning_gans.objectives import Hinge, LeastSquares, Relativistic, Wasserstein
 from lightning_gans.regularizers import R1
 from lightning_gans.schedule import Clock, Ramp
 from tests.games import gan, same, state, train
@@ -145,3 +146,12 @@ def test_a_probability_may_be_ramped_over_the_run():
 def test_a_ramp_needs_the_length_of_the_run(ramped):
     with pytest.raises(ConfigError, match=r"trainer\.max_steps=-1: ramps"):
         train(on_images(**ramped), -1, data=IMAGES)
+
+
+@pytest.mark.parametrize(
+    "objective", [Wasserstein(), LeastSquares(), Relativistic()], ids=lambda each: type(each).__name__
+)
+def test_logits_without_a_zero_are_refused(objective):
+    with pytest.raises(ConfigError, match="AdaptiveAugment': follows the signs of logits"):
+        gan(objective=objective, augment=[AdaptiveAugment()])
+    gan(objective=Hinge(), augment=[AdaptiveAugment()])

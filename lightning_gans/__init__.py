@@ -24,6 +24,7 @@ __all__ = [
     "CUT",
     "DCGAN",
     "DRAGAN",
+    "DRAW",
     "ESRGAN",
     "FGAN",
     "GAN",

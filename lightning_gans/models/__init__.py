@@ -12,6 +12,7 @@ from lightning_gans.models.cvae import ConditionalVAE
 from lightning_gans.models.cyclegan import CycleGAN
 from lightning_gans.models.dcgan import DCGAN
 from lightning_gans.models.dragan import DRAGAN
+from lightning_gans.models.draw import DRAW
 from lightning_gans.models.esrgan import ESRGAN
 from lightning_gans.models.fastgan import FastGAN
 from lightning_gans.models.fgan import FGAN, SaddlePointFGAN
@@ -46,6 +47,7 @@ __all__ = [
     "CUT",
     "DCGAN",
     "DRAGAN",
+    "DRAW",
     "ESRGAN",
     "FGAN",
     "GAN",

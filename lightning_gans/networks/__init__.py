@@ -5,6 +5,7 @@ from lightning_gans.networks.biggan import BigGANGenerator
 from lightning_gans.networks.context import ContextGenerator
 from lightning_gans.networks.coupled import CoupledDiscriminator, CoupledGenerator
 from lightning_gans.networks.dcgan import DCGANDiscriminator, DCGANEncoder, DCGANGenerator
+from lightning_gans.networks.draw import DRAWNetwork
 from lightning_gans.networks.fastgan import FastGANDiscriminator, FastGANGenerator, SkipExcitation
 from lightning_gans.networks.gated import BoundedOutput, GatedConv2d, GatedGenerator, SpectralPatchDiscriminator
 from lightning_gans.networks.minibatch import MinibatchDiscrimination, MinibatchStdDev
@@ -38,6 +39,7 @@ __all__ = [
     "DCGANDiscriminator",
     "DCGANEncoder",
     "DCGANGenerator",
+    "DRAWNetwork",
     "FastGANDiscriminator",
     "FastGANGenerator",
     "GatedConv2d",

@@ -242,6 +242,16 @@ TABLE = (
         arguments={"beta": 0.7, "decoder_variance": 0.2},
     ),
     Row(
+        "draw",
+        (Turn("autoencoder", ("generator",), of.draw_autoencoder),),
+        atol=1e-5,  # filters are normalized in another order
+        settings=(
+            *("--model.generator.hidden", "16", "--model.generator.steps", "3", "--model.latent_dim", "12"),
+            *("--model.optimization.autoencoder_clip", "1000000"),
+        ),
+        points=False,
+    ),
+    Row(
         "cvae",
         (Turn("autoencoder", ("encoder", "generator"), of.vae_autoencoder),),
         arguments={"beta": 0.7},

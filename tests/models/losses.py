@@ -695,3 +695,41 @@ def progressive_critic(n: Any, u: Update) -> Tensor:
 
 def progressive_generator(n: Any, u: Update) -> Tensor:
     return -n.discriminator(n.generator.images(u.z())).mean()
+
+
+# DRAW: Gregor et al. 2015.
+
+
+def filters(layer: Any, h: Tensor, size: int, side: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Of rows and columns of square images of a size, and the intensity: eqs. 19 to 26."""
+    x, y, log_variance, log_delta, log_gamma = layer(h).split(1, dim=1)
+    delta = (size - 1) / (side - 1) * log_delta.exp()
+    both = []
+    for place in (y, x):
+        rows = []
+        for i in range(1, side + 1):
+            mu = (size + 1) / 2 * (place + 1) + (i - side / 2 - 0.5) * delta
+            weights = torch.exp(-((torch.arange(1, size + 1) - mu) ** 2) / (2 * log_variance.exp()))
+            rows.append(weights / weights.sum(1, keepdim=True))
+        both.append(torch.stack(rows, dim=1))
+    return both[0], both[1], log_gamma.exp()
+
+
+def draw_autoencoder(n: Any, u: Update) -> Tensor:
+    g, x = n.generator, (u.x + 1) / 2
+    noise = u.rand(torch.randn, g.steps, g.step_dim)
+    size, side = x.shape[2], 3
+    start = [[g.first_states[i, j].expand(len(x), -1) for j in (0, 1)] for i in (0, 1)]
+    encoder, decoder, canvas, kl = tuple(start[0]), tuple(start[1]), g.first_canvas.expand_as(x), torch.zeros(())
+    for t in range(g.steps):
+        rows, columns, gamma = filters(g.read_glimpse.parameters_of, decoder[0], size, side)
+        parts = [rows @ part[:, 0] @ columns.mT for part in (x, x - canvas.sigmoid())]
+        read = torch.cat([part.flatten(1) for part in parts], 1) * gamma
+        encoder = g.encoder(torch.cat([read, decoder[0]], 1), encoder)
+        mean, log_variance = g.posterior(encoder[0]).chunk(2, 1)
+        kl = kl + (mean**2 + log_variance.exp() - log_variance - 1).sum(1).mean() / 2
+        decoder = g.decoder(mean + torch.exp(log_variance / 2) * noise[:, t], decoder)
+        rows, columns, gamma = filters(g.write_glimpse.parameters_of, decoder[0], size, side)
+        stroke = g.stroke(decoder[0]).view(-1, side, side)
+        canvas = canvas + (rows.mT @ stroke @ columns / gamma[:, :, None])[:, None]
+    return F.binary_cross_entropy_with_logits(canvas, x, reduction="sum") / len(x) + kl

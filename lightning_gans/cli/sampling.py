@@ -78,9 +78,10 @@ def _write_picture_of_several(model: LatentModel, output: Path, options: Samplin
         write_walk(model, output, given, options, how)
 
 
-def batches(model: LatentModel, options: SamplingOptions, how: dict[str, Any]) -> _Batches:
+def batches(model: LatentModel, options: SamplingOptions, how: dict[str, Any] | None = None) -> _Batches:
     """The samples in order, (n, ...) with n <= 64; sample i depends on the seed and on i alone, to the last bit."""
-    drawn: dict[str, Any] = {"seed": options.seed, "truncation": options.truncation, "ema": not options.no_ema, **how}
+    how = how or {}
+    drawn: dict[str, Any] = how | {"seed": options.seed, "truncation": options.truncation, "ema": not options.no_ema}
     giver = _Sentences(model, options) if is_text_conditional(model) else _Classes(model, options)
     for start in range(0, options.num_samples, _AT_ONCE):
         end, left = start + _AT_ONCE, options.num_samples - start

@@ -50,7 +50,7 @@ class Game(LightningModule):
     """
 
     defaults: ClassVar[BaseOptimization] = BaseOptimization(
-        ema_decay=0.0, micro_batches=1, compile=False, decay_begin=1.0
+        ema_decay=0.0, micro_batches=1, compile=False, decay_begin=1.0, ema_half_life=0.0, ema_ramp=0.0
     )
     """How the players of this class learn unless it is said otherwise: each default stands here, once."""
     given: Sequence[str] = ()

@@ -23,7 +23,7 @@ class BaseOptimization:
     """What every game can be told about its training. None is the variant's own default.
 
     Args:
-        ema_decay: Weight of the past in the moving average of the generator side, per update of its owner; 0 is off.
+        ema_decay: Weight of the past in the generator side's average; 0 is off.
         ema_half_life: Instead: images after which half of the past is forgotten, as in StyleGAN's code (Karras et al.
             2019, arXiv:1812.04948); a ``Ramp`` for one that changes in the course of the run; 0 for ``ema_decay``.
         ema_ramp: The half-life is at most this share of the images shown so far; 0 for the same throughout.

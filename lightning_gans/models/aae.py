@@ -73,6 +73,8 @@ class AAE(WithEncoder):
         micro_batches=1,
         compile=False,
         decay_begin=1.0,
+        ema_half_life=0.0,
+        ema_ramp=0.0,
     )
 
     def __init__(

@@ -44,6 +44,8 @@ class DRAW(LatentModel):
         micro_batches=1,
         compile=False,
         decay_begin=1.0,
+        ema_half_life=0.0,
+        ema_ramp=0.0,
     )
 
     def __init__(self, generator: DRAWNetwork, *, optimization: VAEOptimization = defaults, **kwargs: Any) -> None:

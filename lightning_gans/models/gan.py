@@ -34,6 +34,8 @@ class Adversarial(Game):
         micro_batches=1,
         compile=False,
         decay_begin=1.0,
+        ema_half_life=0.0,
+        ema_ramp=0.0,
         generator=adam(),
         discriminator=adam(),
         n_critic=1,

@@ -71,6 +71,8 @@ class StackGAN(MatchingAware):
         micro_batches=1,
         compile=False,
         decay_begin=1.0,
+        ema_half_life=0.0,
+        ema_ramp=0.0,
         generator=adam(),
         discriminator=adam(),
         generator2=adam(),

@@ -59,6 +59,8 @@ class SuperResolution(Adversarial, Translator):
         micro_batches=1,
         compile=False,
         decay_begin=1.0,
+        ema_half_life=0.0,
+        ema_ramp=0.0,
         content=adam(1e-4, 0.9),
         generator=adam(1e-4, 0.9),
         discriminator=adam(1e-4, 0.9),

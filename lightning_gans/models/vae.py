@@ -52,7 +52,13 @@ class VAE(WithGaussianEncoder):
     """
 
     defaults = VAEOptimization(
-        autoencoder=adam(1e-3, 0.9), ema_decay=0.999, micro_batches=1, compile=False, decay_begin=1.0
+        autoencoder=adam(1e-3, 0.9),
+        ema_decay=0.999,
+        micro_batches=1,
+        compile=False,
+        decay_begin=1.0,
+        ema_half_life=0.0,
+        ema_ramp=0.0,
     )
 
     def __init__(

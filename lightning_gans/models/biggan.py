@@ -23,8 +23,7 @@ class BigGAN(SAGAN):
     norm's statistics are estimated anew under it.
 
     Args:
-        generator: Such as ``BigGANGenerator``.
-        discriminator: As of ``SAGAN``; such as ``SAGANDiscriminator``.
+        args: A generator and a discriminator, such as ``BigGANGenerator`` and ``SAGANDiscriminator``.
         orthogonal_weight: beta, over all linear and convolutional layers of G; 0 in the authors' scripts in PyTorch.
         optimization: How both learn.
 

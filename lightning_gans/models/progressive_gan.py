@@ -22,8 +22,8 @@ class ProgressiveGAN(WGANGP):
     all levels are enlarged, so that they have one size in the whole run.
 
     Args:
-        generator: A ``GrowingGenerator`` such as ``ProgressiveGenerator``.
-        discriminator: A ``GrowingNetwork`` such as ``ProgressiveDiscriminator``.
+        args: A ``GrowingGenerator`` such as ``ProgressiveGenerator``, and a ``GrowingNetwork`` such as
+            ``ProgressiveDiscriminator``.
         stable_images: For how many images a resolution is trained before the next one; 800,000 in the paper.
         fade_images: Over how many images the next one is faded in; 800,000 in the paper.
         start_size: Side of the first images; 4 in the paper.

@@ -13,6 +13,7 @@ length's penalty and one R1, and the process's peak memory, with one thread; eac
 """
 
 import argparse
+import math
 import resource
 import subprocess
 import sys
@@ -49,7 +50,7 @@ def nearest(images: Tensor, known: Tensor) -> Tensor:
     """Of uint8 images (N, C, H, W) the root mean square of the levels to the nearest known one, or its mirror image."""
     both = torch.cat([known, known.flip(3)]).float().flatten(1)
     distances: Tensor = torch.cdist(images.float().flatten(1), both).min(1).values
-    return distances / both.shape[1] ** 0.5
+    return distances / math.sqrt(both.shape[1])
 
 
 def measure(options: argparse.Namespace) -> None:

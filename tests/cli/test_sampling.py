@@ -11,6 +11,7 @@ from lightning_gans import GAN, GANCLS, ConditionalGAN
 from lightning_gans.batch import Condition
 from lightning_gans.cli import main
 from lightning_gans.cli.commands import SamplingOptions
+from lightning_gans.cli.runs import load_model
 from lightning_gans.cli.sampling import batches
 from lightning_gans.engine import Game
 from lightning_gans.engine.priors import slerp
@@ -294,7 +295,16 @@ def test_mixed_styles_are_those_of_row_and_column(command, tmp_path, styled):
     cells = grid_of(tmp_path / "mixed.png", 32)
     assert [len(row) for row in cells] == [4, 4, 4]
     assert (cells[0][0] == 255).all(), "an empty corner"
-    assert not np.array_equal(cells[1][1], cells[1][2])
+    model = load_model(styled, "cpu")
+    z, noise = model.generator_inputs(Condition(), 0, 5, 0)
+    network = model.inference_network("generator", ema=True).eval()
+    with torch.no_grad():
+        styles = network.truncate(network.mapping(z))
+        for row, column in ((0, 0), (1, 2)):
+            coarse, fine = styles[row, :3], styles[2 + column, 3:]  # of six layers
+            image = network.synthesis(torch.cat([coarse, fine])[None], noise[:1])
+            expected = to_uint8(image)[0].permute(1, 2, 0).numpy().repeat(2, 0).repeat(2, 1)
+            assert np.abs(cells[row + 1][column + 1] - expected).max() <= 1
     assert command("sample", styled, "--style_mixing", "2", "3", "--truncation_psi", "0").code == 0
     first, *others = [cell for row in grid_of(tmp_path / "samples/style_mixing.png", 32) for cell in row][1:]
     for other in others:
@@ -320,6 +330,11 @@ def test_a_walk_is_closed_and_moves_in_small_steps(command, tmp_path, styled):
             walk.seek(number)
             frames.append(np.asarray(walk.convert("RGB")).astype(float))
     assert frames[0].shape == (256, 256, 3)
+    model = load_model(styled, "cpu")
+    z, noise = model.generator_inputs(Condition(), 0, 3, 0)
+    corners = to_uint8(model(z, noise[:1].expand(3, -1))).permute(0, 2, 3, 1).numpy().repeat(16, 1).repeat(16, 2)
+    for number in range(3):  # those of the three latents, in the colors that the format has
+        assert np.abs(frames[8 * number] - corners[number]).mean() < 4
     steps = [np.abs(frames[i] - frames[(i + 1) % 24]).mean() for i in range(24)]
     far = np.mean([np.abs(frames[0] - frames[i]).mean() for i in (8, 16)])
     assert max(steps) < far

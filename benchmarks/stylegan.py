@@ -1,7 +1,7 @@
-"""Figures of generators of faces and of cars, and what a step of StyleGAN2, R3GAN and FastGAN costs.
+"""Figures of generators of faces and of cars, and what a step of five models of images costs.
 
     python benchmarks/stylegan.py measure [--data faces|folder] [--root DIR] CHECKPOINT ...
-    python benchmarks/stylegan.py price [--model stylegan2|r3gan|fastgan] [--sizes 32 64 128 256]
+    python benchmarks/stylegan.py price [--model stylegan2|r3gan|fastgan|sagan|biggan] [--sizes 32 64 128 256]
 
 ``measure``: Frechet distance in random features and energy outside the real images' first 64 principal components, the
 two that agree with the eye; the classifier's Frechet distance, precision and recall beside; and the same of one half of
@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Subset
 
-from lightning_gans import GAN, R3GAN, FastGAN, StyleGAN2
+from lightning_gans import GAN, R3GAN, SAGAN, BigGAN, FastGAN, StyleGAN2
 from lightning_gans.cli.runs import load_model
 from lightning_gans.data import EmojiFaces, ImageFolder
 from lightning_gans.data.base import ImageDataModule
@@ -33,17 +33,20 @@ from lightning_gans.evaluation.features import CIFAR10Features, EmojiFeatures, F
 from lightning_gans.evaluation.metrics import ResidualEnergy
 from lightning_gans.evaluation.sources import DatasetSource, GeneratedSource, ImageSource
 from lightning_gans.networks import (
+    BigGANGenerator,
     FastGANDiscriminator,
     FastGANGenerator,
     R3GANDiscriminator,
     R3GANGenerator,
+    SAGANDiscriminator,
+    SAGANGenerator,
     StyleDiscriminator,
     StyleGenerator,
 )
 
 NUM_SAMPLES = 2000
 NUM_COMPARED = 300
-GAMES = ("stylegan2", "r3gan", "r3gan_unpenalized", "fastgan")
+GAMES = ("stylegan2", "r3gan", "r3gan_unpenalized", "fastgan", "sagan", "biggan")
 
 
 def nearest(images: Tensor, known: Tensor) -> Tensor:
@@ -129,9 +132,16 @@ def one(options: argparse.Namespace) -> None:
 
 
 def game(name: str, shape: tuple[int, int, int]) -> GAN:
-    """With 64 channels up to the last but two resolutions; FastGAN with its defaults."""
+    """With 64 channels up to the last but two resolutions; FastGAN with its defaults, SAGAN and BigGAN with 8."""
     if name == "fastgan":
         return FastGAN(FastGANGenerator(shape), FastGANDiscriminator(shape))
+    if name in ("sagan", "biggan"):
+        narrow: Any = {"base_channels": 8, "attention": min(shape[1] // 2, 64)}
+        chunks = shape[1].bit_length() - 2  # 4 for 32 x 32
+        kind, generator = (SAGAN, SAGANGenerator) if name == "sagan" else (BigGAN, BigGANGenerator)
+        return kind(
+            generator(16 * chunks, shape, **narrow), SAGANDiscriminator(shape, **narrow), latent_dim=16 * chunks
+        )
     widths: Any = {"channel_base": 16 * shape[1], "max_channels": 64}
     if name.startswith("r3gan"):
         gamma = 0.0 if name.endswith("unpenalized") else 1.0

@@ -106,7 +106,8 @@ def _run_plain_command(name: str, args: list[str]) -> None:
     except ArgumentError as error:
         raise parsing_error(error, args, parser) from error
     module, _, work = function.partition(":")
-    do: Callable[[Any], None] = getattr(importlib.import_module(f"lightning_gans.cli.{module}"), work)
+    path = module if "." in module else f"lightning_gans.cli.{module}"
+    do: Callable[[Any], None] = getattr(importlib.import_module(path), work)
     if "lightning" in sys.modules:
         _filter_warnings()
     try:

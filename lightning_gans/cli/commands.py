@@ -1,6 +1,7 @@
 """The plain commands: the options of each, and where its work is done. That is imported when it is to be done."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -298,13 +299,45 @@ class FeatureTrainingOptions:
             raise ConfigError("--epochs", self.epochs, "must be 1 or more")
 
 
+@dataclass(frozen=True)
+class LabOptions:
+    """Open the lab, where games are watched and played in a browser, on this machine; Ctrl-C ends it.
+
+    Args:
+        port: Of the pages, http://127.0.0.1:8080 by default.
+        host: Address that is listened on; another than this machine's own lets others in who have the token.
+        token: What a visitor must know; made up and printed where the host is not this machine, None for none there.
+        show: Whether the browser is opened.
+        checkpoints: Folders with checkpoints to start from; those below are offered, and no others.
+        trainings: How many games train at once.
+    """
+
+    port: int = 8080
+    host: str = "127.0.0.1"
+    token: str | None = None
+    show: bool = True
+    checkpoints: list[str] = field(default_factory=list)
+    trainings: int = 4
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.port <= 65535:
+            raise ConfigError("--port", self.port, "a port is a number from 1 to 65535")
+        if self.token is not None and not re.fullmatch(r"[\w-]{8,}", self.token, re.ASCII):
+            raise ConfigError("--token", self.token, "8 or more letters, digits, - and _; or leave it out")
+        if self.trainings < 1:
+            raise ConfigError("--trainings", self.trainings, "must be 1 or more")
+        for folder in self.checkpoints:
+            if not Path(folder).is_dir():
+                raise ConfigError("--checkpoints", folder, "there is no such folder")
+
+
 class Command(NamedTuple):
     """A plain command."""
 
     options: type[Any]
     """What it takes; the first line of its docstring says what the command does."""
     function: str
-    """What does the work, as ``module:function`` of this room; takes the options."""
+    """What does the work, as ``module:function`` of this room, or of another by its full path; takes the options."""
 
     @property
     def summary(self) -> str:
@@ -318,6 +351,7 @@ COMMANDS = {
     "project": Command(ProjectionOptions, "projecting:write_projection"),
     "evaluate": Command(EvaluationOptions, "evaluating:evaluate"),
     "train-features": Command(FeatureTrainingOptions, "evaluating:train_features"),
+    "lab": Command(LabOptions, "lightning_gans.lab.serving:serve"),
     "configs": Command(ConfigsOptions, "configs:print_configs"),
     "completion": Command(CompletionOptions, "completing:print_script"),
 }

@@ -1,0 +1,75 @@
+"""The lab's server: its pages, and the stream of frames that each page asks for."""
+
+import asyncio
+import importlib
+import importlib.util
+from functools import partial
+from pathlib import Path
+
+from fastapi import WebSocket, WebSocketDisconnect
+from nicegui import app, ui
+
+from lightning_gans.cli.commands import LabOptions
+from lightning_gans.lab.access import Access
+from lightning_gans.lab.sessions import Lab
+
+PAGES = ("plane", "playground", "draw", "exercises", "quiz")
+STATIC = Path(__file__).parent / "static"
+GRACE = 6.0
+"""Seconds that a page may be away, as when the line drops, before its games end."""
+_LOOK = 0.01  # seconds from one look for a frame to the next
+
+
+def run(options: LabOptions, token: str | None) -> None:
+    """Serve the lab until Ctrl-C; with a token, to those who know it."""
+    lab = Lab(options)
+    app.add_middleware(Access, token=token, cookie=f"lightning_gans_lab_{options.port}")
+    app.add_static_files("/static", STATIC, max_cache_age=0)  # a newer version of the package brings newer ones
+    app.add_api_websocket_route("/frames/{key}", partial(stream, lab))
+    for name in built_pages():
+        importlib.import_module(f"lightning_gans.lab.pages.{name}").build(lab)
+    ui.page("/")(lambda: ui.navigate.to("/plane"))
+    app.on_startup(partial(_started, options, token))
+    app.on_shutdown(lab.close_all)
+    address = f"/?token={token}" if token else "/"
+    ui.run(
+        host=options.host,
+        port=options.port,
+        title="lightning_gans lab",
+        show=address if options.show else False,
+        reload=False,
+        dark=None,
+        language="en-US",
+        favicon=STATIC / "icon.svg",
+        tailwind=False,  # compiles in the browser, for the second that a first look has
+        reconnect_timeout=GRACE,
+        show_welcome_message=False,
+        uvicorn_logging_level="warning",
+    )
+
+
+def built_pages() -> list[str]:
+    """The pages that there are, in their order."""
+    return [name for name in PAGES if importlib.util.find_spec(f"lightning_gans.lab.pages.{name}")]
+
+
+async def stream(lab: Lab, websocket: WebSocket, key: str) -> None:
+    """Send a game's messages to its page: the next ones when it has drawn the last, so that none pile up."""
+    await websocket.accept()
+    try:
+        while (game := lab.game(key)) is not None:
+            await websocket.receive_text()
+            while not (messages := game.poll()) and lab.game(key) is game:
+                await asyncio.sleep(_LOOK)
+            await websocket.send_json(messages)
+        await websocket.close()
+    except WebSocketDisconnect:
+        pass  # the page is gone; its games end when it has been for a while
+
+
+def _started(options: LabOptions, token: str | None) -> None:
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    print(
+        f"lightning_gans: the lab is at http://{host}:{options.port}/{f'?token={token}' if token else ''}", flush=True
+    )
+    print("lightning_gans: Ctrl-C ends it, and its games", flush=True)

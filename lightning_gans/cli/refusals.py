@@ -60,7 +60,7 @@ def _qualified(error: ConfigError, path: str, settings: list[_Setting]) -> Confi
     # A name without a dot is an argument's: not a section's, as ``checkpoint`` is.
     whole = [error.name] if last != error.name else []
     names = (*whole, f"{path}.{last}", f"{path}.{error.name}", f"model.{error.name}", f"data.{error.name}")
-    flag = next((name for name in names if name in known), None)
+    flag = next((name for name in names if re.sub(r"\[\d+\]$", "", name) in known), None)  # or one of a list
     if flag is None:
         return None
     if isinstance(cause := error.__cause__, Exception) and _origin(cause).startswith("torch.optim."):

@@ -23,6 +23,12 @@ from lightning_gans.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from lightning_gans.networks.resnet_translator import ResNetTranslator
 from lightning_gans.networks.sagan import ConditionalBatchNorm2d, SAGANDiscriminator, SAGANGenerator
 from lightning_gans.networks.spectral import SpectralNorm, spectrally_normalized
+from lightning_gans.networks.stack import (
+    LayerStack,
+    LayerStackDiscriminator,
+    LayerStackEncoder,
+    LayerStackGenerator,
+)
 from lightning_gans.networks.stackgan import StackGANGenerator
 from lightning_gans.networks.stylegan2 import StyleDiscriminator, StyleGenerator
 from lightning_gans.networks.super_resolution import RRDBNet, SRDiscriminator, SRResNet
@@ -46,6 +52,10 @@ __all__ = [
     "GatedGenerator",
     "GrowingGenerator",
     "GrowingNetwork",
+    "LayerStack",
+    "LayerStackDiscriminator",
+    "LayerStackEncoder",
+    "LayerStackGenerator",
     "MLPDiscriminator",
     "MLPEncoder",
     "MLPGenerator",

@@ -30,6 +30,8 @@ from lightning_gans.data import (
     MaskedData,
     MaskedImages,
     PairedImages,
+    PlaneData,
+    Points2D,
     UnpairedDataset,
     UnpairedImages,
 )
@@ -44,7 +46,17 @@ from lightning_gans.evaluation.metrics import PerceptualPathLength
 from lightning_gans.evaluation.sources import ArraySource, DatasetSource, FolderSource, GeneratedSource, ImageSource
 
 _Found = TypeVar("_Found")
-_BASES = (ImageDataModule, GaussianMixture2D, DegradedData, DerivedData, DomainFolders, HeldOutFolder, MaskedData)
+_BASES = (
+    ImageDataModule,
+    PlaneData,
+    GaussianMixture2D,
+    DegradedData,
+    DerivedData,
+    DomainFolders,
+    HeldOutFolder,
+    MaskedData,
+    Points2D,  # of which the points are needed
+)
 _FOLDERS = (DegradedImages, ImageFolder, MaskedImages, PairedImages, UnpairedImages)  # of which a path is needed
 
 
@@ -126,6 +138,7 @@ def _measured(
             options.batch_size,
             num_half_samples=options.intervals,
             subset_size=options.subset_size,
+            p_values=options.p_values,
             extra_metrics=metrics,
             progress=lambda done, total: progress.update(tasks[0], completed=done, total=total),
         )

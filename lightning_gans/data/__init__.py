@@ -19,8 +19,9 @@ from lightning_gans.data.emoji import Emoji, EmojiFaces, EmojiPairs, UnpairedEmo
 from lightning_gans.data.folder import HeldOutFolder, ImageFolder
 from lightning_gans.data.masked import MaskedData, MaskedDigits, MaskedEmoji, MaskedImages, MaskedMNIST
 from lightning_gans.data.masks import BlockMasks, CenterMask, FolderMasks, FreeFormMasks, MaskRule
-from lightning_gans.data.mixtures import GaussianMixture2D, Grid2D, Ring2D
+from lightning_gans.data.mixtures import GaussianMixture2D, Grid2D, Points2D, Ring2D, TwoGaussians2D
 from lightning_gans.data.paired import DomainFolders, PairedImages, UnpairedImages
+from lightning_gans.data.plane import DisjointRegions2D, Line2D, PlaneData
 from lightning_gans.data.scenes import Scenes
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "DigitEdges",
     "DigitNegatives",
     "Digits",
+    "DisjointRegions2D",
     "DomainFolders",
     "Emoji",
     "EmojiFaces",
@@ -59,6 +61,7 @@ __all__ = [
     "ImageDataModule",
     "ImageDataset",
     "ImageFolder",
+    "Line2D",
     "MaskRule",
     "MaskedData",
     "MaskedDigits",
@@ -69,10 +72,13 @@ __all__ = [
     "PairDataset",
     "PairedImages",
     "Photographs",
+    "PlaneData",
     "PointDataset",
+    "Points2D",
     "Ring2D",
     "Scenes",
     "StackedMNIST",
+    "TwoGaussians2D",
     "UnpairedDataset",
     "UnpairedDigits",
     "UnpairedEmoji",

@@ -137,9 +137,9 @@ class UnpairedDataset(BatchedDataset):
 
 
 class PointDataset(BatchedDataset):
-    """float32 points (N, d) and int64 labels (N,) in memory."""
+    """float32 points (N, d) and int64 labels (N,), or None, in memory."""
 
-    def __init__(self, points: Tensor, labels: Tensor) -> None:
+    def __init__(self, points: Tensor, labels: Tensor | None) -> None:
         self.points, self.labels = points, labels
 
     def __len__(self) -> int:
@@ -147,7 +147,8 @@ class PointDataset(BatchedDataset):
 
     def __getitems__(self, indices: Sequence[int]) -> tuple[Tensor, ...]:
         chosen = torch.as_tensor(indices)
-        return self.points[chosen], self.labels[chosen]
+        points = self.points[chosen]
+        return (points,) if self.labels is None else (points, self.labels[chosen])
 
     def fingerprint(self) -> str:
         """A hash of shape, points and labels."""

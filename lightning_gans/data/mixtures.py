@@ -8,30 +8,28 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from lightning_gans.data.base import ImageDataModule, require_positive
-from lightning_gans.data.datasets import PointDataset
-from lightning_gans.engine.rng import fold_in
+from lightning_gans.data.base import require_positive
+from lightning_gans.data.plane import PlaneData, centers
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.features import IdentityFeatures
 from lightning_gans.evaluation.metrics import ModeCoverage
+from lightning_gans.evaluation.metrics.functional import gaussian_mixture_log_density
 
-_REFERENCE = 2_500  # points that samples are compared with, as many as PacGAN draws: neighbors take quadratic time
+_MOST_DRAWN = 200  # points drawn by hand: a transport to as many can be computed exactly
 
 
-class GaussianMixture2D(ImageDataModule):
+class GaussianMixture2D(PlaneData):
     """Points of a mixture of isotropic Gaussians of equal weights; labels are the numbers of the modes.
 
-    Points are not confined to [-1, 1]: the generator must not end in tanh. Besides the usual metrics it has
-    ``metrics/modes``, ``metrics/high_quality``, ``metrics/reverse_kl``, ``metrics/jsd`` and
-    ``metrics/spread`` (see ``ModeCoverage``), which know the true modes.
+    Besides the usual metrics it has ``metrics/modes``, ``metrics/high_quality``, ``metrics/reverse_kl``,
+    ``metrics/jsd`` and ``metrics/spread`` (see ``ModeCoverage``), which know the true modes.
 
     Args:
         means: Centers of the modes (K, 2); kept as float64.
         std: Standard deviation of every mode, along each axis.
-        num_samples: Number of points.
+        kwargs: Arguments of ``PlaneData``.
 
     Raises:
-        ConfigError: There are no modes, two are the same, or a size is not positive.
+        ConfigError: There are no modes, two are the same, or the deviation is not positive.
 
     Example:
         >>> data = GaussianMixture2D([[0.0, 0.0], [1.0, 0.0]], std=0.1, num_samples=500)
@@ -40,45 +38,27 @@ class GaussianMixture2D(ImageDataModule):
         (torch.Size([64, 2]), torch.Size([64]), 2)
     """
 
-    image_shape = (2,)
-
-    def __init__(self, means: Sequence[Sequence[float]], std: float, num_samples: int = 100_000, **kwargs: Any) -> None:
+    def __init__(self, means: Sequence[Sequence[float]], std: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        require_positive(std=std, num_samples=num_samples)
-        self.means = torch.as_tensor(means, dtype=torch.float64)
-        if self.means.ndim != 2 or self.means.shape[1] != 2 or len(self.means) == 0:
-            raise ConfigError("means", tuple(self.means.shape), "give one pair of coordinates for each mode: (K, 2)")
+        require_positive(std=std)
+        self.means, self.std = centers("means", means), std
         if len(self.means.unique(dim=0)) < len(self.means):
             raise ConfigError("means", means, "two modes are the same; leave one out")
-        self.std, self.num_samples = std, num_samples
         self.num_classes = len(self.means)
 
-    def load_train(self) -> PointDataset:
-        """Draw the points: a mode for each, and a normal displacement."""
-        generator = torch.Generator().manual_seed(fold_in(self.seed, 0))
-        labels = torch.randint(len(self.means), (self.num_samples,), generator=generator)
-        noise = torch.randn(self.num_samples, 2, generator=generator, dtype=torch.float64)
-        return PointDataset((self.means[labels] + self.std * noise).float(), labels)
+    def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """A mode for each, and a normal displacement."""
+        labels = torch.randint(len(self.means), (n,), generator=generator)
+        noise = torch.randn(n, 2, generator=generator, dtype=torch.float64)
+        return self.means[labels] + self.std * noise, labels
 
-    @property
-    def reference_dataset(self) -> PointDataset:
-        """The first 2,500 of the training points."""
-        train = self.train_dataset
-        assert isinstance(train, PointDataset)
-        return PointDataset(train.points[:_REFERENCE], train.labels[:_REFERENCE])
-
-    def features(self) -> IdentityFeatures:
-        """Points are their own features; metrics are named ``metrics/fid_points`` and so on."""
-        return IdentityFeatures("points")
+    def log_density(self, points: Tensor) -> Tensor:
+        """See ``gaussian_mixture_log_density``."""
+        return gaussian_mixture_log_density(points, self.means, self.std)
 
     def metrics(self) -> dict[str, Metric]:
         """How many modes are captured, and how evenly."""
         return {"coverage": ModeCoverage(self.means, self.std)}
-
-    def density(self, points: Tensor) -> Tensor:
-        """The exact density of the mixture at points (N, 2): (N,), float64."""
-        squared = (points.double()[:, None] - self.means).square().sum(2)  # (N, K)
-        return (-squared / (2 * self.std**2)).exp().mean(1) / (2 * math.pi * self.std**2)
 
 
 class Ring2D(GaussianMixture2D):
@@ -123,3 +103,46 @@ class Grid2D(GaussianMixture2D):
         require_positive(side=side, spacing=spacing)
         steps = [spacing * (k - (side - 1) / 2) for k in range(side)]
         super().__init__([(x, y) for x in steps for y in steps], std, **kwargs)
+
+
+class TwoGaussians2D(GaussianMixture2D):
+    """Two wide modes side by side, at equal distances from the origin.
+
+    Args:
+        distance: Of their centers.
+        std: As of ``GaussianMixture2D``.
+
+    Example:
+        >>> TwoGaussians2D(distance=3.0).means.tolist()
+        [[-1.5, 0.0], [1.5, 0.0]]
+    """
+
+    def __init__(self, distance: float = 1.5, std: float = 0.2, **kwargs: Any) -> None:
+        require_positive(distance=distance)
+        super().__init__([(-distance / 2, 0.0), (distance / 2, 0.0)], std, **kwargs)
+
+
+class Points2D(GaussianMixture2D):
+    """Points that someone has drawn, with normal noise around each; no labels. One that comes twice counts once.
+
+    Args:
+        points: At most 200 pairs of coordinates.
+        std: As of ``GaussianMixture2D``.
+
+    Raises:
+        ConfigError: There are no points, or too many.
+
+    Example:
+        >>> Points2D([[0.0, 0.0], [1.0, 1.0], [0.0, 0.0]]).means.tolist()
+        [[0.0, 0.0], [1.0, 1.0]]
+    """
+
+    def __init__(self, points: Sequence[Sequence[float]], std: float = 0.02, **kwargs: Any) -> None:
+        if len(points) > _MOST_DRAWN:
+            raise ConfigError("points", f"{len(points)} points", f"at most {_MOST_DRAWN} can be drawn; leave some out")
+        super().__init__(list(dict.fromkeys(map(tuple, centers("points", points).tolist()))), std, **kwargs)
+        self.num_classes = None
+
+    def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """As of a mixture, without its labels."""
+        return super().draw(n, generator)[0], None

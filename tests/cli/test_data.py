@@ -14,7 +14,8 @@ from tests.data.files import save, write_cifar, write_mnist
 CONFIGS = Path(__file__).parents[2] / "configs"
 OVERRIDES = sorted(path.stem for path in (CONFIGS / "data").glob("*.yaml"))
 SHORT = [*QUIET, "--trainer.max_steps", "2", "--metrics.num_samples", "64", "--samples.num_samples", "4"]
-FEATURES = {name: name for name in ("digits", "emoji", "mnist", "stacked_mnist")} | {"ring": "points", "grid": "points"}
+POINTS = {"grid", "line", "points", "ring", "three_regions", "two_gaussians"}
+FEATURES = {name: name for name in ("digits", "emoji", "mnist", "stacked_mnist")} | dict.fromkeys(POINTS, "points")
 FEATURES |= {"cifar10": "cifar10", "unpaired_digits": "colored_digits", "mnistm": "random"}
 FEATURES |= dict.fromkeys(
     ("paired_images", "unpaired_images", "degraded_images", "masked_images", "captioned_images", "photographs"),
@@ -46,7 +47,7 @@ def checkpoints(tmp_path):
 
 @pytest.mark.parametrize("name", OVERRIDES)
 def test_override_config(command, data, tmp_path, name):
-    width = [] if name in ("ring", "grid") else TINY[2:6]
+    width = [] if name in POINTS else TINY[2:6]
     override = ["--config", CONFIGS / "wgan.yaml", "--config", CONFIGS / f"data/{name}.yaml"]
     override += ["--data.num_samples", "200"] if name == "stacked_mnist" else []  # 10,000 are to be measured otherwise
     override += ["--metrics.num_reference", "40"] if name in ("emoji", "captioned_emoji", "photographs") else []

@@ -55,7 +55,7 @@ def test_seeds_and_settings_have_fingerprints_of_their_own():
         (lambda: Ring2D(std=0.0), r"std=0\.0"),
         (lambda: Grid2D(side=0), "side=0"),
         (lambda: GaussianMixture2D([[0.0, 1.0], [0.0, 1.0]], 0.1), "two modes are the same"),
-        (lambda: GaussianMixture2D([[0.0]], 0.1), r"means=\(1, 1\)"),
+        (lambda: GaussianMixture2D([[0.0]], 0.1), r"means=\[\[0\.0\]\]: give pairs"),
         (lambda: Grid2D(num_samples=0), "num_samples=0"),
     ],
 )

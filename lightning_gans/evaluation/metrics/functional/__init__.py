@@ -1,5 +1,11 @@
 """Metrics as pure functions of features: float64 results on the CPU, bounded memory, no global random generator."""
 
+from lightning_gans.evaluation.metrics.functional.density import (
+    LatticeDivergence,
+    diluted_log_density,
+    gaussian_mixture_log_density,
+    kl_js_on_lattice,
+)
 from lightning_gans.evaluation.metrics.functional.frechet import (
     frechet_distance,
     frechet_distance_from_moments,
@@ -37,6 +43,7 @@ from lightning_gans.evaluation.metrics.functional.restoration import image_psnr,
 from lightning_gans.evaluation.metrics.functional.samples import (
     class_accuracy,
     class_coverage,
+    class_entropies,
     inception_score,
     mode_coverage,
     mode_spread,
@@ -49,20 +56,31 @@ from lightning_gans.evaluation.metrics.functional.sliced_wasserstein import (
     sliced_wasserstein_by_level,
 )
 from lightning_gans.evaluation.metrics.functional.statistics import FeatureStatistics, ReferenceStatistics
+from lightning_gans.evaluation.metrics.functional.transport import Transport, optimal_transport, wasserstein_1
+from lightning_gans.evaluation.metrics.functional.two_sample import (
+    classifier_two_sample_test,
+    one_nn_permutation_test,
+)
 
 __all__ = [
     "FeatureStatistics",
+    "LatticeDivergence",
     "PairwisePass",
     "PrincipalComponents",
     "ReferenceStatistics",
+    "Transport",
     "authenticity",
     "class_accuracy",
     "class_coverage",
+    "class_entropies",
+    "classifier_two_sample_test",
     "density_coverage",
+    "diluted_log_density",
     "fill_mask",
     "frechet_distance",
     "frechet_distance_from_moments",
     "frechet_distance_infinity",
+    "gaussian_mixture_log_density",
     "histogram_entropy",
     "histogram_total_variation",
     "hue_and_chroma",
@@ -70,6 +88,7 @@ __all__ = [
     "image_psnr",
     "image_ssim",
     "inception_score",
+    "kl_js_on_lattice",
     "laplacian_pyramid",
     "maximum_mean_discrepancy",
     "maximum_mean_discrepancy_subsets",
@@ -81,6 +100,8 @@ __all__ = [
     "nearest_real_distance",
     "num_classes_covered",
     "one_nn_accuracy",
+    "one_nn_permutation_test",
+    "optimal_transport",
     "perceptual_path_length",
     "precision_recall",
     "principal_components",
@@ -90,4 +111,5 @@ __all__ = [
     "to_luma",
     "variance_ratio",
     "vendi_score",
+    "wasserstein_1",
 ]

@@ -120,8 +120,8 @@ class Line2D(PlaneData):
         d = (offset[:, 0] * along[1] - offset[:, 1] * along[0]) / length
         middle = length / 2 - (t - length / 2).abs()  # mirrored to the first half, where neither tail loses digits
         near, far = (torch.special.log_ndtr((middle - end) / self.std) for end in (0.0, length))
-        along_it = near + torch.log1p(-(far - near).exp()) - math.log(length)
-        across: Tensor = -(d / self.std).square() / 2 - math.log(self.std * math.sqrt(2 * math.pi))
+        along_it: Tensor = near + torch.log1p(-(far - near).exp()) - math.log(length)
+        across = -(d / self.std).square() / 2 - math.log(self.std * math.sqrt(2 * math.pi))
         return along_it + across
 
 

@@ -260,10 +260,15 @@ class GameCLI(LightningCLI):
         return super().instantiate_trainer(**kwargs)
 
 
+def settled(args: list[str]) -> list[str]:
+    """A command and its arguments as ``GameCLI`` takes them: with a checkpoint's config, less what does not apply."""
+    known_classes()  # imports them: then they can be given by their mere name
+    return drop_inapplicable_arguments(runs.load_config_from_checkpoint(args))
+
+
 def run(args: list[str]) -> None:
     """Run one of Lightning's commands, given with its arguments."""
-    known_classes()  # imports them: then they can be given by their mere name
-    command, *words = drop_inapplicable_arguments(runs.load_config_from_checkpoint(args))
+    command, *words = settled(args)
     sys.argv = [sys.argv[0], command, *words]  # with which Lightning starts other processes
     cli = GameCLI(command, words)
     options = {name: cli.config_init[name] for name in cli.method_arguments}

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lightning_gans.batch import Batch, split_batch
-from lightning_gans.engine import checks, saving
+from lightning_gans.engine import changes, checks, saving
 from lightning_gans.engine.checks import DivergedError, GradientMonitor
 from lightning_gans.engine.compilation import compilation_refused, compile_networks
 from lightning_gans.engine.ema import EMA
@@ -80,6 +80,10 @@ class Game(LightningModule):
         self._rng = StepRNG(seed=0)
         self._roster = Roster([])
         self._updating = 0
+        self.updating: str | None = None
+        """Name of the player who is being updated; None between updates."""
+        self.latest_losses: dict[str, Tensor] = {}
+        """The loss of each player's latest update, a scalar: not read yet, so that no step waits for the device."""
         self._batch_size = 0  # of the present step, over all processes
         self._first = True  # the next step is the first of this fit
         self._resumed: dict[str, Any] | None = None  # what was loaded, until training begins
@@ -148,6 +152,29 @@ class Game(LightningModule):
         """The phase that the run is in; None for a game without phases."""
         return self._timeline.phase_at(self.step)
 
+    # What may change in the course of training.
+
+    def changeable_settings(self) -> dict[str, float | bool]:
+        """What ``change`` takes, with the present values; of a game that is being trained."""
+        return changes.changeable_settings(self, self._roster)
+
+    def change(self, setting: str, value: float | bool) -> None:
+        """Change a setting, such as ``generator.lr``, from the next step on; see ``callbacks.ScheduledChanges``.
+
+        Raises:
+            ConfigError: There is no such setting, a schedule sets it, or the value is out of its range.
+        """
+        self.require_changeable(setting, value)
+        changes.apply_change(self, self._roster, setting, value)
+
+    def require_changeable(self, setting: str, value: float | bool) -> None:
+        """Refuse what ``change`` would, and change nothing.
+
+        Raises:
+            ConfigError: As ``change``.
+        """
+        changes.require_changeable(self, self._roster, setting, value)
+
     # The step, in the order in which it happens.
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
@@ -190,6 +217,7 @@ class Game(LightningModule):
         """One update: the others frozen, gradients of all micro-batches and processes averaged, one optimizer step."""
         roster, parts, self._updating = self._roster, self.optimization.micro_batches, index
         player, owned, others = roster.players[index], roster.owned[index], roster.others[index]
+        self.updating = player.name
         total = torch.zeros((), device=self.device)
         clock = self._clock(roster.owner(index))
         roster.set_ramps(index, clock.progress)
@@ -212,6 +240,7 @@ class Game(LightningModule):
             optimizer.step()  # calls on_before_optimizer_step
             optimizer.zero_grad(set_to_none=True)
         finally:
+            self.updating = None
             for p in others:
                 p.requires_grad = True
         if player.project is not None:
@@ -222,6 +251,7 @@ class Game(LightningModule):
         if self.ema is not None and player.shares is None:
             self.ema.update(roster.averaged[index], self.optimization.ema_decay_at(clock))
         self._buffer.add_loss(player.name, total)
+        self.latest_losses[player.name] = total
 
     def _loss(self, index: int, update: int, batch: Batch) -> Tensor:
         """A player's loss, with what the regularizers of its critics add."""

@@ -38,6 +38,7 @@ class Player:
         optimizer: Builds its optimizer; see ``OptimizerSpec``. None only where it ``shares`` another's.
         interval: It is updated in every n-th step: in step n, 2n, ... counted from 1.
         updates: Updates in each such step, each with noise of its own.
+        plays: Whether it is updated at all; false for a player that stands still.
         phase: Name of the phase in which it plays; None for all.
         shares: Name of the player whose optimizer it uses for a term that is computed in every n-th step only (lazy
             regularization: Karras et al. 2020, arXiv:1912.04958, app. B). Its loss counts n times, and the rates of
@@ -60,6 +61,7 @@ class Player:
     optimizer: OptimizerSpec | None = None
     interval: int = 1
     updates: int = 1
+    plays: bool = True
     phase: str | None = None
     shares: str | None = None
     clip: float | None = None
@@ -99,7 +101,7 @@ class Player:
             >>> [step for step in range(12) if slow.is_due(step)]
             [4, 9]
         """
-        return (step + 1) % self.interval == 0
+        return self.plays and (step + 1) % self.interval == 0
 
     def updates_before(self, step: int, begin: int = 0) -> int:
         """Its updates from step ``begin``, at which its phase begins, up to a step."""

@@ -82,6 +82,15 @@ class Roster:
         shared = self.players[index].shares
         return index if shared is None else self.names.index(shared)
 
+    def rate(self, index: int) -> float:
+        """The learning rate of a player who has an optimizer, without the correction for those that share it."""
+        return float(self._optimizers[self.slots[index]].param_groups[0]["lr"]) / self._correction(self.players[index])
+
+    def set_rate(self, index: int, rate: float) -> None:
+        """Set that."""
+        for group in self._optimizers[self.slots[index]].param_groups:
+            group["lr"] = rate * self._correction(self.players[index])
+
     def set_ramps(self, index: int, progress: float) -> None:
         """Set what the owner of a player's optimizer ramps to where the owner's run is: a function of the step."""
         owner = self.players[self.owner(index)]

@@ -73,7 +73,9 @@ def discriminates_2d_points(scored: Sample, batch: Batch) -> bool:
     return image is not None and len(inputs) == 1 and image.shape[1:] == (2,) and torch.equal(image, batch.images)
 
 
-def logit_field(score: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, window: PlotWindow) -> LogitField | None:
+def logit_field(
+    score: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, window: PlotWindow, side: int = _RESOLUTION
+) -> LogitField | None:
     """Ask a discriminator about a part of the plane: the field, or None where logits are not finite.
 
     A step on the generator's loss moves a point against that loss's gradient. This is the gradient of the logit up to
@@ -85,10 +87,11 @@ def logit_field(score: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, w
         real: Real points (N, 2).
         fake: Generated points (M, 2).
         window: The part.
+        side: Points of the lattice along each axis.
     """
     real, fake = real.detach(), fake.detach()
     with torch.no_grad():
-        logits = _scalars(score(window.lattice(_RESOLUTION)))
+        logits = _scalars(score(window.lattice(side)))
         real_logits, fake_logits = _scalars(score(real)), _scalars(score(fake))
     with torch.enable_grad():
         moved = fake[:_ARROWS].clone().requires_grad_()
@@ -96,7 +99,7 @@ def logit_field(score: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, w
     level = float(real_logits.mean() + fake_logits.mean()) / 2
     if not (logits.isfinite().all() and direction.isfinite().all() and math.isfinite(level)):
         return None
-    return LogitField(logits.reshape(_RESOLUTION, _RESOLUTION).cpu(), level, direction.cpu())
+    return LogitField(logits.reshape(side, side).cpu(), level, direction.cpu())
 
 
 @contextmanager

@@ -1,0 +1,102 @@
+"""Settings of a game that may change between two steps: rates, who plays how often, and weights of the losses."""
+
+import math
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from lightning_gans.engine.constructors import constructor_types
+from lightning_gans.engine.player import Player
+from lightning_gans.engine.roster import Roster
+from lightning_gans.errors import ConfigError
+
+_COUNTS = ("updates", "interval")
+
+
+class Change(NamedTuple):
+    """A setting that has another value from a step on."""
+
+    step: int
+    """Steps that are done before it."""
+    setting: str
+    value: float | bool
+
+
+def changeable_settings(game: object, roster: Roster) -> dict[str, float | bool]:
+    """What can be changed between two steps of a game that is being trained, with the present values.
+
+    ``<player>.lr``, ``<player>.updates``, ``<player>.interval``, ``<player>.plays`` (false: it stands still), the
+    weight of a regularizer as ``<regularizer>.weight``, and arguments of the model that its losses read anew in each
+    step, such as ``gp_weight`` and ``clip_value``. What a schedule or a ramp sets is not among them.
+    """
+    found: dict[str, float | bool] = {}
+    for number, player in enumerate(roster.players):
+        if player.shares is None and _why_scheduled(player) is None:
+            found[f"{player.name}.lr"] = roster.rate(number)
+        if not _shared(roster, player):
+            found |= {f"{player.name}.{name}": getattr(player, name) for name in _COUNTS}
+        found[f"{player.name}.plays"] = player.plays
+    for critic, _ in roster.critics:
+        for each in critic.regularizers:
+            if isinstance(each.weight, float | int):
+                found[f"{each.name}.weight"] = float(each.weight)
+    return found | _numbers_of(game)
+
+
+def require_changeable(game: object, roster: Roster, setting: str, value: Any) -> None:
+    """Refuse what is none of ``changeable_settings``, or a value that it cannot have.
+
+    Raises:
+        ConfigError: There is no such setting, a schedule sets it, or the value is out of its range.
+    """
+    settings = changeable_settings(game, roster)
+    if setting in settings:
+        _require_fitting(setting, value, settings[setting])
+        return
+    owner, _, name = setting.rpartition(".")
+    player = next((each for each in roster.players if each.name == owner), None)
+    scheduled = _why_scheduled(player) if player is not None and name == "lr" else None
+    raise ConfigError(setting, value, scheduled or f"cannot be changed on the way; what can: {', '.join(settings)}")
+
+
+def apply_change(game: object, roster: Roster, setting: str, value: Any) -> None:
+    """Change one of ``changeable_settings`` from the next step on."""
+    owner, _, name = setting.rpartition(".")
+    if owner not in roster.names:
+        regularizers = (each for critic, _ in roster.critics for each in critic.regularizers)
+        changed: list[object] = [each for each in regularizers if setting == f"{each.name}.weight"]
+        for thing in changed or [game]:
+            setattr(thing, name, float(value))
+    elif name == "lr":
+        roster.set_rate(roster.names.index(owner), value)
+    else:
+        index = roster.names.index(owner)
+        roster.players[index] = replace(roster.players[index], **{name: value})
+
+
+def _numbers_of(game: object) -> dict[str, float | bool]:
+    """The model's arguments that are numbers and that it keeps under their names: its losses read them there."""
+    floats = [name for name, kind in constructor_types(type(game)).items() if kind is float]
+    return {name: vars(game)[name] for name in floats if isinstance(vars(game).get(name), float | int)}
+
+
+def _why_scheduled(player: Player) -> str | None:
+    if player.scheduler is not None:
+        return "a scheduler sets it; leave that out"
+    return "falls or rises by a ramp; leave that out (optimization.decay_begin 1)" if "lr" in player.ramps else None
+
+
+def _shared(roster: Roster, player: Player) -> bool:
+    """Whether rates were corrected for how often this player and another take turns."""
+    return player.shares is not None or any(each.shares == player.name for each in roster.players)
+
+
+def _require_fitting(setting: str, value: Any, present: float | bool) -> None:
+    name = setting.rpartition(".")[2]
+    if isinstance(present, bool):
+        if not isinstance(value, bool):
+            raise ConfigError(setting, value, "is true, or false for a player that stands still")
+    elif name in _COUNTS and setting != name:
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ConfigError(setting, value, "must be a whole number, 1 or more")
+    elif isinstance(value, bool) or not isinstance(value, float | int) or not 0 <= value < math.inf:
+        raise ConfigError(setting, value, "must be a number, 0 or more")

@@ -1,6 +1,5 @@
 """The lab's server: its pages, and the stream of frames that each page asks for."""
 
-import asyncio
 import importlib
 import importlib.util
 from functools import partial
@@ -11,13 +10,13 @@ from nicegui import app, ui
 
 from lightning_gans.cli.commands import LabOptions
 from lightning_gans.lab.access import Access
+from lightning_gans.lab.game import start_server
 from lightning_gans.lab.sessions import Lab
 
 PAGES = ("plane", "playground", "draw", "exercises", "quiz")
 STATIC = Path(__file__).parent / "static"
 GRACE = 6.0
 """Seconds that a page may be away, as when the line drops, before its games end."""
-_LOOK = 0.01  # seconds from one look for a frame to the next
 
 
 def run(options: LabOptions, token: str | None) -> None:
@@ -30,6 +29,7 @@ def run(options: LabOptions, token: str | None) -> None:
         importlib.import_module(f"lightning_gans.lab.pages.{name}").build(lab)
     ui.page("/")(lambda: ui.navigate.to("/plane"))
     app.on_startup(partial(_started, options, token))
+    app.on_startup(start_server)
     app.on_shutdown(lab.close_all)
     address = f"/?token={token}" if token else "/"
     ui.run(
@@ -54,14 +54,17 @@ def built_pages() -> list[str]:
 
 
 async def stream(lab: Lab, websocket: WebSocket, key: str) -> None:
-    """Send a game's messages to its page: the next ones when it has drawn the last, so that none pile up."""
+    """Send a game's news to its page: the next when it has drawn the last, so that none pile up."""
     await websocket.accept()
+    scene_known = False
     try:
-        while (game := lab.game(key)) is not None:
+        while (opened := lab.games.get(key)) is not None:
             await websocket.receive_text()
-            while not (messages := game.poll()) and lab.game(key) is game:
-                await asyncio.sleep(_LOOK)
-            await websocket.send_json(messages)
+            news = await opened.news(websocket, scene_known)
+            if news is None:
+                break
+            scene_known = scene_known or news["scene"] is not None
+            await websocket.send_json(news)
         await websocket.close()
     except WebSocketDisconnect:
         pass  # the page is gone; its games end when it has been for a while

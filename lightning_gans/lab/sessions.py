@@ -1,15 +1,49 @@
 """What the lab's pages share: its options, and the games that train, each for one page."""
 
+import asyncio
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from nicegui import run
 
 from lightning_gans.cli.commands import LabOptions
 from lightning_gans.errors import ConfigError
 
 if TYPE_CHECKING:
     from lightning_gans.lab.game import PlayedGame
+
+_LOOK = 0.01  # seconds from one look for a frame to the next
+
+
+@dataclass
+class OpenGame:
+    """A game of a page, and the stream of its frames."""
+
+    game: "PlayedGame"
+    key: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    """By which its page asks for its frames; nobody guesses that of another page."""
+    said: list[str] = field(default_factory=list)
+    """Lines for whoever plays: what was refused."""
+    watcher: object = None
+    """Who gets the frames: the last that asked."""
+
+    async def news(self, watcher: object, scene_known: bool) -> dict[str, Any] | None:
+        """What has happened since the last time, when something has; None when another watches now."""
+        self.watcher = watcher
+        while not (messages := self.game.poll()) and (scene_known or self.game.scene is None):
+            await asyncio.sleep(_LOOK)
+            if self.watcher is not watcher:
+                return None
+        self.said += [each["line"] for each in messages if each["kind"] == "refused"]
+        return {
+            "state": self.game.state,
+            "error": self.game.error,
+            "scene": None if scene_known else self.game.scene,
+            "frames": [each for each in messages if each["kind"] == "frame"],
+        }
 
 
 class Lab:
@@ -21,10 +55,12 @@ class Lab:
 
     def __init__(self, options: LabOptions) -> None:
         self.options = options
-        self._games: dict[str, PlayedGame] = {}
+        self.games: dict[str, OpenGame] = {}
+        """By their keys."""
+        self._opening = 0
 
-    def open(self, words: Sequence[str], **settings: Any) -> "tuple[str, PlayedGame]":
-        """A game, and the key by which its page asks for its frames; nobody guesses that of another page.
+    async def open(self, words: Sequence[str], **settings: Any) -> OpenGame:
+        """A game that waits to be played.
 
         Args:
             words: As of ``fit``'s command line.
@@ -35,26 +71,27 @@ class Lab:
         """
         from lightning_gans.lab.game import PlayedGame
 
-        if len(self._games) >= self.options.trainings:
-            hint = "as many games train already; close one (or its page), or start the lab with a larger number"
+        if len(self.games) + self._opening >= self.options.trainings:
+            hint = "so many games train already; close another page, or start the lab with a larger number"
             raise ConfigError("--trainings", self.options.trainings, hint)
-        key = secrets.token_urlsafe(16)
-        self._games[key] = PlayedGame(words, **settings)
-        return key, self._games[key]
+        self._opening += 1
+        try:  # in a thread: the process from which games are forked may be busy with its imports still
+            opened = OpenGame(await run.io_bound(PlayedGame, words, **settings))
+        finally:
+            self._opening -= 1
+        self.games[opened.key] = opened
+        return opened
 
-    def game(self, key: str) -> "PlayedGame | None":
-        """The game of a key, while it is open."""
-        return self._games.get(key)
-
-    def close(self, key: str) -> None:
+    def close(self, opened: OpenGame) -> None:
         """End a game and its process."""
-        if (game := self._games.pop(key, None)) is not None:
-            game.close()
+        opened.watcher = None
+        if self.games.pop(opened.key, None) is not None:
+            opened.game.close()
 
     def close_all(self) -> None:
         """End all of them."""
-        for key in [*self._games]:
-            self.close(key)
+        for opened in [*self.games.values()]:
+            self.close(opened)
 
     def checkpoints(self) -> dict[str, Path]:
         """Those below the folders that were named, by their path from there; the newest first."""

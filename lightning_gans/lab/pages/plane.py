@@ -1,15 +1,288 @@
-"""Points in the plane: the game watched while it is played."""
+"""Points in the plane: one game or two, watched while they are played."""
 
-from nicegui import ui
+from typing import Any
 
+from nicegui import context, ui
+
+from lightning_gans.errors import ConfigError
+from lightning_gans.lab.game import PlayedGame
+from lightning_gans.lab.game_view import CHARTS, SHOWN
 from lightning_gans.lab.layout import page_frame
+from lightning_gans.lab.plane_form import SettingsForm
+from lightning_gans.lab.presets import Preset, preset, presets
+from lightning_gans.lab.seat import DRAWN, Seat
 from lightning_gans.lab.sessions import Lab
+from lightning_gans.lab.words import Words
+
+_TICK = 0.25  # seconds between two looks at the games, for what stands beside them
+_SPEEDS = {1: "Slow motion", 5: "5 steps a second", 20: "20", 100: "100", 0: "As fast as it goes"}
+_ALWAYS = ("real", "fake", "modes")
 
 
 def build(lab: Lab) -> None:
     """Register the page."""
 
     @ui.page("/plane")
-    def plane(preset: str = "", seed: int = 0) -> None:
+    def plane(preset: str = "ring", seed: int = 0) -> None:
         with page_frame("Plane"):
-            ui.label(preset)
+            PlanePage(lab, preset, seed)
+
+
+class PlanePage:
+    """The page: one game or two from one seed, what is shown of them, and their settings."""
+
+    def __init__(self, lab: Lab, name: str, seed: int) -> None:
+        self.lab, self.seed = lab, seed
+        self.seats: list[Seat] = []
+        self.chosen = 0  # the seat whose settings are shown
+        self._live_of: object = None
+        try:
+            self.preset = preset(name)
+        except ConfigError as error:
+            ui.label(str(error)).classes("lab-error")
+            self.preset = next(iter(presets().values()))
+        with ui.element("div").classes("lab-plane-page"):
+            with ui.element("div").classes("lab-stage"):
+                self._build_transport()
+                self.seat_row = ui.element("div").classes("lab-seats")
+                self._build_timeline()
+            with ui.element("aside").classes("lab-settings").props('aria-label="Settings"'):
+                self._build_choice()
+                self._build_switches()
+                self._build_live()
+                self._build_form()
+                self._build_exports()
+        self._add_seat(Words(self.preset.words))
+        self.form.show(self.seats[0].words)
+        context.client.on_delete(self.close)
+        ui.timer(0, self.begin, once=True)
+        ui.timer(_TICK, self._tick)
+
+    @property
+    def games(self) -> list[PlayedGame]:
+        """Those that are open."""
+        return [seat.game for seat in self.seats if seat.game is not None]
+
+    @property
+    def playing(self) -> bool:
+        """Whether one of them plays."""
+        return any(game.state == "playing" for game in self.games)
+
+    async def begin(self) -> None:
+        """Set all games up anew."""
+        for seat in self.seats:
+            seat.seed = self.seed
+            seat.show(*self._shown())
+            if not (seat.drawing and seat.words.value("data.points") is None):
+                await seat.begin()
+        self._set_pace()
+
+    def close(self) -> None:
+        """End the page's games."""
+        for seat in self.seats:
+            seat.close()
+
+    # The stage.
+
+    def _build_transport(self) -> None:
+        with ui.element("div").classes("lab-transport").props('role="toolbar" aria-label="Playing"'):
+            self.play = ui.button("Play", icon="play_arrow", on_click=self._turn)
+            ui.button("Step", icon="skip_next", on_click=lambda: self._each("advance")).props("outline")
+            ui.button("One update", icon="person", on_click=lambda: self._each("advance_update")).props("outline")
+            self.speed = ui.select(_SPEEDS, value=0, label="Speed", on_change=self._set_pace)
+            self.speed.props("outlined dense options-dense").classes("lab-speed")
+            ui.button("Start anew", icon="replay", on_click=self.begin).props("outline")
+            self.second = ui.switch("Second game", on_change=self._turn_second)
+
+    def _build_timeline(self) -> None:
+        with ui.element("div").classes("lab-timeline"):
+            self.time = ui.slider(min=0, max=1, value=1, on_change=self._look_back)
+            self.time.props('aria-label="Look back to a step"')
+            self.time_label = ui.label("Now").classes("lab-time")
+            self.back = ui.button("Go on from here", icon="undo", on_click=self._go_back).props("outline")
+            self.back.disable()
+
+    def _turn(self) -> None:
+        self._each("pause" if self.playing else "play")
+
+    def _each(self, what: str) -> None:
+        self._show_now()
+        for game in self.games:
+            getattr(game, what)()
+
+    def _set_pace(self) -> None:
+        for game in self.games:
+            game.pace(self.speed.value or None)
+
+    async def _turn_second(self) -> None:
+        if self.second.value:
+            self._add_seat(self.seats[0].words)
+            self.seats[1].checkpoint = self.seats[0].checkpoint
+        else:
+            self.seats.pop().close()
+            self.seat_row.default_slot.children[-1].delete()
+        self.choice.set_visibility(len(self.seats) > 1)
+        self.choice.value = len(self.seats) - 1
+        self._choose()
+        if self.second.value:
+            await self.begin()
+
+    def _add_seat(self, words: Words) -> None:
+        with self.seat_row:
+            self.seats.append(Seat(self.lab, ("First game", "Second game")[len(self.seats)], words, self.seed))
+
+    # Looking back.
+
+    def _look_back(self) -> None:
+        step = int(self.time.value)
+        now = step >= self._last_step()
+        self.time_label.text = "Now" if now else f"Step {step}"
+        self.back.set_enabled(not now)
+        for seat in self.seats:
+            if seat.game is not None:
+                seat.view.look_back(None if now else seat.game.timeline.at(step))
+
+    def _show_now(self) -> None:
+        self.time.props["max"] = max(1, self._last_step())
+        self.time.value = self.time.props["max"]
+
+    def _go_back(self) -> None:
+        step = int(self.time.value)
+        for game in self.games:
+            game.go_back(step)
+        self._set_pace()
+        self._show_now()
+
+    def _last_step(self) -> int:
+        return max((game.step for game in self.games), default=0)
+
+    # The settings.
+
+    def _build_choice(self) -> None:
+        with ui.element("section").classes("lab-panel"):
+            ui.label("Begin with").classes("lab-heading").props('role="heading" aria-level="2"')
+            names = {each.name: each.title for each in presets().values()}
+            self.start = ui.select(names, value=self.preset.name, label="Game", on_change=self._take_preset)
+            self.start.props("outlined dense")
+            self.note = ui.label(self.preset.note)
+            with ui.row().classes("items-center"):
+                number = ui.number("Seed", value=self.seed, min=0, step=1, on_change=self._take_seed)
+                number.props("outlined dense").classes("lab-seed")
+
+    def _take_preset(self) -> None:
+        self.preset = preset(self.start.value)
+        self.note.text = self.preset.note
+        for name, box in self.switches.items():
+            box.value = name in (*_ALWAYS, *self.preset.parts) if name in SHOWN else box.value
+        self._take_words(Words(self.preset.words))
+        self.form.show(self.seats[self.chosen].words)
+        ui.timer(0, self.begin, once=True)
+
+    def _take_seed(self, event: Any) -> None:
+        self.seed = int(event.value or 0)
+
+    def _build_switches(self) -> None:
+        self.switches: dict[str, ui.checkbox] = {}
+        with ui.element("fieldset").classes("lab-panel lab-switches"):
+            ui.element("legend").props('innerHTML="What is shown"')
+            for name, title in SHOWN.items():
+                on = name in (*_ALWAYS, *self.preset.parts)
+                self.switches[name] = ui.checkbox(title, value=on, on_change=self._switch).props("dense")
+        with ui.element("fieldset").classes("lab-panel lab-switches"):
+            ui.element("legend").props('innerHTML="Curves"')
+            for name, title in CHARTS.items():
+                self.switches[f"chart {name}"] = ui.checkbox(title, value=True, on_change=self._switch).props("dense")
+
+    def _shown(self) -> tuple[list[str], list[str]]:
+        parts = [name for name in SHOWN if self.switches[name].value]
+        return parts, [name for name in CHARTS if self.switches[f"chart {name}"].value]
+
+    def _switch(self) -> None:
+        for seat in self.seats:
+            seat.show(*self._shown())
+
+    def _build_form(self) -> None:
+        with ui.element("section").classes("lab-panel lab-form"):
+            ui.label("The game").classes("lab-heading").props('role="heading" aria-level="2"')
+            self.choice = ui.toggle({0: "First game", 1: "Second game"}, value=0, on_change=self._choose)
+            self.choice.set_visibility(False)
+            self.pending = ui.button("Start anew with these", icon="replay", on_click=self.begin)
+            self.pending.disable()
+            self.form = SettingsForm(self._take_words)
+
+    def _choose(self) -> None:
+        self.chosen = min(self.choice.value or 0, len(self.seats) - 1)
+        self.form.show(self.seats[self.chosen].words)
+
+    def _take_words(self, words: Words) -> None:
+        seat = self.seats[self.chosen]
+        drawn = DRAWN in words.configs and DRAWN not in seat.words.configs
+        seat.words = words
+        self.pending.enable()
+        if drawn:
+            seat.draw_points()
+
+    # What can be changed while it plays.
+
+    def _build_live(self) -> None:
+        with ui.element("section").classes("lab-panel"):
+            ui.label("Change while it plays").classes("lab-heading").props('role="heading" aria-level="2"')
+            self.live = ui.element("div").classes("lab-live")
+            self.changes = ui.label().classes("lab-quiet")
+
+    def _show_live(self, game: PlayedGame) -> None:
+        settings = (game.scene or {})["settings"]
+        self.live.clear()
+        with self.live:
+            for setting, value in settings.items():
+                self._live_field(game, setting, value)
+
+    @staticmethod
+    def _live_field(game: PlayedGame, setting: str, value: float | bool) -> None:
+        if isinstance(value, bool):
+            ui.checkbox(setting, value=value, on_change=lambda event: game.change(setting, event.value)).props("dense")
+            return
+        field = ui.number(setting, value=value).props("outlined dense step=any")
+
+        def change() -> None:
+            if field.value is not None:
+                game.change(setting, field.value)
+
+        field.on("change", change)
+
+    # Taking it along.
+
+    def _build_exports(self) -> None:
+        with ui.element("section").classes("lab-panel"):
+            ui.label("Take it along").classes("lab-heading").props('role="heading" aria-level="2"')
+            ui.button("Config", icon="description", on_click=self._download_config).props("outline")
+
+    def _download_config(self) -> None:
+        game = self.seats[self.chosen].game
+        if game is None or game.scene is None:
+            ui.notify("The game is not set up yet")
+            return
+        ui.download.content(game.config_text(), "game.yaml", "application/yaml")
+
+    # Beside the games.
+
+    def _tick(self) -> None:
+        playing = self.playing
+        self.play.text, self.play.icon = ("Pause", "pause") if playing else ("Play", "play_arrow")
+        if self.time.value >= self.time.props["max"]:
+            self._show_now()
+        game = self.seats[self.chosen].game
+        if game is not None and game.scene is not None and self._live_of != (game, id(game.scene)):
+            self._live_of = game, id(game.scene)
+            self._show_live(game)
+        for seat in self.seats:
+            if seat.opened is not None and seat.opened.said:
+                ui.notify(" ".join(seat.opened.said), type="warning")
+                seat.opened.said.clear()
+        made = game.changes[-5:] if game is not None else []
+        self.changes.text = "; ".join(f"step {each['step']}: {each['setting']} {each['value']:g}" for each in made)
+
+
+def start_of(preset: Preset) -> Words:
+    """The words that a preset begins with."""
+    return Words(preset.words)

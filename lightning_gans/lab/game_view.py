@@ -1,0 +1,64 @@
+"""A game as the browser shows it: the plane, its numbers and its curves."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from nicegui.element import Element
+
+STATIC = Path(__file__).parent / "static"
+
+SHOWN = {
+    "real": "Real points",
+    "fake": "Generated points",
+    "surface": "What D says",
+    "grid": "G's bent grid",
+    "pull": "Pull on generated points",
+    "transport": "Cheapest transport to real points",
+    "modes": "Centers of modes",
+}
+"""What can be shown in the plane, by name."""
+CHARTS = {"losses": "Losses", "divergences": "KL and JS", "w1": "W1", "modes": "Modes found"}
+"""The curves below it."""
+
+
+class GameView(Element, component=STATIC / "plane.js"):  # type: ignore[call-arg] # NiceGUI reads it when the class is made
+    """One game: it gets its frames by itself, from the stream of the game's key.
+
+    Args:
+        label: What it is called.
+        on_points: Is told the points (N, 2) that were drawn in it.
+    """
+
+    def __init__(self, label: str, on_points: Callable[[list[list[float]]], None]) -> None:
+        super().__init__()
+        self.props.update(label=label, parts=[], charts=[], source="", drawing=False, most=200, window=[0, 0, 2])
+        self.on("points", lambda event: on_points(event.args))
+
+    def watch(self, key: str | None) -> None:
+        """Show the game of a key; None for none."""
+        self._set(source=f"/frames/{key}" if key else "")
+
+    def show(self, parts: Sequence[str], charts: Sequence[str]) -> None:
+        """Say what is shown in the plane, and which curves."""
+        self._set(parts=[*parts], charts=[*charts])
+
+    def label(self, label: str) -> None:
+        """Call it otherwise."""
+        self._set(label=label)
+
+    def draw_points(self, drawing: bool) -> None:
+        """Whether the mouse draws points."""
+        self._set(drawing=drawing)
+
+    def look_back(self, frame: dict[str, Any] | None) -> None:
+        """Show a frame of the past, or with None what is now."""
+        self.run_method("show", frame)
+
+    def erase(self) -> None:
+        """Forget what was drawn."""
+        self.run_method("erase")
+
+    def _set(self, **props: Any) -> None:
+        self.props.update(props)
+        self.update()

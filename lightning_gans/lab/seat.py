@@ -1,0 +1,85 @@
+"""One of the games that a page has: its description, its process while it is open, and its view."""
+
+from pathlib import Path
+
+from nicegui import ui
+
+from lightning_gans.errors import ConfigError
+from lightning_gans.lab.game import PlayedGame
+from lightning_gans.lab.game_view import CHARTS, SHOWN, GameView
+from lightning_gans.lab.sessions import Lab, OpenGame
+from lightning_gans.lab.words import Words
+
+DRAWN = "data/points"
+_OF_VIEW = {"real", "modes"}  # drawn from the scene: the game need not make them
+_MEASURED = {"divergences", "w1", "modes"}
+
+
+class Seat:
+    """A game of the page.
+
+    Args:
+        lab: Opens and closes it.
+        name: What it is called.
+        words: What is played.
+        seed: Of its randomness.
+    """
+
+    def __init__(self, lab: Lab, name: str, words: Words, seed: int) -> None:
+        self.lab, self.name, self.words, self.seed = lab, name, words, seed
+        self.checkpoint: Path | None = None
+        self.opened: OpenGame | None = None
+        self.parts: list[str] = [*SHOWN]
+        self.charts: list[str] = [*CHARTS]
+        with ui.element("div").classes("lab-seat"):
+            self.view = GameView(name, self._drew)
+            self.error = ui.label().classes("lab-error").props('role="alert"')
+
+    @property
+    def game(self) -> PlayedGame | None:
+        """The game while it is open."""
+        return self.opened.game if self.opened else None
+
+    @property
+    def drawing(self) -> bool:
+        """Whether its points are drawn by hand, and not yet played on."""
+        return self.opened is None and DRAWN in self.words.configs
+
+    async def begin(self) -> None:
+        """Set the game up anew, standing still at its beginning."""
+        self.close()
+        words = self.words.with_value("seed_everything", self.seed).words
+        made = [part for part in self.parts if part not in _OF_VIEW]
+        made += ["measures"] if _MEASURED.intersection(self.charts) else []
+        try:
+            self.opened = await self.lab.open(words, parts=made, checkpoint=self.checkpoint)
+        except ConfigError as error:
+            self.error.text = str(error)
+            return
+        self.view.draw_points(False)
+        self.view.watch(self.opened.key)
+        self.show(self.parts, self.charts)
+
+    def show(self, parts: list[str], charts: list[str]) -> None:
+        """Say what is shown of it."""
+        self.parts, self.charts = parts, charts
+        self.view.show(parts, charts)
+        if self.game is not None:
+            made = [part for part in parts if part not in _OF_VIEW]
+            self.game.show([*made, "measures"] if _MEASURED.intersection(charts) else made)
+
+    def close(self) -> None:
+        """End the game."""
+        self.error.text = ""
+        if self.opened is not None:
+            self.lab.close(self.opened)
+            self.opened = None
+            self.view.watch(None)
+
+    def draw_points(self) -> None:
+        """Have its points drawn by hand."""
+        self.close()
+        self.view.draw_points(True)
+
+    def _drew(self, points: list[list[float]]) -> None:
+        self.words = self.words.with_value("data.points", points or None)

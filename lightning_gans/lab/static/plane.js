@@ -1,0 +1,244 @@
+// One game in the plane: what it looks like now, its numbers and its curves. It asks for the next frame when it has drawn
+// the last, so that a slow browser is sent fewer.
+import { THEMES, draw, drawChart, short, valueAt } from "/static/drawing.js";
+
+const MOST = 1500; // points of a curve; then every second one goes
+const CHARTS = {
+  losses: { title: "Losses", of: (name) => name.startsWith("loss/"), palette: "players" },
+  divergences: { title: "KL and JS, in nats", of: (name) => ["kl", "js"].includes(name), palette: "measures" },
+  w1: { title: "W1, in units of the plane", of: (name) => name === "w1", palette: "measures" },
+  modes: { title: "Modes found", of: (name) => name === "modes", palette: "measures" },
+};
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+
+export default {
+  props: { label: String, source: String, parts: Array, charts: Array, drawing: Boolean, most: Number, window: Array },
+  emits: ["points"],
+  template: `
+    <section class="lab-game" :aria-label="label">
+      <div class="lab-plane">
+        <canvas ref="plane" role="img" tabindex="0" :aria-label="summary" :class="{ drawing }" @keydown="onKey"
+          @pointerdown="onDown" @pointermove="onMove" @pointerup="onUp" @pointerleave="cursor = null"></canvas>
+        <output v-if="hint" class="lab-hint">{{ hint }}</output>
+        <p v-if="waiting" class="lab-waiting">{{ waiting }}</p>
+      </div>
+      <dl class="lab-numbers">
+        <div v-for="[name, value] in numbers" :key="name"><dt>{{ name }}</dt><dd>{{ value }}</dd></div>
+      </dl>
+      <figure v-for="chart in shown" :key="chart.key" class="lab-chart">
+        <figcaption>{{ chart.title }}
+          <span v-for="each in chart.series" :key="each.name"><i :style="{ background: each.color }"></i>{{ each.name }}
+            {{ each.last }}</span>
+        </figcaption>
+        <canvas :ref="chart.key" role="img" :aria-label="chart.summary"></canvas>
+      </figure>
+    </section>`,
+  data() {
+    return { state: "loading", error: "", numbers: [], legend: {}, cursor: null, count: 0, theme: "light", past: null };
+  },
+  created() {
+    this.scene = null; // large, and drawn by hand: not watched by Vue
+    this.frame = null;
+    this.curves = {};
+    this.drawn = [];
+  },
+  mounted() {
+    this.dress();
+    this.watcher = new MutationObserver(() => this.dress());
+    this.watcher.observe(document.body, { attributeFilter: ["class"] });
+    this.sizes = new ResizeObserver(() => this.paint());
+    this.sizes.observe(this.$refs.plane);
+    this.listen();
+  },
+  unmounted() {
+    this.watcher.disconnect();
+    this.sizes.disconnect();
+    this.socket?.close();
+  },
+  watch: {
+    source() {
+      this.listen();
+    },
+    parts() {
+      this.paint();
+    },
+    charts() {
+      this.$nextTick(() => this.paint());
+    },
+  },
+  computed: {
+    waiting() {
+      if (this.error) return this.error;
+      return this.state === "loading" && !this.drawing ? "The game is being set up" : "";
+    },
+    shown() {
+      return (this.charts || []).map((key) => {
+        const series = this.legend[key] || [];
+        const summary = `${CHARTS[key].title}: ${series.map((each) => `${each.name} ${each.last}`).join(", ")}`;
+        return { key, title: CHARTS[key].title, series, summary };
+      });
+    },
+    summary() {
+      const told = this.numbers.map(([name, value]) => `${name} ${value}`).join(", ");
+      return `${this.label}: real points as dots, generated ones as squares. ${told}`;
+    },
+    hint() {
+      if (!this.cursor || this.count < 0) return "";
+      const [x, y] = this.cursor;
+      const value = this.scene && this.parts.includes("surface") ? valueAt(this.scene, this.past || this.frame, x, y) : null;
+      return `(${x.toFixed(2)}, ${y.toFixed(2)})${value === null ? "" : ` D: ${short(value)}`}`;
+    },
+  },
+  methods: {
+    dress() {
+      this.theme = document.body.classList.contains("body--dark") ? "dark" : "light";
+      this.$nextTick(() => this.paint());
+    },
+    listen() {
+      this.socket?.close();
+      [this.scene, this.frame, this.curves, this.past, this.error] = [null, null, {}, null, ""];
+      [this.numbers, this.legend, this.state] = [[], {}, "loading"];
+      this.paint();
+      if (!this.source) return;
+      const socket = new WebSocket(`${location.origin.replace("http", "ws")}${this.source}`);
+      socket.onopen = () => socket.send("next");
+      socket.onmessage = (event) => {
+        if (socket !== this.socket) return;
+        this.take(JSON.parse(event.data));
+        requestAnimationFrame(() => {
+          this.paint();
+          if (socket.readyState === 1) socket.send("next");
+        });
+      };
+      this.socket = socket;
+    },
+    take({ state, error, scene, frames }) {
+      [this.state, this.error] = [state, error || ""];
+      if (scene) this.scene = scene;
+      for (const frame of frames) {
+        if (this.frame && frame.step < this.frame.step) this.forget(frame.step);
+        this.record(frame);
+        this.frame = { ...this.frame, ...frame };
+      }
+      if (this.frame) this.count_up();
+    },
+    /** Add what a frame tells to the curves. */
+    record(frame) {
+      for (const [player, told] of Object.entries(frame.losses || {})) this.add(`loss/${player}`, told);
+      for (const [name, value] of Object.entries(frame.measures || {})) this.add(name, [[frame.step, value]]);
+    },
+    add(name, told) {
+      let curve = (this.curves[name] = (this.curves[name] || []).concat(told));
+      if (curve.length > MOST) this.curves[name] = curve.filter((_, i) => i % 2 === curve.length % 2 || i > MOST - 50);
+    },
+    /** Drop what came after a step that the game went back to. */
+    forget(step) {
+      for (const name in this.curves) this.curves[name] = this.curves[name].filter(([at]) => at <= step);
+    },
+    count_up() {
+      const frame = this.past || this.frame;
+      const measures = frame.measures || {};
+      this.numbers = [
+        ["Step", frame.step],
+        ["Next to learn", frame.player || "-"],
+        ["Steps a second", this.past ? "-" : short(frame.steps_per_second)],
+        ["KL", short(measures.kl)],
+        ["JS", short(measures.js)],
+        ["W1", short(measures.w1)],
+        ["Modes", measures.modes === undefined ? "-" : `${measures.modes}${this.scene?.modes ? ` of ${this.scene.modes.length}` : ""}`],
+      ];
+    },
+    /** Show a frame of the past, or with null what is now. */
+    show(frame) {
+      this.past = frame;
+      if (this.frame) this.count_up();
+      this.paint();
+    },
+    paint() {
+      const plane = this.$refs.plane;
+      if (!plane) return;
+      const scene = this.scene || { window: this.window || [0, 0, 2] };
+      draw(plane, scene, this.past || this.frame, this.scene ? this.parts : [], this.theme);
+      if (this.drawing) this.paintDrawn(plane, scene);
+      if (this.cursor && this.$el.contains(document.activeElement)) this.paintCursor(plane, scene);
+      for (const key of this.charts || []) this.paintChart(key);
+    },
+    paintChart(key) {
+      const { of, palette } = CHARTS[key];
+      const colors = THEMES[this.theme][palette];
+      const names = Object.keys(this.curves).filter(of);
+      const series = names.map((name, i) => ({
+        name: name.replace("loss/", ""),
+        color: colors[i % colors.length],
+        points: this.curves[name],
+      }));
+      this.legend[key] = series.map((each) => ({ ...each, points: null, last: short(each.points.at(-1)?.[1]) }));
+      const canvas = this.$refs[key]?.[0];
+      if (canvas) drawChart(canvas, series, this.theme, this.past ? this.past.step : null);
+    },
+    paintDrawn(plane, { window: [x, y, half] }) {
+      const pen = plane.getContext("2d");
+      pen.fillStyle = THEMES[this.theme].real;
+      for (const [u, v] of this.drawn) {
+        pen.fillRect(((u - x) / half + 1) * 0.5 * plane.clientWidth - 3, (1 - (v - y) / half) * 0.5 * plane.clientHeight - 3, 6, 6);
+      }
+    },
+    paintCursor(plane, { window: [x, y, half] }) {
+      const [u, v] = [((this.cursor[0] - x) / half + 1) * 0.5 * plane.clientWidth, (1 - (this.cursor[1] - y) / half) * 0.5 * plane.clientHeight];
+      const pen = plane.getContext("2d");
+      pen.strokeStyle = THEMES[this.theme].text;
+      pen.strokeRect(u - 5, v - 5, 10, 10);
+    },
+    place(event) {
+      const box = this.$refs.plane.getBoundingClientRect();
+      const [x, y, half] = this.scene?.window || this.window || [0, 0, 2];
+      return [x + ((2 * (event.clientX - box.left)) / box.width - 1) * half, y + (1 - (2 * (event.clientY - box.top)) / box.height) * half];
+    },
+    onDown(event) {
+      if (!this.drawing) return;
+      event.preventDefault();
+      this.$refs.plane.setPointerCapture(event.pointerId);
+      this.stroke = true;
+      this.put(this.place(event));
+    },
+    onMove(event) {
+      this.cursor = this.place(event);
+      if (this.stroke) this.put(this.cursor);
+    },
+    onUp() {
+      if (this.stroke) this.tell();
+      this.stroke = false;
+    },
+    onKey(event) {
+      const [x, y, half] = this.scene?.window || this.window || [0, 0, 2];
+      const way = ARROWS[event.key];
+      if (way) {
+        const [u, v] = this.cursor || [x, y];
+        this.cursor = [u + (way[0] * half) / 20, v + (way[1] * half) / 20];
+      } else if (this.drawing && [" ", "Enter"].includes(event.key)) {
+        this.put(this.cursor || [x, y]);
+        this.tell();
+      } else return;
+      event.preventDefault();
+      this.paint();
+    },
+    /** Add a point, unless there are as many as may be, or the last is as good as there. */
+    put(place) {
+      const [x, y] = place;
+      const half = (this.scene?.window || this.window || [0, 0, 2])[2];
+      const last = this.drawn.at(-1);
+      if (this.drawn.length >= (this.most || 200) || (last && Math.hypot(last[0] - x, last[1] - y) < half / 25)) return;
+      this.drawn.push([Number(x.toFixed(3)), Number(y.toFixed(3))]);
+      this.paint();
+    },
+    tell() {
+      this.$emit("points", this.drawn);
+    },
+    /** Begin the drawing anew. */
+    erase() {
+      this.drawn = [];
+      this.paint();
+      this.tell();
+    },
+  },
+};

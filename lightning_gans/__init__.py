@@ -40,6 +40,7 @@ __all__ = [
     "VEEGAN",
     "WGAN",
     "WGANGP",
+    "Autoencoder",
     "Batch",
     "BiGAN",
     "BigGAN",

@@ -2,6 +2,7 @@
 
 from lightning_gans.models.aae import AAE
 from lightning_gans.models.acgan import ACGAN
+from lightning_gans.models.autoencoder import Autoencoder
 from lightning_gans.models.bigan import ALI, BiGAN
 from lightning_gans.models.biggan import BigGAN
 from lightning_gans.models.cgan import ConditionalGAN
@@ -63,6 +64,7 @@ __all__ = [
     "VEEGAN",
     "WGAN",
     "WGANGP",
+    "Autoencoder",
     "BiGAN",
     "BigGAN",
     "CoGAN",

@@ -232,6 +232,7 @@ TABLE = (
             Turn("encoder", ("encoder",), of.aae_encoder, waits=True),
         ),
     ),
+    Row("autoencoder", (Turn("autoencoder", ("encoder", "generator"), of.aae_autoencoder),)),
     Row(
         "vae",
         (Turn("autoencoder", ("encoder", "generator"), of.vae_autoencoder),),

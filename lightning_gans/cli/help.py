@@ -76,7 +76,7 @@ SHOWN = {
 
 _WORDS = {
     "config": "A shipped config or a YAML file; what comes later wins.",
-    "ckpt_path": "A checkpoint, with its own settings if there is no --config; or last.",
+    "ckpt_path": "A checkpoint, with its settings if there is no --config; or last.",
     "seed_everything": "Seed of all that is random.",
     "print_config": "Print all settings as YAML, and do no more.",
     "model": "WGAN, GAN, ... or package.module.Class.",

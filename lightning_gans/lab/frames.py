@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lightning_gans.batch import Batch, Sample
 from lightning_gans.callbacks import data
-from lightning_gans.engine import Game, LatentModel
+from lightning_gans.engine import LatentModel
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.metrics.functional.density import kl_js_on_lattice
 from lightning_gans.evaluation.metrics.functional.transport import optimal_transport
@@ -153,12 +153,6 @@ class PointFrames:
             metric.update(fake, real=False)
             found |= metric.compute()
         return {name: number(float(value)) for name, value in found.items()}
-
-
-def frames_of(trainer: Trainer, game: Game) -> PointFrames:
-    """What makes the frames of a game that is being trained."""
-    assert isinstance(game, LatentModel)
-    return PointFrames(trainer, game)
 
 
 Losses = dict[str, list[tuple[int, Tensor]]]

@@ -21,9 +21,10 @@ from lightning_gans.callbacks import MetricsCallback, RunSummary, SampleGrid, Sc
 from lightning_gans.cli.configs import resolve_config_names
 from lightning_gans.cli.lightning_cli import GameCLI, settled
 from lightning_gans.cli.messages import one_line, user_facing_error
-from lightning_gans.engine import Game
+from lightning_gans.engine import Game, LatentModel
 from lightning_gans.errors import ConfigError
-from lightning_gans.lab.frames import frames_of, readable_losses
+from lightning_gans.lab.frames import PointFrames, readable_losses
+from lightning_gans.lab.pictures import ImageFrames
 
 _LEFT_OUT = (MetricsCallback, SampleGrid, StepCheckpoint, RunSummary, ProgressBar)
 """Of ``fit``: what measures, draws and saves by itself; nothing of it changes the training."""
@@ -138,7 +139,11 @@ class RemoteControl(Callback):
         self.game, self.trainer, self.step = pl_module, trainer, pl_module.step
         self._frame_step = self.step
         self.changes = next(each for each in trainer.callbacks[::-1] if isinstance(each, ScheduledChanges))  # type: ignore[attr-defined] # as above
-        self.frames = frames_of(trainer, pl_module)
+        self.frames: PointFrames | ImageFrames
+        if isinstance(pl_module, LatentModel) and pl_module.sample(1, ema=False).ndim == 2:
+            self.frames = PointFrames(trainer, pl_module)
+        else:
+            self.frames = ImageFrames(trainer, pl_module)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Between two steps."""

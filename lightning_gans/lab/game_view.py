@@ -22,43 +22,33 @@ CHARTS = {"losses": "Losses", "divergences": "KL and JS", "w1": "W1", "modes": "
 """The curves below it."""
 
 
-class GameView(Element, component=STATIC / "plane.js"):  # type: ignore[call-arg] # NiceGUI reads it when the class is made
+class GameView(Element, component=STATIC / "plane.js"):
     """One game: it gets its frames by itself, from the stream of the game's key.
 
     Args:
         label: What it is called.
         on_points: Is told the points (N, 2) that were drawn in it.
+        on_done: Is called when they are to be played on.
     """
 
-    def __init__(self, label: str, on_points: Callable[[list[list[float]]], None]) -> None:
+    def __init__(self, label: str, on_points: Callable[[list[list[float]]], None], on_done: Callable[[], Any]) -> None:
         super().__init__()
         self.props.update(label=label, parts=[], charts=[], source="", drawing=False, most=200, window=[0, 0, 2])
         self.on("points", lambda event: on_points(event.args))
+        self.on("done", on_done)
 
     def watch(self, key: str | None) -> None:
         """Show the game of a key; None for none."""
-        self._set(source=f"/frames/{key}" if key else "")
+        self.props.update(source=f"/frames/{key}" if key else "")
 
     def show(self, parts: Sequence[str], charts: Sequence[str]) -> None:
         """Say what is shown in the plane, and which curves."""
-        self._set(parts=[*parts], charts=[*charts])
-
-    def label(self, label: str) -> None:
-        """Call it otherwise."""
-        self._set(label=label)
+        self.props.update(parts=[*parts], charts=[*charts])
 
     def draw_points(self, drawing: bool) -> None:
         """Whether the mouse draws points."""
-        self._set(drawing=drawing)
+        self.props.update(drawing=drawing)
 
     def look_back(self, frame: dict[str, Any] | None) -> None:
         """Show a frame of the past, or with None what is now."""
         self.run_method("show", frame)
-
-    def erase(self) -> None:
-        """Forget what was drawn."""
-        self.run_method("erase")
-
-    def _set(self, **props: Any) -> None:
-        self.props.update(props)
-        self.update()

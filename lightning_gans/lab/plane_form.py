@@ -45,11 +45,11 @@ class SettingsForm:
             self._showing = False
 
     def _build(self) -> None:
-        self._choice("Data", data_sets(), self._data_of, self._with_data)
-        self._choice("Recipe", {name: title for name, (title, _) in recipes().items()}, recipe_of, with_recipe)
-        with _group("Noise"):
-            self._number("Latent numbers", "model.latent_dim", least=1)
-            self._setting("Distribution", "model.prior", ("Normal", "Uniform"))
+        with _group("Data and recipe"):
+            self._choice("Data", data_sets(), self._data_of, self._with_data)
+            self._choice("Recipe", {name: title for name, (title, _) in recipes().items()}, recipe_of, with_recipe)
+            self._number("Batch size", "data.batch_size", least=1)
+            self._number("Steps in all", "trainer.max_steps", least=1)
         for player in ("generator", "discriminator"):
             with _group(f"{player.capitalize()}"):
                 self._layers("Hidden layers, as 64, 64", f"model.{player}.hidden_dims")
@@ -61,9 +61,9 @@ class SettingsForm:
         with _group("Regularizers"):
             for name, what in regularizers().items():
                 self._overlay(name, what)
-        with _group("Run"):
-            self._number("Batch size", "data.batch_size", least=1)
-            self._number("Steps in all", "trainer.max_steps", least=1)
+        with _group("Noise"):
+            self._number("Latent numbers", "model.latent_dim", least=1)
+            self._setting("Distribution", "model.prior", ("Normal", "Uniform"))
         with _group("The command"):
             self._command()
 

@@ -1,5 +1,6 @@
 """One of the games that a page has: its description, its process while it is open, and its view."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from nicegui import ui
@@ -11,6 +12,7 @@ from lightning_gans.lab.sessions import Lab, OpenGame
 from lightning_gans.lab.words import Words
 
 DRAWN = "data/points"
+MOST_POINTS = 200
 _OF_VIEW = {"real", "modes"}  # drawn from the scene: the game need not make them
 _MEASURED = {"divergences", "w1", "modes"}
 
@@ -23,16 +25,19 @@ class Seat:
         name: What it is called.
         words: What is played.
         seed: Of its randomness.
+        on_drawn: Is called when its points are drawn: its words are others then.
     """
 
-    def __init__(self, lab: Lab, name: str, words: Words, seed: int) -> None:
+    def __init__(self, lab: Lab, name: str, words: Words, seed: int, on_drawn: Callable[[], None]) -> None:
         self.lab, self.name, self.words, self.seed = lab, name, words, seed
+        self._on_drawn = on_drawn
+        self._points: list[list[float]] = []
         self.checkpoint: Path | None = None
         self.opened: OpenGame | None = None
         self.parts: list[str] = [*SHOWN]
         self.charts: list[str] = [*CHARTS]
         with ui.element("div").classes("lab-seat"):
-            self.view = GameView(name, self._drew)
+            self.view = GameView(name, self._drew, self.begin)
             self.error = ui.label().classes("lab-error").props('role="alert"')
 
     @property
@@ -42,11 +47,13 @@ class Seat:
 
     @property
     def drawing(self) -> bool:
-        """Whether its points are drawn by hand, and not yet played on."""
-        return self.opened is None and DRAWN in self.words.configs
+        """Whether its points are to be drawn yet."""
+        return DRAWN in self.words.configs and len(self._points) < 2
 
     async def begin(self) -> None:
-        """Set the game up anew, standing still at its beginning."""
+        """Set the game up anew, standing still at its beginning; not without points that are to be drawn."""
+        if self.drawing:
+            return
         self.close()
         words = self.words.with_value("seed_everything", self.seed).words
         made = [part for part in self.parts if part not in _OF_VIEW]
@@ -82,4 +89,6 @@ class Seat:
         self.view.draw_points(True)
 
     def _drew(self, points: list[list[float]]) -> None:
-        self.words = self.words.with_value("data.points", points or None)
+        self._points = points[:MOST_POINTS]
+        self.words = self.words.with_value("data.points", self._points or None)
+        self._on_drawn()

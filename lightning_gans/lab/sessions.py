@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nicegui import run
-
 from lightning_gans.cli.commands import LabOptions
 from lightning_gans.errors import ConfigError
 
@@ -76,7 +74,7 @@ class Lab:
             raise ConfigError("--trainings", self.options.trainings, hint)
         self._opening += 1
         try:  # in a thread: the process from which games are forked may be busy with its imports still
-            opened = OpenGame(await run.io_bound(PlayedGame, words, **settings))
+            opened = OpenGame(await asyncio.to_thread(PlayedGame, words, **settings))
         finally:
             self._opening -= 1
         self.games[opened.key] = opened

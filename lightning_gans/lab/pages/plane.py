@@ -9,7 +9,7 @@ from lightning_gans.lab.game import PlayedGame
 from lightning_gans.lab.game_view import CHARTS, SHOWN
 from lightning_gans.lab.layout import page_frame
 from lightning_gans.lab.plane_form import SettingsForm
-from lightning_gans.lab.presets import Preset, preset, presets
+from lightning_gans.lab.presets import preset, presets
 from lightning_gans.lab.seat import DRAWN, Seat
 from lightning_gans.lab.sessions import Lab
 from lightning_gans.lab.words import Words
@@ -46,12 +46,12 @@ class PlanePage:
                 self._build_transport()
                 self.seat_row = ui.element("div").classes("lab-seats")
                 self._build_timeline()
-            with ui.element("aside").classes("lab-settings").props('aria-label="Settings"'):
+            with ui.element("aside").classes("lab-settings").props('aria-label="What is shown"'):
                 self._build_choice()
                 self._build_switches()
                 self._build_live()
-                self._build_form()
                 self._build_exports()
+            self._build_form()
         self._add_seat(Words(self.preset.words))
         self.form.show(self.seats[0].words)
         context.client.on_delete(self.close)
@@ -73,9 +73,9 @@ class PlanePage:
         for seat in self.seats:
             seat.seed = self.seed
             seat.show(*self._shown())
-            if not (seat.drawing and seat.words.value("data.points") is None):
-                await seat.begin()
+            await seat.begin()
         self._set_pace()
+        self.pending.disable()
 
     def close(self) -> None:
         """End the page's games."""
@@ -87,8 +87,9 @@ class PlanePage:
     def _build_transport(self) -> None:
         with ui.element("div").classes("lab-transport").props('role="toolbar" aria-label="Playing"'):
             self.play = ui.button("Play", icon="play_arrow", on_click=self._turn)
-            ui.button("Step", icon="skip_next", on_click=lambda: self._each("advance")).props("outline")
-            ui.button("One update", icon="person", on_click=lambda: self._each("advance_update")).props("outline")
+            step = ui.button("Step", icon="skip_next", on_click=lambda: self._each("advance")).props("outline")
+            update = ui.button("One update", icon="person", on_click=lambda: self._each("advance_update"))
+            self.needs_game = self.play, step, update.props("outline")
             self.speed = ui.select(_SPEEDS, value=0, label="Speed", on_change=self._set_pace)
             self.speed.props("outlined dense options-dense").classes("lab-speed")
             ui.button("Start anew", icon="replay", on_click=self.begin).props("outline")
@@ -129,7 +130,8 @@ class PlanePage:
 
     def _add_seat(self, words: Words) -> None:
         with self.seat_row:
-            self.seats.append(Seat(self.lab, ("First game", "Second game")[len(self.seats)], words, self.seed))
+            name = ("First game", "Second game")[len(self.seats)]
+            self.seats.append(Seat(self.lab, name, words, self.seed, self._choose))
 
     # Looking back.
 
@@ -203,7 +205,7 @@ class PlanePage:
 
     def _build_form(self) -> None:
         with ui.element("section").classes("lab-panel lab-form"):
-            ui.label("The game").classes("lab-heading").props('role="heading" aria-level="2"')
+            ui.label("The game, as fit plays it").classes("lab-heading").props('role="heading" aria-level="2"')
             self.choice = ui.toggle({0: "First game", 1: "Second game"}, value=0, on_change=self._choose)
             self.choice.set_visibility(False)
             self.pending = ui.button("Start anew with these", icon="replay", on_click=self.begin)
@@ -268,6 +270,8 @@ class PlanePage:
 
     def _tick(self) -> None:
         playing = self.playing
+        for button in self.needs_game:
+            button.set_enabled(bool(self.games))
         self.play.text, self.play.icon = ("Pause", "pause") if playing else ("Play", "play_arrow")
         if self.time.value >= self.time.props["max"]:
             self._show_now()
@@ -281,8 +285,3 @@ class PlanePage:
                 seat.opened.said.clear()
         made = game.changes[-5:] if game is not None else []
         self.changes.text = "; ".join(f"step {each['step']}: {each['setting']} {each['value']:g}" for each in made)
-
-
-def start_of(preset: Preset) -> Words:
-    """The words that a preset begins with."""
-    return Words(preset.words)

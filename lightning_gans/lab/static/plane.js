@@ -9,11 +9,12 @@ const CHARTS = {
   w1: { title: "W1, in units of the plane", of: (name) => name === "w1", palette: "measures" },
   modes: { title: "Modes found", of: (name) => name === "modes", palette: "measures" },
 };
+const ORDER = ["js", "kl", "loss/discriminator", "loss/generator"]; // those that others have too keep their colors
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 export default {
   props: { label: String, source: String, parts: Array, charts: Array, drawing: Boolean, most: Number, window: Array },
-  emits: ["points"],
+  emits: ["points", "done"],
   template: `
     <section class="lab-game" :aria-label="label">
       <div class="lab-plane">
@@ -21,6 +22,11 @@ export default {
           @pointerdown="onDown" @pointermove="onMove" @pointerup="onUp" @pointerleave="cursor = null"></canvas>
         <output v-if="hint" class="lab-hint">{{ hint }}</output>
         <p v-if="waiting" class="lab-waiting">{{ waiting }}</p>
+      </div>
+      <div v-if="drawing" class="lab-drawing" role="status">
+        <span>Draw points with the mouse, or with the arrow keys and the space bar: {{ count }} of {{ most }}</span>
+        <button type="button" @click="erase">Erase</button>
+        <button type="button" :disabled="count < 2" @click="$emit('done')">Use these points</button>
       </div>
       <dl class="lab-numbers">
         <div v-for="[name, value] in numbers" :key="name"><dt>{{ name }}</dt><dd>{{ value }}</dd></div>
@@ -62,6 +68,9 @@ export default {
     parts() {
       this.paint();
     },
+    drawing(on) {
+      if (on) this.$nextTick(() => this.$el.scrollIntoView({ block: "center" }));
+    },
     charts() {
       this.$nextTick(() => this.paint());
     },
@@ -83,7 +92,7 @@ export default {
       return `${this.label}: real points as dots, generated ones as squares. ${told}`;
     },
     hint() {
-      if (!this.cursor || this.count < 0) return "";
+      if (!this.cursor || !this.numbers) return "";
       const [x, y] = this.cursor;
       const value = this.scene && this.parts.includes("surface") ? valueAt(this.scene, this.past || this.frame, x, y) : null;
       return `(${x.toFixed(2)}, ${y.toFixed(2)})${value === null ? "" : ` D: ${short(value)}`}`;
@@ -166,7 +175,7 @@ export default {
     paintChart(key) {
       const { of, palette } = CHARTS[key];
       const colors = THEMES[this.theme][palette];
-      const names = Object.keys(this.curves).filter(of);
+      const names = Object.keys(this.curves).filter(of).sort((a, b) => ORDER.indexOf(b) - ORDER.indexOf(a));
       const series = names.map((name, i) => ({
         name: name.replace("loss/", ""),
         color: colors[i % colors.length],
@@ -229,6 +238,7 @@ export default {
       const last = this.drawn.at(-1);
       if (this.drawn.length >= (this.most || 200) || (last && Math.hypot(last[0] - x, last[1] - y) < half / 25)) return;
       this.drawn.push([Number(x.toFixed(3)), Number(y.toFixed(3))]);
+      this.count = this.drawn.length;
       this.paint();
     },
     tell() {
@@ -236,7 +246,7 @@ export default {
     },
     /** Begin the drawing anew. */
     erase() {
-      this.drawn = [];
+      [this.drawn, this.count] = [[], 0];
       this.paint();
       this.tell();
     },

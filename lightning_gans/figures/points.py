@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import PathCollection
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -21,7 +21,7 @@ from lightning_gans.engine.ema import eval_mode
 _RESOLUTION = 96  # of the field along each axis
 _ARROWS = 200
 _FIELD = LinearSegmentedColormap.from_list("field", ["#df7a63", "#f3cdbf", "#fbfbf9", "#bdd7ea", "#5f9bc6"])
-_REAL, _FAKE, _MODE, _ARROW, QUIET = "#17375e", "#c8321e", "#111111", "#3a3a3a", "#6b6b6b"
+_REAL, _FAKE, _MODE, _ARROW, _WAY, QUIET = "#17375e", "#c8321e", "#111111", "#3a3a3a", "#4f8a2b", "#6b6b6b"
 
 
 class PlotWindow(NamedTuple):
@@ -121,14 +121,19 @@ def plot_points(
     title: str,
     modes: Tensor | None = None,
     field: LogitField | None = None,
+    ways: Tensor | None = None,
 ) -> Image.Image:
     """Draw generated points (M, d), d >= 2, and real ones (N, d): their first two coordinates, in a part of the plane.
 
-    Modes (K, 2) are the centers of the data's, the field is what the discriminator says.
+    Modes (K, 2) are the centers of the data's, the field is what the discriminator says, ways (W, 2, 2) are lines from
+    their first to their second end.
     """
     figure, axes = _figure()
     if field is not None:
         _draw_field(figure, axes, field, fake, window)
+    if ways is not None:
+        axes.add_collection(LineCollection(list(ways.detach().double().cpu().numpy()), colors=_WAY, linewidths=0.9))
+        axes.plot([], [], color=_WAY, linewidth=1.2, label="transport")
     if real is not None:
         axes.scatter(*_plane(real), s=7, color=_REAL, alpha=0.45, linewidths=0, label="real", zorder=3)
     axes.scatter(*_plane(fake), s=11, color=_FAKE, alpha=0.75, linewidths=0, label="generated", zorder=5)

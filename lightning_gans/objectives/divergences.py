@@ -67,18 +67,23 @@ class Divergence(ABC):
 def integrated(divergence: Divergence, p: Gaussian, q: Gaussian) -> float:
     """D_f(P || Q) of two Gaussians by the trapezoid rule, in float64; for divergences that are finite.
 
-    Where p > q, q f(u) is computed as p f(u) / u, so that no ratio has to be represented beside a vanishing density.
-
     Example:
         >>> round(integrated(KL(), Gaussian(1.0, 1.0), Gaussian(0.0, 1.0)), 6)
         0.5
     """
     low, high = (pick(d.mean + sign * _DEVIATIONS * d.std for d in (p, q)) for pick, sign in ((min, -1), (max, 1)))
     x = torch.linspace(low, high, _POINTS, dtype=torch.float64)
-    log_p, log_q = p.log_density(x), q.log_density(x)
+    return float(divergence_on_grid(divergence, x, p.log_density(x), q.log_density(x)))
+
+
+def divergence_on_grid(divergence: Divergence, x: Tensor, log_p: Tensor, log_q: Tensor) -> Tensor:
+    """D_f(P || Q) by the trapezoid rule, a scalar, from log densities at ascending points of the line, all (R,).
+
+    Where p > q, q f(u) is computed as p f(u) / u, so that no ratio has to be represented beside a vanishing density.
+    """
     u = (log_p - log_q).clamp(-_LARGEST_LOG_RATIO, _LARGEST_LOG_RATIO).exp()
     weight = torch.where(u > 1, log_p.exp() / u, log_q.exp())
-    return float(torch.trapezoid(weight * divergence.f(u), x))
+    return torch.trapezoid(weight * divergence.f(u), x)
 
 
 def _power_integral(alpha: float, p: Gaussian, q: Gaussian) -> float:

@@ -56,7 +56,12 @@ from lightning_gans.evaluation.metrics.functional.sliced_wasserstein import (
     sliced_wasserstein_by_level,
 )
 from lightning_gans.evaluation.metrics.functional.statistics import FeatureStatistics, ReferenceStatistics
-from lightning_gans.evaluation.metrics.functional.transport import Transport, optimal_transport, wasserstein_1
+from lightning_gans.evaluation.metrics.functional.transport import (
+    OptimalCritic,
+    Transport,
+    optimal_transport,
+    wasserstein_1,
+)
 from lightning_gans.evaluation.metrics.functional.two_sample import (
     classifier_two_sample_test,
     one_nn_permutation_test,
@@ -65,6 +70,7 @@ from lightning_gans.evaluation.metrics.functional.two_sample import (
 __all__ = [
     "FeatureStatistics",
     "LatticeDivergence",
+    "OptimalCritic",
     "PairwisePass",
     "PrincipalComponents",
     "ReferenceStatistics",

@@ -60,9 +60,9 @@ def kl_js_on_lattice(
     """KL and JS of two samples of the plane, (N, 2) and (M, 2), by how many fall into each cell of a square.
 
     The square around ``center``, ``2 half`` wide, has ``side`` x ``side`` cells; one more is all that lies outside.
-    JS is that of the shares. A cell without generated points would make KL infinite: for it half a point is added to
-    every cell of both (Krichevsky and Trofimov 1981). Two samples of one distribution do not score 0, the fewer points
-    a cell has the less: compare with what two real samples score.
+    JS is that of the shares. A cell without generated points would make KL infinite: for it one point is added to both,
+    in equal parts to all cells (Perks 1947). Two samples of one distribution do not score 0, the farther from it the
+    fewer points a cell has: compare with what two real samples score.
 
     Raises:
         ConfigError: Samples are unfit, or the square or the number of cells is not positive.
@@ -75,7 +75,7 @@ def kl_js_on_lattice(
     if not half > 0 or side < 1:
         raise ConfigError("half", half, f"the square needs a positive size, and one cell at least (side={side})")
     p, q = (_counts(name, points, center, half, side) for name, points in (("real", real), ("fake", fake)))
-    smooth = [(counts + 0.5) / (counts + 0.5).sum() for counts in (p, q)]
+    smooth = [(counts + 1 / len(counts)) / (counts.sum() + 1) for counts in (p, q)]
     p, q = p / p.sum(), q / q.sum()
     middle = (p + q) / 2
     return LatticeDivergence(_kl(*smooth), (_kl(p, middle) + _kl(q, middle)) / 2)

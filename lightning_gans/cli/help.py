@@ -82,6 +82,7 @@ _WORDS = {
     "model": "WGAN, GAN, ... or package.module.Class.",
     "model.generator": "DCGANGenerator, MLPGenerator, ... or package.module.Class.",
     "model.optimization.generator.lr": "Learning rate of the generator; there is a discriminator.lr too.",
+    "model.optimization.n_critic": "Updates of the discriminator for each turn of the generator.",
     "data": "Digits, MNIST, ImageFolder, ... or package.module.Class.",
     "trainer.max_steps": "Steps to train, each of one batch.",
     "trainer.accelerator": "cpu, gpu, mps; left out, the one that is there.",

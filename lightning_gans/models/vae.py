@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from lightning_gans.batch import Batch
 from lightning_gans.engine import BaseOptimization, Player, WithGaussianEncoder, adam
 from lightning_gans.errors import ConfigError
-from lightning_gans.objectives import gaussian_kl, gaussian_nll
+from lightning_gans.objectives import Likelihood, gaussian_kl, gaussian_nll
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,13 @@ class VAE(WithGaussianEncoder):
         encoder: From images, and what is given, to (N, 2 Z): means and logarithms of the variances.
         beta: Weight of the KL term; 1 is the bound itself, more presses the codes closer to the prior
             (Higgins et al. 2017).
-        decoder_variance: Of p(x | z), per pixel in units of [-1, 1]: the smaller, the more reconstruction counts.
+        decoder_variance: Of p(x | z), per pixel in units of [-1, 1]: the smaller, the more reconstruction counts. 0.1
+            when None.
+        likelihood: Another p(x | z): ``LearnedVariance`` or ``Bernoulli``; the above when None.
 
     Raises:
-        ConfigError: A setting is out of its range, or the prior is not standard normal.
+        ConfigError: A setting is out of its range, the prior is not standard normal, or a variance is given beside
+            another likelihood.
     """
 
     defaults = VAEOptimization(
@@ -67,29 +70,44 @@ class VAE(WithGaussianEncoder):
         encoder: nn.Module,
         *,
         beta: float = 1.0,
-        decoder_variance: float = 0.1,
+        decoder_variance: float | None = None,
+        likelihood: Likelihood | None = None,
         optimization: VAEOptimization = defaults,
         **kwargs: Any,
     ) -> None:
         super().__init__(generator, encoder, optimization=optimization, **kwargs)
         if beta < 0:
             raise ConfigError("beta", beta, "must be 0 or more; 1 is the evidence lower bound")
-        if not decoder_variance > 0:
+        if decoder_variance is not None and likelihood is not None:
+            hint = f"means nothing beside likelihood {type(likelihood).__name__}; leave one of them out"
+            raise ConfigError("decoder_variance", decoder_variance, hint)
+        if decoder_variance is not None and not decoder_variance > 0:
             hint = "must be positive: the pixels' variance around what is generated"
             raise ConfigError("decoder_variance", decoder_variance, hint)
-        self.beta, self.decoder_variance = beta, decoder_variance
+        self.beta, self.likelihood = beta, likelihood
+        self.decoder_variance = 0.1 if decoder_variance is None else decoder_variance
 
     def players(self) -> list[Player]:
         """One: the autoencoder."""
-        return [self.optimization.player("autoencoder", self.autoencoder_loss, [self.encoder, self.generator])]
+        modules = [self.encoder, self.generator, *([] if self.likelihood is None else [self.likelihood])]
+        return [self.optimization.player("autoencoder", self.autoencoder_loss, modules)]
 
     def autoencoder_loss(self, batch: Batch) -> Tensor:
         """-E_q[log p(x | z)] + beta KL, a scalar."""
         mean, log_variance = self.posterior(batch)
         rebuilt = self.generator(self.reparameterize(mean, log_variance), *batch.condition.tensors())
-        nll = gaussian_nll(batch.image, rebuilt, self.decoder_variance).mean()
+        nll = self.nll(batch.image, rebuilt).mean()
         kl = gaussian_kl(mean, log_variance).mean()
         self.log_value("elbo", -nll - kl)
         self.log_value("elbo/reconstruction", -nll)
         self.log_value("elbo/kl", kl)
         return nll + self.beta * kl
+
+    def nll(self, x: Tensor, rebuilt: Tensor) -> Tensor:
+        """-log p(x | z), (N,), of images and what the decoder made of their latents."""
+        if self.likelihood is None:
+            return gaussian_nll(x, rebuilt, self.decoder_variance)
+        for name, value in self.likelihood.logged().items():
+            self.log_value(name, value)
+        nll: Tensor = self.likelihood(x, rebuilt)
+        return nll

@@ -35,18 +35,22 @@ from lightning_gans.objectives.divergences import (
     TotalVariation,
 )
 from lightning_gans.objectives.information import categorical_information, continuous_information
-from lightning_gans.objectives.variational import gaussian_kl, gaussian_nll, reparametrize
+from lightning_gans.objectives.likelihoods import Bernoulli, LearnedVariance, Likelihood
+from lightning_gans.objectives.variational import bernoulli_nll, gaussian_kl, gaussian_nll, reparametrize
 
 __all__ = [
     "KL",
     "Alpha",
+    "Bernoulli",
     "Bidirectional",
     "Divergence",
     "FDivergence",
     "GANDivergence",
     "Hinge",
     "JensenShannon",
+    "LearnedVariance",
     "LeastSquares",
+    "Likelihood",
     "Minimax",
     "NeymanChi2",
     "NonSaturating",
@@ -58,6 +62,7 @@ __all__ = [
     "SquaredHellinger",
     "TotalVariation",
     "Wasserstein",
+    "bernoulli_nll",
     "categorical_information",
     "continuous_information",
     "gaussian_kl",

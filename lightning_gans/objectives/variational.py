@@ -1,4 +1,4 @@
-"""The parts of the evidence lower bound for normal distributions: pure functions, in nats, one value a sample."""
+"""The parts of the evidence lower bound: pure functions, in nats, one value a sample."""
 
 import math
 
@@ -30,14 +30,31 @@ def reparametrize(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
     return mean + torch.exp(log_variance / 2) * noise
 
 
-def gaussian_nll(x: Tensor, mean: Tensor, variance: float = 1.0) -> Tensor:
+def gaussian_nll(x: Tensor, mean: Tensor, variance: float | Tensor = 1.0) -> Tensor:
     """-log N(x; mean, variance I) = sum_i (x_i - mean_i)^2 / (2 variance) + D/2 log(2 pi variance).
 
-    (N,), of samples x and means (N, ...) of D numbers each.
+    (N,), of samples x and means (N, ...) of D numbers each, and one variance.
 
     Example:
         >>> gaussian_nll(torch.tensor([[1.0, 1.0]]), torch.zeros(1, 2), variance=1 / (2 * math.pi))
         tensor([6.2832])
     """
     squared = (x - mean).square().flatten(1)  # (N, D)
-    return squared.sum(1) / (2 * variance) + squared.shape[1] / 2 * math.log(2 * math.pi * variance)
+    log_variance = variance.log() if isinstance(variance, Tensor) else math.log(variance)
+    return squared.sum(1) / (2 * variance) + squared.shape[1] / 2 * (math.log(2 * math.pi) + log_variance)
+
+
+def bernoulli_nll(x: Tensor, probability: Tensor) -> Tensor:
+    """-sum_i x_i log q_i + (1 - x_i) log(1 - q_i) of values x and probabilities q (N, ...), both in [0, 1]; (N,).
+
+    Kingma and Welling 2014, arXiv:1312.6114, appendix C.1. Where x is a probability itself, the mean of -log q(b) over
+    what b is drawn with it: no density of x, whose normalization Loaiza-Ganem and Cunningham 2019, arXiv:1907.06845,
+    give. Probabilities are drawn together by 1e-6, so that none is 0.
+
+    Example:
+        >>> bernoulli_nll(torch.tensor([[1.0, 0.0, 0.5]]), torch.tensor([[0.5, 0.5, 0.5]]))  # 3 log 2
+        tensor([2.0794])
+    """
+    wide = torch.promote_types(probability.dtype, torch.float32)  # half precision has nothing between 1 - 1e-6 and 1
+    q = 1e-6 + (1 - 2e-6) * probability.to(wide)
+    return -(x * q.log() + (1 - x) * (-q).log1p()).flatten(1).sum(1)

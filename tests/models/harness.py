@@ -255,7 +255,7 @@ TABLE = (
     Row(
         "cvae",
         (Turn("autoencoder", ("encoder", "generator"), of.vae_autoencoder),),
-        arguments={"beta": 0.7},
+        arguments={"beta": 0.7, "decoder_variance": 0.15},
         given=("label",),
         always=("ring",),  # no discriminator, for which the points' config has settings
     ),

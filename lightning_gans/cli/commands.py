@@ -212,6 +212,8 @@ class EvaluationOptions:
         batch_size: Images at a time.
         intervals: Number of half-samples for 95% intervals; 0 for none, 100 is plenty.
         subset_size: Real images, of more, that neighbors and MMD are taken of; null for all. FID is of all.
+        p_values: Whether it is tested that images and real ones have one distribution: by MMD, by nearest neighbors, and
+            by a classifier that is trained to tell them.
         output: JSON file for the report.
         baseline: An earlier report to compare with; refused where it was measured otherwise.
         path_length: Of a checkpoint: so many paths between latents, and between styles, for the perceptual path length;
@@ -233,6 +235,7 @@ class EvaluationOptions:
     batch_size: int = 64
     intervals: int = 0
     subset_size: int | None = 10_000
+    p_values: bool = False
     output: str | None = None
     baseline: str | None = None
     path_length: int = 0

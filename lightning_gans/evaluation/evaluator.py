@@ -27,9 +27,13 @@ from lightning_gans.evaluation.metrics.functional import (
     PairwisePass,
     ReferenceStatistics,
     class_accuracy,
+    class_entropies,
+    classifier_two_sample_test,
     frechet_distance,
     inception_score,
+    mmd_permutation_test,
     num_classes_covered,
+    one_nn_permutation_test,
     variance_ratio,
 )
 from lightning_gans.evaluation.metrics.functional.mmd import KID_KERNEL
@@ -40,12 +44,13 @@ from lightning_gans.objectives.kernels import Kernel
 __all__ = ["HIGHER_IS_BETTER", "SUBSET_SIZE", "Evaluator", "Report", "default_cache", "differences"]
 
 SCHEMA = 2  # raised whenever the meaning of a figure changes
-CACHE_SCHEMA = 6  # raised whenever the meaning of what is kept of real images changes
+CACHE_SCHEMA = 7  # raised whenever the meaning of what is kept of real images changes
 PRECISION_RECALL_K, DENSITY_COVERAGE_K = 3, 5  # the papers' choices
 SUBSET_SIZE = (
     10_000  # of Dhariwal and Nichol 2021, arXiv:2105.05233: their reference batches, with moments of all images
 )
 SUBSET_SEED = 0
+PERMUTATIONS = 500  # so that no p-value is below 1/501
 MIN_REAL, _MIN_FAKE = 20, 10  # ten for the splits of the Inception Score, on each half of the real images too
 _NUM_SPLITS, _MANY = 3, 10_000  # several ways of halving a small set; one does for many images
 _WITHOUT_INTERVAL = ("coverage", "one_nn_accuracy")  # they depend on how dense the samples lie, which halves change
@@ -106,6 +111,7 @@ class Evaluator:
         progress: Called after each batch with the number of images done and their total.
         subset_size: Real images that figures of quadratic cost (neighbors, MMD) are measured against, drawn by a fixed
             seed where there are more; None for all. FID is always measured against all.
+        p_values: Whether two-sample tests are made of the same images as the figures of quadratic cost.
 
     Raises:
         ConfigError: ``batch_size`` is not positive, ``num_half_samples`` is 1 or negative, or ``subset_size`` below 20.
@@ -119,6 +125,7 @@ class Evaluator:
     extra_metrics: Mapping[str, Metric] = field(default_factory=dict)
     progress: Callable[[int, int], None] = lambda done, total: None
     subset_size: int | None = SUBSET_SIZE
+    p_values: bool = False
     _references: dict[str, Reference | None] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -138,7 +145,8 @@ class Evaluator:
     def higher_is_better_by_name(self) -> dict[str, bool | None]:
         """All figures that a report may hold, and whether higher values of each are better; None where neither way."""
         other = {"kid", "mmd"} - {self.mmd_name}
-        found = {self._named(name): higher for name, higher in HIGHER_IS_BETTER.items() if name not in other}
+        names = HIGHER_IS_BETTER | (dict.fromkeys(self._test_names()) if self.p_values else {})
+        found = {self._named(name): higher for name, higher in names.items() if name not in other}
         for name, metric in self.extra_metrics.items():  # of several figures, or of one
             found |= getattr(metric, "higher_is_better_by_name", {name: metric.higher_is_better})
         return found
@@ -236,6 +244,9 @@ class Evaluator:
             _store(self.cache, key, reference)
         real_vs_real = self._real_vs_real(reference, sizes, len(fake.features))
         intervals = self._intervals(values, reference, fake)
+        if self.p_values:
+            values |= self._two_sample_tests(reference, fake)
+            real_vs_real[self._named("c2st_accuracy")] = 0.5  # of p-values there is none: each is as likely as another
         reference.pairwise.free()  # the working copy of the features; what follows from them stays
         subset = self._subset(len(reference.statistics))
         halves, parts = "disjoint halves of the real images", "{} real images against {} others".format(*sizes)
@@ -249,6 +260,8 @@ class Evaluator:
             "version": version("lightning-gans"),
             "schema": SCHEMA,
         }
+        if self.p_values:
+            made["p_values"] = f"{PERMUTATIONS} permutations; a classifier's accuracy on one half of the images; seed 0"
         return Report(values, real_vs_real, made | ({"subset": subset} if subset else {}) | sources, intervals)
 
     def _measure(self, real: Reference, fake: FeatureBatch) -> dict[str, float]:
@@ -272,8 +285,21 @@ class Evaluator:
         }
         if fake.logits is not None:
             values["is"] = inception_score(fake.logits).mean
+            entropies = class_entropies(fake.logits)
+            values |= {"marginal_entropy": entropies.marginal, "conditional_entropy": entropies.conditional}
             values["num_classes_covered"] = num_classes_covered(fake.logits)
         return {self._named(name): float(value) for name, value in values.items()}
+
+    def _two_sample_tests(self, real: Reference, fake: FeatureBatch) -> dict[str, float]:
+        """The accuracy of a trained classifier, and the p-values of all tests of equal distributions."""
+        trained = classifier_two_sample_test(real.pairwise, fake.features)
+        mmd = mmd_permutation_test(real.pairwise, fake.features, self.mmd_kernel, PERMUTATIONS)
+        nearest = one_nn_permutation_test(real.pairwise, fake.features, PERMUTATIONS)
+        values = (trained.accuracy, trained.p_value, mmd.p_value, nearest.p_value)
+        return {self._named(name): float(value) for name, value in zip(self._test_names(), values, strict=True)}
+
+    def _test_names(self) -> tuple[str, ...]:
+        return "c2st_accuracy", "p_value_c2st", f"p_value_{self.mmd_name}", "p_value_one_nn"
 
     def _intervals(
         self, values: dict[str, float], real: Reference, fake: FeatureBatch

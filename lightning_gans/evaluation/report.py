@@ -19,6 +19,8 @@ HIGHER_IS_BETTER: dict[str, bool | None] = {
     "one_nn_accuracy": None,  # best at one half
     "variance_ratio": None,  # best at one
     "is": True,
+    "marginal_entropy": True,
+    "conditional_entropy": False,
     "num_classes_covered": True,
     "class_accuracy": True,
     "reconstruction_accuracy": True,
@@ -85,7 +87,7 @@ def differences(first: Report, second: Report) -> dict[str, tuple[Any, Any]]:
         {'features': ('a', 'b')}
     """
     flat = [{**r.provenance, "fake": (r.provenance.get("fake") or {}).get("count")} for r in (first, second)]
-    keys = sorted(flat[0].keys() | flat[1].keys())
+    keys = sorted((flat[0].keys() | flat[1].keys()) - {"p_values"})  # one report may have more figures
     return {key: (flat[0].get(key), flat[1].get(key)) for key in keys if flat[0].get(key) != flat[1].get(key)}
 
 

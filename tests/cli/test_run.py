@@ -26,6 +26,8 @@ PROMISED = {
     "lr/generator",
     "metrics/fid_digits",
     "metrics/is_digits",
+    "metrics/marginal_entropy_digits",
+    "metrics/conditional_entropy_digits",
     "metrics/kid_digits",
     "metrics/precision_digits",
     "metrics/recall_digits",

@@ -14,11 +14,15 @@ from lightning_gans.data import Digits
 from lightning_gans.evaluation.evaluator import HIGHER_IS_BETTER, Evaluator, Report, differences
 from lightning_gans.evaluation.features import DigitsFeatures, FeatureBatch, FeatureExtractor, IdentityFeatures
 from lightning_gans.evaluation.metrics.functional import (
+    class_entropies,
+    classifier_two_sample_test,
     density_coverage,
     frechet_distance,
     inception_score,
     maximum_mean_discrepancy,
+    mmd_permutation_test,
     one_nn_accuracy,
+    one_nn_permutation_test,
     precision_recall,
 )
 from lightning_gans.evaluation.sources import DatasetSource
@@ -53,11 +57,34 @@ def test_figures_are_those_of_the_functions(tmp_path):
         "one_nn_accuracy": one_nn_accuracy(x.features, y.features)[2],
         "variance_ratio": y.features.double().var(0).sum() / x.features.double().var(0).sum(),
         "is": inception_score(y.logits)[0],
+        "marginal_entropy": class_entropies(y.logits).marginal,
+        "conditional_entropy": class_entropies(y.logits).conditional,
     }
     for name, value in expected.items():
         assert report.values[f"{name}_digits"] == pytest.approx(float(value), rel=1e-9), name
     of_models = {"class_accuracy", "reconstruction_accuracy"}  # see test_accuracies.py
     assert {name.removesuffix("_digits") for name in report.values} == HIGHER_IS_BETTER.keys() - of_models - {"mmd"}
+
+
+def test_p_values_are_those_of_the_functions_on_the_images_that_pairs_are_formed_with():
+    plain, tested = (
+        Evaluator(DigitsFeatures(), cache=None, subset_size=150, p_values=on).evaluate(fake(), real())
+        for on in (False, True)
+    )
+    x, y = (DigitsFeatures()(side.images(0, len(side))).features for side in (real(), fake()))
+    drawn = x[torch.randperm(400, generator=torch.Generator().manual_seed(0))[:150]]
+    trained = classifier_two_sample_test(drawn, y)
+    expected = {
+        "c2st_accuracy_digits": float(trained.accuracy),
+        "p_value_c2st_digits": float(trained.p_value),
+        "p_value_kid_digits": float(mmd_permutation_test(drawn, y).p_value),
+        "p_value_one_nn_digits": float(one_nn_permutation_test(drawn, y).p_value),
+    }
+    assert {name: tested.values[name] for name in tested.values.keys() - plain.values.keys()} == expected
+    assert tested.real_vs_real == plain.real_vs_real | {"c2st_accuracy_digits": 0.5}
+    assert differences(plain, tested) == {}
+    names = Evaluator(DigitsFeatures(), cache=None, p_values=True).higher_is_better_by_name()
+    assert names.keys() - {f"{name}_digits" for name in HIGHER_IS_BETTER} == expected.keys()
 
 
 def test_pairs_are_formed_with_a_stated_subset_of_the_real_images(tmp_path):

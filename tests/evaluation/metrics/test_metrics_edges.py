@@ -125,6 +125,8 @@ ALL = {
     "frechet": F.frechet_distance,
     "mmd": F.maximum_mean_discrepancy,
     "permutation": F.mmd_permutation_test,
+    "classifier": lambda *sides: F.classifier_two_sample_test(*sides, num_steps=5),
+    "1-nn permutation": F.one_nn_permutation_test,
     "precision": F.precision_recall,
     "density": F.density_coverage,
     "1-nn": F.one_nn_accuracy,
@@ -170,6 +172,9 @@ def test_one_sample_is_refused(name, pair):
         (lambda x: F.maximum_mean_discrepancy_subsets(x, x), "subset_size=1000"),
         (lambda x: F.maximum_mean_discrepancy_subsets(x, x, subsets=0, subset_size=9), "subsets=0"),
         (lambda x: F.mmd_permutation_test(x, x, permutations=0), "permutations=0"),
+        (lambda x: F.one_nn_permutation_test(x, x, permutations=0), "permutations=0"),
+        (lambda x: F.classifier_two_sample_test(x, x, hidden_dim=0), "hidden_dim=0"),
+        (lambda x: F.classifier_two_sample_test(x, x, num_steps=0), "num_steps=0"),
         (lambda x: F.frechet_distance_infinity(x, x, points=2), "points=2"),
         (lambda x: F.frechet_distance_infinity(x, x, smallest=100), "smallest=100"),
         (lambda x: F.frechet_distance_from_moments(x[0], x, x[0], x), "cov1"),
@@ -240,7 +245,7 @@ def test_frechet_of_few_samples_needs_no_singular_values(pair, monkeypatch):
 
 def test_order_of_samples_does_not_matter(pair):
     real, fake = pair
-    for metric in ALL.values():
-        if metric is not F.mmd_permutation_test:
+    for name, metric in ALL.items():
+        if name not in ("permutation", "classifier", "1-nn permutation"):  # which samples fall where is drawn
             one, other = values(metric(real, fake)), values(metric(real.flip(0), fake.flip(0)))
             assert [float(value) for value in one] == pytest.approx([float(value) for value in other], rel=1e-9)

@@ -10,6 +10,7 @@ from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.metrics.functional.pairwise import PairwisePass
 from lightning_gans.evaluation.metrics.functional.statistics import (
     FeaturesLike,
+    FeatureStatistics,
     MeanAndStd,
     as_generated,
     as_reference,
@@ -105,6 +106,28 @@ class _LabelledSums:
         self.quadratic += part * (1 if tile.on_diagonal else 2)
 
 
+def check_pairs(*samples: FeatureStatistics) -> None:
+    """Refuse a set of samples without a pair."""
+    for each in samples:
+        if len(each) < 2:
+            raise ConfigError(each.name, len(each), "two samples of each kind are needed")
+
+
+def permuted_labels(real: FeatureStatistics, fake: FeatureStatistics, permutations: int, seed: int) -> Tensor:
+    """1 where a sample is called real, else 0, float64 (N + M, 1 + permutations); the first column is the truth.
+
+    Raises:
+        ConfigError: There is no permutation, or only one real or fake sample.
+    """
+    if permutations < 1:
+        raise ConfigError("permutations", permutations, "there must be one permutation at least")
+    check_pairs(real, fake)
+    random, count = np.random.RandomState(seed), len(real) + len(fake)
+    orders = np.stack([np.arange(count), *(random.permutation(count) for _ in range(permutations))])
+    labels = torch.zeros(count, permutations + 1, dtype=torch.float64)
+    return labels.scatter_(0, torch.from_numpy(orders[:, : len(real)].T.copy()), 1.0)
+
+
 def mmd_permutation_test(
     real: FeaturesLike, fake: FeaturesLike, kernel: Kernel = KID_KERNEL, permutations: int = 500, seed: int = 0
 ) -> PermutationTest:
@@ -123,20 +146,12 @@ def mmd_permutation_test(
         >>> mmd_permutation_test(x, x + 2, GaussianKernel(1.0), permutations=99).p_value
         tensor(0.0100, dtype=torch.float64)
     """
-    if permutations < 1:
-        raise ConfigError("permutations", permutations, "there must be one permutation at least")
     real = as_reference(real)
     fake = as_generated(fake, real)
     n, m = len(real), len(fake)
-    for samples in (real, fake):
-        if len(samples) < 2:
-            raise ConfigError(samples.name, len(samples), "the unbiased MMD needs two samples of each kind")
+    labels = permuted_labels(real, fake, permutations, seed)
     pooled = torch.cat([real.features, fake.features])
     kernel = kernel.fit(pooled)
-    random = np.random.RandomState(seed)
-    called_real = np.stack([np.arange(n + m), *(random.permutation(n + m) for _ in range(permutations))])[:, :n]
-    labels = torch.zeros(n + m, permutations + 1, dtype=torch.float64)
-    labels.scatter_(0, torch.from_numpy(called_real.T.copy()), 1.0)  # the first column is the truth
     points = Points(pooled, real.standardization, torch.float64)
     sums = _LabelledSums(kernel, labels.to(pooled.device))
     for_each_tile(points, points, [sums], real.tile_size)

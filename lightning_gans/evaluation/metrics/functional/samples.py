@@ -171,9 +171,40 @@ def inception_score(logits: Tensor, splits: int = 10, seed: int | None = 2020) -
 
 def _score(log_p: Tensor) -> Tensor:
     """``exp`` of the mean divergence from the marginal, of log probabilities (n, C)."""
-    marginal = torch.logsumexp(log_p, 0) - np.log(len(log_p))  # log p(y), finite also where p underflows
-    divergence: Tensor = (log_p.exp() * (log_p - marginal)).sum(1)
+    divergence: Tensor = (log_p.exp() * (log_p - _log_marginal(log_p))).sum(1)
     return divergence.mean().exp()
+
+
+def _log_marginal(log_p: Tensor) -> Tensor:
+    """Log p(y), (C,), of log probabilities (n, C); finite also where p underflows."""
+    return torch.logsumexp(log_p, 0) - math.log(len(log_p))
+
+
+class ClassEntropies(NamedTuple):
+    """H(y) and H(y|x) in nats (float64 scalars from 0 to log C)."""
+
+    marginal: Tensor
+    conditional: Tensor
+
+
+def class_entropies(logits: Tensor) -> ClassEntropies:
+    """What the Inception Score of logits (N, C) of a classifier is made of: ``exp(H(y) - H(y|x))``, without splits.
+
+    H(y) is the entropy of all samples' classes, large where they are spread over many; H(y|x) the mean entropy of one
+    sample's, small where the classifier is sure. The score rises with their difference alone: one image for each class
+    has the highest of all.
+
+    Raises:
+        ConfigError: If the logits are not a finite matrix.
+
+    Example:
+        >>> marginal, conditional = class_entropies(20 * torch.eye(4))  # sure of four classes
+        >>> (marginal - conditional).exp()
+        tensor(4.0000, dtype=torch.float64)
+    """
+    log_p = checked_features("logits", logits).cpu().double().log_softmax(1)
+    marginal = _log_marginal(log_p)
+    return ClassEntropies(-(marginal.exp() * marginal).sum(), -(log_p.exp() * log_p).sum(1).mean())
 
 
 def vendi_score(features: Tensor, kernel: Kernel = COSINE) -> Tensor:

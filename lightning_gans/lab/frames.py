@@ -24,8 +24,8 @@ PARTS = ("fake", "surface", "grid", "pull", "transport", "measures")
 where a step of the generator's loss moves its points; to which real points they are cheapest to be moved; how far the
 two samples are from each other."""
 
-_POINTS, _MEASURED, _TRANSPORTED = 500, 1000, 200
-_SIDE = 48  # of the surface's lattice
+_POINTS, _MEASURED, _TRANSPORTED, _PULLED = 500, 1000, 200, 120
+_SIDE = 40  # of the surface's lattice
 _GRID, _LINE = 21, 201  # latents along an axis of two or more, and of one
 _GRID_END = 0.98  # of the distribution's mass along each axis, all between its ends
 _MEASURE_EVERY = 0.5  # seconds
@@ -36,7 +36,7 @@ class PointFrames:
 
     The scene: ``window`` [x, y, half of its side], ``real`` points, ``modes`` [[x, y], ...] or None, ``latent_dim``,
     ``num_classes``. A frame has those of ``PARTS`` that are asked for and that there are: ``fake``
-    points; ``surface``, bytes (48 x 48, the lowest row first) between ``surface_range`` [low, high], with D's
+    points; ``surface``, bytes (40 x 40, the lowest row first) between ``surface_range`` [low, high], with D's
     ``boundary``; ``grid`` points in rows of ``grid_side``; ``pull`` (x, y, dx, dy) and ``transport`` (x, y, x', y');
     ``measures`` kl, js, w1 and what else the data measure, twice a second.
 
@@ -75,8 +75,11 @@ class PointFrames:
     def frame(self, parts: Collection[str]) -> dict[str, Any]:
         """How the game stands; what is not finite is left out."""
         found: dict[str, Any] = {}
+        now = time.monotonic()
+        due = "measures" in parts and now - self._measured > _MEASURE_EVERY
+        count = _MEASURED if due else _POINTS
         with undisturbed(self.model, self.model.device), torch.no_grad():
-            fake = _plane(self.model(*self._inputs, ema=False))
+            fake = _plane(self.model(*(part[:count] for part in self._inputs), ema=False))
             if not fake.isfinite().all():
                 return found
             if "fake" in parts:
@@ -90,8 +93,7 @@ class PointFrames:
                 few, real = fake[:_TRANSPORTED], self.real[:_TRANSPORTED]
                 goal = real[optimal_transport(real, few[: len(real)]).partner]
                 found["transport"] = self.coded(torch.cat((few[: len(goal)], goal), 1))
-            now = time.monotonic()
-            if "measures" in parts and now - self._measured > _MEASURE_EVERY:
+            if due:
                 self._measured = now
                 found["measures"] = self._measures(fake)
         return found
@@ -122,7 +124,7 @@ class PointFrames:
 
     def _of_discriminator(self, fake: Tensor, parts: Collection[str]) -> dict[str, Any]:
         assert isinstance(self.model, GAN)
-        model, few = self.model, fake[:_TRANSPORTED]
+        model, few = self.model, fake[:_PULLED]
 
         def score(x: Tensor) -> Tensor:
             return model.critic.logits(Sample(x.to(model.device).type(model.dtype)))

@@ -29,7 +29,7 @@ from lightning_gans.lab.pictures import ImageFrames
 _LEFT_OUT = (MetricsCallback, SampleGrid, StepCheckpoint, RunSummary, ProgressBar)
 """Of ``fit``: what measures, draws and saves by itself; nothing of it changes the training."""
 _SLOW = 5.0  # steps a second, below which each update is seen
-_SAVING_SHARE = 0.05  # of the time, at most
+_SAVING_SHARE, _DRAWING_SHARE = 0.05, 0.3  # of the time of a game that plays, at most
 _MOST_LOSSES = 20_000  # of a player, kept until somebody looks
 
 
@@ -129,7 +129,7 @@ class RemoteControl(Callback):
         self._pending: list[dict[str, Any]] = []
         self._losses: dict[str, list[tuple[int, Tensor]]] = {}
         self._last_frame = self._last_save = time.monotonic()
-        self._frame_step, self._save_cost = 0, 0.0
+        self._frame_step, self._frame_cost, self._save_cost = 0, 0.0, 0.0
 
     # What Lightning calls.
 
@@ -188,8 +188,9 @@ class RemoteControl(Callback):
     def _stand(self) -> None:
         """Obey until it goes on."""
         while True:
-            self._show()
             rest = self._rest()
+            if rest > 0 or time.monotonic() - self._last_frame > self._frame_cost / _DRAWING_SHARE:
+                self._show()
             if rest == math.inf:
                 self._announce("paused")
             if self.connection.poll(None if rest == math.inf else rest):
@@ -248,6 +249,7 @@ class RemoteControl(Callback):
         shown = {"step": step, "player": self.game.updating, "losses": losses, "steps_per_second": round(speed, 1)}
         self._wanted = self._changed = False
         self._say("frame", **shown, **self.frames.frame(self.parts))
+        self._frame_cost = time.monotonic() - now
 
     def _save(self) -> None:
         begun = time.monotonic()

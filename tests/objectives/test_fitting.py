@@ -39,6 +39,15 @@ def test_between_them_the_divergences_are_in_the_order_in_which_they_punish_a_lo
     assert deviations[2] < 0.7
 
 
+def test_jensen_shannon_covers_modes_that_are_near_and_drops_one_of_those_that_are_far():
+    starts = [Gaussian(0.1, 2.0), Gaussian(3.0, 0.6)]
+    deviations = [
+        fit_gaussian(JensenShannon(), lambda x, far=far: two_modes(x, far), X, starts).gaussian.std for far in (2, 3)
+    ]
+    assert deviations[0] > 2
+    assert deviations[1] < 0.7
+
+
 @pytest.mark.parametrize("divergence", [KL(), ReverseKL(), JensenShannon()])
 def test_a_gaussian_is_fitted_by_itself(divergence):
     p = Gaussian(1.5, 0.7)

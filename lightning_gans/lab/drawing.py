@@ -185,7 +185,8 @@ def _pixels(file: bytes, channels: int) -> Tensor:
         image = Image.open(io.BytesIO(file), formats=["PNG"])
         if image.width * image.height > MOST_PIXELS:  # before anything is decoded
             raise ConfigError("image", f"{image.width} x {image.height}", f"has more than {MOST_PIXELS} pixels")
-        return pil_to_tensor(image.convert("L" if channels == 1 else "RGB"))
+        pixels: Tensor = pil_to_tensor(image.convert("L" if channels == 1 else "RGB"))
+        return pixels
     except (OSError, SyntaxError) as error:
         raise ConfigError("image", f"{len(file)} bytes", f"is no PNG file ({error})") from error
 

@@ -10,6 +10,7 @@ from nicegui.events import GenericEventArguments
 from lightning_gans.errors import ConfigError
 from lightning_gans.lab.checkpoints import OUTLINES, Abilities, HeldModel, HeldModels
 from lightning_gans.lab.layout import page_frame
+from lightning_gans.lab.newest import newest
 from lightning_gans.lab.sessions import Lab
 
 _SHIPPED = "Outline to emoji"
@@ -155,7 +156,7 @@ class _Desk:
             except ConfigError as error:
                 self.fail(str(error))
 
-        renew = _newest(make)
+        renew = newest(make)
 
         async def change(name: str, value: Any) -> None:
             what[name] = value
@@ -198,26 +199,6 @@ def _slider(
         await change(at)
 
     slider.on_value_change(lambda event: moved(event.value))
-
-
-def _newest(work: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-    """The same work, never twice at once: what is asked for meanwhile is done once more at the end."""
-    asked = busy = False
-
-    async def renew() -> None:
-        nonlocal asked, busy
-        asked = True
-        if busy:
-            return
-        busy = True
-        try:
-            while asked:
-                asked = False
-                await work()
-        finally:
-            busy = False
-
-    return renew
 
 
 def _url(png: bytes) -> str:

@@ -1,0 +1,162 @@
+"""A game on images whose networks are put together of blocks: its description, without torch."""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+from lightning_gans.blocks import Shape, blocks_of
+from lightning_gans.lab.words import Words
+
+Blocks = list[dict[str, Any]]
+ROLES = ("generator", "discriminator", "encoder", "autoencoder")
+"""Players whose optimizers may be set."""
+_STACKS = {
+    "generator": "LayerStackGenerator",
+    "discriminator": "LayerStackDiscriminator",
+    "encoder": "LayerStackEncoder",
+}
+_WIDTH = 256  # of dense layers
+_DEPTH = 16  # of the maps at full size; twice as many at half the side
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """Images to play on."""
+
+    title: str
+    words: Sequence[Any]
+    shape: Sequence[int]
+    classes: int
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A game that is played on them."""
+
+    title: str
+    words: Sequence[Any]
+    networks: Sequence[str]
+    """Those that are put together."""
+    classes: bool = False
+    """Whether they are told the labels."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A game of the playground.
+
+    Args:
+        data: Name of one of ``data_sets()``.
+        recipe: Name of one of ``recipes()``.
+        blocks: Of each network that is put together.
+        settings: Further ones of ``fit``, by name; None for the recipe's own.
+    """
+
+    data: str
+    recipe: str
+    blocks: Mapping[str, Blocks]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, data: str, recipe: str, kind: str = "dense") -> Self:
+        """With networks of one of ``KINDS``."""
+        shape = tuple(data_sets()[data].shape)
+        return cls(data, recipe, {role: KINDS[kind](role, shape) for role in recipes()[recipe].networks})
+
+    @property
+    def words(self) -> Words:
+        """As ``fit`` takes them."""
+        words = self._base
+        for role, blocks in self.blocks.items():
+            name = f"model.{role}"
+            words = words.with_value(name, _STACKS[role]).with_value(f"{name}.blocks", blocks)
+        for name, value in self.settings.items():
+            words = words.with_value(name, value)
+        return words
+
+    @property
+    def _base(self) -> Words:
+        listed = [*recipes()[self.recipe].words, *data_sets()[self.data].words]
+        return Words(tuple(map(str, listed)))
+
+    def value(self, setting: str) -> Any:
+        """Of a setting, the present one or the recipe's."""
+        return self._base.value(setting) if self.settings.get(setting) is None else self.settings[setting]
+
+    def with_setting(self, name: str, value: Any) -> Self:
+        """With a setting; None for the recipe's own."""
+        return replace(self, settings={**self.settings, name: value})
+
+    def with_blocks(self, role: str, blocks: Blocks) -> Self:
+        """With another network."""
+        return replace(self, blocks={**self.blocks, role: blocks})
+
+    def shapes(self, role: str) -> tuple[Shape, Shape | None]:
+        """What goes into a network, and what must come out of its blocks; None for anything."""
+        channels, *sides = data_sets()[self.data].shape
+        told = data_sets()[self.data].classes if recipes()[self.recipe].classes else 0
+        if role == "generator":
+            return (int(self.value("model.latent_dim")) + told,), (channels, *sides)
+        return (channels + told, *sides), None
+
+    def check(self) -> None:
+        """See whether all blocks fit.
+
+        Raises:
+            ConfigError: One does not.
+        """
+        for role, blocks in self.blocks.items():
+            blocks_of(blocks, *self.shapes(role))
+
+
+@functools.cache
+def data_sets() -> dict[str, ImageData]:
+    """All, by name."""
+    return {name: ImageData(**each) for name, each in _content()["data"].items()}
+
+
+@functools.cache
+def recipes() -> dict[str, Recipe]:
+    """All, by name."""
+    return {name: Recipe(**each) for name, each in _content()["recipes"].items()}
+
+
+@functools.cache
+def _content() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text())
+    return content
+
+
+def _dense(role: str, shape: Shape) -> Blocks:
+    """Two hidden layers."""
+    hidden: Blocks = [{"layer": "linear", "features": _WIDTH}, {"layer": "leaky_relu"}] * 2
+    if role != "generator":
+        return [{"layer": "flatten"}, *hidden]
+    channels, height, width = shape
+    out: Blocks = [{"layer": "linear", "features": channels * height * width}, {"layer": "tanh"}]
+    return [*hidden, *out, {"layer": "reshape", "shape": [*shape]}]
+
+
+def _convolutional(role: str, shape: Shape) -> Blocks:
+    """Maps that are halved down to 4 x 4, or doubled from there: the layout of DCGAN."""
+    channels, side, _ = shape
+    depths = [_DEPTH << number for number in range(side.bit_length() - 3)]  # the largest maps' first
+    if role != "generator":
+        windows: Blocks = [
+            {"layer": "convolution", "field": 4, "stride": 2, "padding": 1, "depth": 2 * d} for d in depths
+        ]
+        return [block for window in windows for block in (window, {"layer": "leaky_relu"})]
+    smallest = 2 * depths[-1]
+    found: Blocks = [{"layer": "linear", "features": 16 * smallest}, {"layer": "reshape", "shape": [smallest, 4, 4]}]
+    for depth in reversed(depths):
+        found += [{"layer": "batch_norm"}, {"layer": "relu"}, {"layer": "transposed_convolution", "depth": depth}]
+    last: Blocks = [{"layer": "relu"}, {"layer": "convolution", "depth": channels, "padding": 1}, {"layer": "tanh"}]
+    return found + last
+
+
+KINDS: dict[str, Callable[[str, Shape], Blocks]] = {"dense": _dense, "convolutional": _convolutional}
+"""Networks to begin with: blocks of a role for images of a shape."""

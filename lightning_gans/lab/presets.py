@@ -25,12 +25,16 @@ class Preset:
     """What is shown of it at first, beside the points."""
     note: str = ""
     """What to look at."""
-    checkpoint: str = ""
-    """Of a pre-trained one, a file among the package's."""
+    second: tuple[str, ...] = ()
+    """Words of a game beside it, if there is one."""
+    checkpoint: Path | None = None
+    """To begin with what was trained before."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "words", tuple(map(str, self.words)))
-        object.__setattr__(self, "parts", tuple(self.parts))
+        for name in ("words", "parts", "second"):
+            object.__setattr__(self, name, tuple(map(str, getattr(self, name))))
+        if self.checkpoint is not None:
+            object.__setattr__(self, "checkpoint", _FILE.parent / "assets" / self.checkpoint)
 
 
 @functools.cache
@@ -42,7 +46,12 @@ def _content() -> dict[str, Any]:
 @functools.cache
 def presets() -> dict[str, Preset]:
     """All, by name."""
-    return {each["name"]: Preset(**each) for each in _content()["presets"]}
+    return {each["name"]: Preset(**each | {"words": _flat(each["words"])}) for each in _content()["presets"]}
+
+
+def _flat(words: list[Any]) -> list[str]:
+    """Words, which may stand in several lists, one a line."""
+    return [each for word in words for each in (word if isinstance(word, list) else [word])]
 
 
 def preset(name: str) -> Preset:

@@ -55,11 +55,12 @@ class Seat:
         if self.drawing:
             return
         self.close()
-        words = self.words.with_value("seed_everything", self.seed).words
+        # A checkpoint goes on with the randomness that it was saved with.
+        words = self.words if self.checkpoint else self.words.with_value("seed_everything", self.seed)
         made = [part for part in self.parts if part not in _OF_VIEW]
         made += ["measures"] if _MEASURED.intersection(self.charts) else []
         try:
-            self.opened = await self.lab.open(words, parts=made, checkpoint=self.checkpoint)
+            self.opened = await self.lab.open(words.words, parts=made, checkpoint=self.checkpoint)
         except ConfigError as error:
             self.error.text = str(error)
             return

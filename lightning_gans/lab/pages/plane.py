@@ -3,13 +3,15 @@
 from typing import Any
 
 from nicegui import context, ui
+from nicegui.events import GenericEventArguments
 
 from lightning_gans.errors import ConfigError
+from lightning_gans.lab.exports import export_buttons
 from lightning_gans.lab.game import PlayedGame
 from lightning_gans.lab.game_view import CHARTS, SHOWN
 from lightning_gans.lab.layout import page_frame
 from lightning_gans.lab.plane_form import SettingsForm
-from lightning_gans.lab.presets import preset, presets
+from lightning_gans.lab.presets import Preset, preset, presets
 from lightning_gans.lab.seat import DRAWN, Seat
 from lightning_gans.lab.sessions import Lab
 from lightning_gans.lab.words import Words
@@ -23,24 +25,45 @@ def build(lab: Lab) -> None:
     """Register the page."""
 
     @ui.page("/plane")
-    def plane(preset: str = "ring", seed: int = 0) -> None:
+    def plane(preset: str = "ring", exercise: int | None = None, seed: int = 0) -> None:
         with page_frame("Plane"):
-            PlanePage(lab, preset, seed)
+            try:
+                start = named(lab, preset) if exercise is None else of_exercise(exercise)
+            except ConfigError as error:
+                ui.label(str(error)).classes("lab-error")
+                start = next(iter(presets().values()))
+            PlanePage(lab, start, seed)
+
+
+def named(lab: Lab, name: str) -> Preset:
+    """The preset of a name, or one that begins with a checkpoint of one's own.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    file = lab.checkpoints().get(name)
+    return preset(name) if file is None else Preset(name, name, (), parts=("surface",), checkpoint=file)
+
+
+def of_exercise(number: int) -> Preset:
+    """What an exercise begins with."""
+    from lightning_gans.lab.exercises import exercises
+
+    if number not in exercises():
+        raise ConfigError("exercise", number, f"choose one from 1 to {len(exercises())}")
+    found = exercises()[number]
+    return Preset(f"exercise {number}", found.title, found.words, parts=found.parts, note=found.question)
 
 
 class PlanePage:
     """The page: one game or two from one seed, what is shown of them, and their settings."""
 
-    def __init__(self, lab: Lab, name: str, seed: int) -> None:
-        self.lab, self.seed = lab, seed
+    def __init__(self, lab: Lab, start: Preset, seed: int) -> None:
+        self.lab, self.preset, self.seed = lab, start, seed
         self.seats: list[Seat] = []
         self.chosen = 0  # the seat whose settings are shown
+        self.looked_at: int | None = None  # the step that is shown; None for now
         self._live_of: object = None
-        try:
-            self.preset = preset(name)
-        except ConfigError as error:
-            ui.label(str(error)).classes("lab-error")
-            self.preset = next(iter(presets().values()))
         with ui.element("div").classes("lab-plane-page"):
             with ui.element("div").classes("lab-stage"):
                 self._build_transport()
@@ -52,8 +75,7 @@ class PlanePage:
                 self._build_live()
                 self._build_exports()
             self._build_form()
-        self._add_seat(Words(self.preset.words))
-        self.form.show(self.seats[0].words)
+        self._take_seats()
         context.client.on_delete(self.close)
         ui.timer(0, self.begin, once=True)
         ui.timer(_TICK, self._tick)
@@ -97,8 +119,9 @@ class PlanePage:
 
     def _build_timeline(self) -> None:
         with ui.element("div").classes("lab-timeline"):
-            self.time = ui.slider(min=0, max=1, value=1, on_change=self._look_back)
-            self.time.props('aria-label="Look back to a step"')
+            # Quasar's slider gives its role to an element that cannot be focused.
+            self.time = ui.element("input").props('type=range min=0 max=1 value=1 aria-label="Look back to a step"')
+            self.time.on("input", self._look_back, js_handler="(e) => emit(Number(e.target.value))", throttle=0.05)
             self.time_label = ui.label("Now").classes("lab-time")
             self.back = ui.button("Go on from here", icon="undo", on_click=self._go_back).props("outline")
             self.back.disable()
@@ -116,44 +139,63 @@ class PlanePage:
             game.pace(self.speed.value or None)
 
     async def _turn_second(self) -> None:
-        if self.second.value:
-            self._add_seat(self.seats[0].words)
-            self.seats[1].checkpoint = self.seats[0].checkpoint
-        else:
-            self.seats.pop().close()
-            self.seat_row.default_slot.children[-1].delete()
+        if self.second.value == (len(self.seats) > 1):
+            return
+        if not self.second.value:
+            self._drop_seat()
+            self._show_choice(0)
+            return
+        self._add_seat(self.seats[0].words)
+        self._show_choice(1)
+        await self.begin()
+
+    def _drop_seat(self) -> None:
+        self.seats.pop().close()
+        self.seat_row.default_slot.children[-1].delete()
+
+    def _show_choice(self, chosen: int) -> None:
         self.choice.set_visibility(len(self.seats) > 1)
-        self.choice.value = len(self.seats) - 1
+        self.choice.value = chosen
         self._choose()
-        if self.second.value:
-            await self.begin()
 
     def _add_seat(self, words: Words) -> None:
         with self.seat_row:
             name = ("First game", "Second game")[len(self.seats)]
             self.seats.append(Seat(self.lab, name, words, self.seed, self._choose))
+        self.seats[-1].checkpoint = self.preset.checkpoint
 
     # Looking back.
 
-    def _look_back(self) -> None:
-        step = int(self.time.value)
-        now = step >= self._last_step()
-        self.time_label.text = "Now" if now else f"Step {step}"
-        self.back.set_enabled(not now)
+    def _look_back(self, event: GenericEventArguments) -> None:
+        step, last = int(event.args), self._last_step()
+        self.time.props.update(value=step)
+        self.looked_at = step if step < last else None
+        self._show_time()
         for seat in self.seats:
             if seat.game is not None:
-                seat.view.look_back(None if now else seat.game.timeline.at(step))
+                seat.view.look_back(None if self.looked_at is None else seat.game.timeline.at(step))
 
     def _show_now(self) -> None:
-        self.time.props["max"] = max(1, self._last_step())
-        self.time.value = self.time.props["max"]
+        if self.looked_at is not None:
+            self.looked_at = None
+            for seat in self.seats:
+                seat.view.look_back(None)
+        self._show_time()
+
+    def _show_time(self) -> None:
+        now = self.looked_at is None
+        first = min((game.timeline.frames[0]["step"] for game in self.games if game.timeline.frames), default=0)
+        last = max(first + 1, self._last_step())
+        self.time.props.update(min=first, max=last, **({"value": last} if now else {}))
+        self.time_label.text = "Now" if now else f"Step {self.looked_at}"
+        self.back.set_enabled(not now)
 
     def _go_back(self) -> None:
-        step = int(self.time.value)
         for game in self.games:
-            game.go_back(step)
+            game.go_back(self.looked_at or 0)
         self._set_pace()
-        self._show_now()
+        self.looked_at = None  # the views show that step until the games have come there
+        self._show_time()
 
     def _last_step(self) -> int:
         return max((game.step for game in self.games), default=0)
@@ -163,7 +205,8 @@ class PlanePage:
     def _build_choice(self) -> None:
         with ui.element("section").classes("lab-panel"):
             ui.label("Begin with").classes("lab-heading").props('role="heading" aria-level="2"')
-            names = {each.name: each.title for each in presets().values()}
+            names = {each.name: each.title for each in (self.preset, *presets().values())}
+            names |= {name: name for name in self.lab.checkpoints()}
             self.start = ui.select(names, value=self.preset.name, label="Game", on_change=self._take_preset)
             self.start.props("outlined dense")
             self.note = ui.label(self.preset.note)
@@ -171,14 +214,24 @@ class PlanePage:
                 number = ui.number("Seed", value=self.seed, min=0, step=1, on_change=self._take_seed)
                 number.props("outlined dense").classes("lab-seed")
 
-    def _take_preset(self) -> None:
-        self.preset = preset(self.start.value)
+    async def _take_preset(self) -> None:
+        if self.start.value != self.preset.name:
+            self.preset = named(self.lab, self.start.value)
         self.note.text = self.preset.note
-        for name, box in self.switches.items():
-            box.value = name in (*_ALWAYS, *self.preset.parts) if name in SHOWN else box.value
-        self._take_words(Words(self.preset.words))
-        self.form.show(self.seats[self.chosen].words)
-        ui.timer(0, self.begin, once=True)
+        for name in SHOWN:
+            self.switches[name].value = name in (*_ALWAYS, *self.preset.parts)
+        self._take_seats()
+        await self.begin()
+
+    def _take_seats(self) -> None:
+        """As many games as the preset has, each with its words."""
+        given = [self.preset.words, *([self.preset.second] if self.preset.second else [])]
+        while self.seats:
+            self._drop_seat()
+        for words in given:
+            self._add_seat(Words(words))
+        self.second.value = len(self.seats) > 1
+        self._show_choice(0)
 
     def _take_seed(self, event: Any) -> None:
         self.seed = int(event.value or 0)
@@ -257,14 +310,8 @@ class PlanePage:
     def _build_exports(self) -> None:
         with ui.element("section").classes("lab-panel"):
             ui.label("Take it along").classes("lab-heading").props('role="heading" aria-level="2"')
-            ui.button("Config", icon="description", on_click=self._download_config).props("outline")
-
-    def _download_config(self) -> None:
-        game = self.seats[self.chosen].game
-        if game is None or game.scene is None:
-            ui.notify("The game is not set up yet")
-            return
-        ui.download.content(game.config_text(), "game.yaml", "application/yaml")
+            with ui.row().classes("lab-exports"):
+                export_buttons(lambda: self.seats[self.chosen].game)
 
     # Beside the games.
 
@@ -273,8 +320,7 @@ class PlanePage:
         for button in self.needs_game:
             button.set_enabled(bool(self.games))
         self.play.text, self.play.icon = ("Pause", "pause") if playing else ("Play", "play_arrow")
-        if self.time.value >= self.time.props["max"]:
-            self._show_now()
+        self._show_time()
         game = self.seats[self.chosen].game
         if game is not None and game.scene is not None and self._live_of != (game, id(game.scene)):
             self._live_of = game, id(game.scene)

@@ -142,6 +142,7 @@ export default {
     },
     /** Drop what came after a step that the game went back to. */
     forget(step) {
+      this.past = null;
       for (const name in this.curves) this.curves[name] = this.curves[name].filter(([at]) => at <= step);
     },
     count_up() {

@@ -14,8 +14,9 @@ class ScheduledChanges(Callback):
     """Changes settings of a game after so many steps, at once: what somebody did by hand, written down.
 
     Settings are ``<player>.lr``, ``<player>.updates``, ``<player>.interval``, ``<player>.plays`` (false for a player
-    that stands still), ``<regularizer>.weight``, and arguments of the model that its losses read anew in each step, as
-    ``gp_weight`` and ``clip_value``. A run that goes on from a checkpoint makes the earlier ones again first.
+    that stands still), ``<regularizer>.weight`` (of the penalty as it is logged; R1's is gamma / 2), and arguments of
+    the model that its losses read anew in each step, as ``gp_weight`` and ``clip_value``. A run that goes on from a
+    checkpoint makes the earlier ones again first.
 
     Args:
         changes: Each ``{"step": 500, "setting": "generator.lr", "value": 0.001}``: after 500 steps.

@@ -1,6 +1,7 @@
 """Settings of a game that may change between two steps: rates, who plays how often, and weights of the losses."""
 
 import math
+from copy import copy
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ from lightning_gans.engine.constructors import constructor_types
 from lightning_gans.engine.player import Player
 from lightning_gans.engine.roster import Roster
 from lightning_gans.errors import ConfigError
+from lightning_gans.regularizers import Regularizer
 
 _COUNTS = ("updates", "interval")
 
@@ -61,16 +63,24 @@ def require_changeable(game: object, roster: Roster, setting: str, value: Any) -
 def apply_change(game: object, roster: Roster, setting: str, value: Any) -> None:
     """Change one of ``changeable_settings`` from the next step on."""
     owner, _, name = setting.rpartition(".")
-    if owner not in roster.names:
-        regularizers = (each for critic, _ in roster.critics for each in critic.regularizers)
-        changed: list[object] = [each for each in regularizers if setting == f"{each.name}.weight"]
-        for thing in changed or [game]:
-            setattr(thing, name, float(value))
+    if not owner:
+        setattr(game, name, float(value))
+    elif owner not in roster.names:
+        for critic, _ in roster.critics:  # copies: another game may have the same regularizer
+            critic.regularizers = tuple(
+                _weighted(each, value) if each.name == owner else each for each in critic.regularizers
+            )
     elif name == "lr":
         roster.set_rate(roster.names.index(owner), value)
     else:
         index = roster.names.index(owner)
         roster.players[index] = replace(roster.players[index], **{name: value})
+
+
+def _weighted(regularizer: Regularizer, weight: float) -> Regularizer:
+    other = copy(regularizer)
+    other.weight = float(weight)
+    return other
 
 
 def _numbers_of(game: object) -> dict[str, float | bool]:

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 from lightning_gans.batch import Batch, Sample
 from lightning_gans.callbacks import data
 from lightning_gans.callbacks.run_dir import is_fast_dev_run, run_dir
+from lightning_gans.engine.encoder import WithEncoder, WithGaussianEncoder
 from lightning_gans.engine.latent import LatentModel
 from lightning_gans.engine.protocols import (
     Samples,
@@ -26,11 +27,14 @@ from lightning_gans.engine.translator import Translator
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.sources import TranslatedSource
 from lightning_gans.figures import grids, points
+from lightning_gans.figures.latents import plot_latents
 from lightning_gans.images import from_uint8
 from lightning_gans.models.gan import GAN
+from lightning_gans.objectives import active_units, gaussian_kl_per_latent
 
 _IMAGES, _POINTS, _PAIRS = 64, 1000, 8  # in a picture, unless it is said how many
 _OF_CAPTION = 7  # samples of each
+_ENCODED = 500  # images whose latents are drawn
 
 
 class SampleGrid(Callback):
@@ -41,7 +45,8 @@ class SampleGrid(Callback):
     ``figures.points``), and circles around the modes where the datamodule has ``means``; the axes are the same in all
     pictures of a run. Of points in more dimensions, the first two coordinates; of numbers, histograms. Translations:
     input, generated and target of held-out pairs in rows. Of sentences: held-out captions, and above each samples of it
-    and the image that it belongs to. What else a model shows by ``visuals`` is drawn beside.
+    and the image that it belongs to. What else a model shows by ``visuals`` is drawn beside, and the latents of real
+    images where it has an encoder.
 
     The file is ``samples/step_<n>.png`` in the run's folder; loggers that hold images get it as ``samples/grid``.
 
@@ -128,7 +133,10 @@ class SampleGrid(Callback):
         if not isinstance(model, LatentModel):  # somebody's own: what is between two samples, only it knows
             return {"grid": grids.sample_figure(fake, None, real)}
         row = grids.interpolation(model, grids.grid_columns(num), seed=self.seed)
-        return {"grid": grids.sample_figure(fake, row, real)} | _visuals(model, batch, self.seed)
+        pictures = {"grid": grids.sample_figure(fake, row, real)} | _visuals(model, batch, self.seed)
+        if isinstance(model, WithEncoder) and dataset is not None:
+            pictures["latents"] = _latents(model, data.spread_batch(dataset, _ENCODED), trainer.global_step)
+        return pictures
 
     def _translations(self, trainer: Trainer, model: Translates) -> dict[str, Image.Image]:
         """What the model makes of held-out sources, beside these and their targets, and what else it shows."""
@@ -178,6 +186,17 @@ def _field(model: GAN, real: Tensor, fake: Tensor, window: points.PlotWindow) ->
 def _visuals(model: LatentModel | Translator, batch: Batch | None, seed: int) -> dict[str, Image.Image]:
     rows = model.visuals(batch, seed)  # (R, K, C, H, W)
     return {name: grids.grid_picture(images.flatten(0, 1), images.shape[1]) for name, images in rows.items()}
+
+
+@torch.no_grad()
+def _latents(model: WithEncoder, batch: Batch, step: int) -> Image.Image:
+    """The codes of real images, and how much each latent says where it has a distribution."""
+    images = batch.images.to(model.device).type(model.dtype)
+    if not isinstance(model, WithGaussianEncoder):
+        return plot_latents(model.encode(images, batch.condition), batch.condition.label, f"step {step:,}")
+    mean, log_variance = model.encode_distribution(images, batch.condition)
+    kl = gaussian_kl_per_latent(mean, log_variance).mean(0)
+    return plot_latents(mean, batch.condition.label, f"step {step:,}", kl, active_units(mean))
 
 
 def log_image(trainer: Trainer, name: str, picture: Image.Image) -> None:

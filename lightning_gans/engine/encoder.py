@@ -10,7 +10,7 @@ from lightning_gans.engine.ema import eval_mode
 from lightning_gans.engine.latent import COLUMNS, LatentModel
 from lightning_gans.engine.priors import Normal
 from lightning_gans.errors import ConfigError
-from lightning_gans.objectives import reparametrize
+from lightning_gans.objectives import active_units, gaussian_kl_per_latent, reparametrize
 
 
 class WithEncoder(LatentModel):
@@ -67,13 +67,17 @@ class WithEncoder(LatentModel):
         Raises:
             ConfigError: The encoder's output is narrower than a latent.
         """
-        encoder = self.inference_network("encoder", ema=ema)
-        with eval_mode(encoder):
-            codes: Tensor = encoder(images, *self._placed(condition, len(images)).tensors())
+        codes = self._encoded(images, condition, ema)
         if codes.shape[1] not in (self.latent_dim, 2 * self.latent_dim):
             hint = f"the generator takes latents of size {self.latent_dim}; let it have one or two times as many"
             raise ConfigError("encoder", f"{codes.shape[1]} outputs", hint)
         return codes[:, : self.latent_dim]
+
+    def _encoded(self, images: Tensor, condition: Condition, ema: bool) -> Tensor:
+        encoder = self.inference_network("encoder", ema=ema)
+        with eval_mode(encoder):
+            outputs: Tensor = encoder(images, *self._placed(condition, len(images)).tensors())
+        return outputs
 
     @torch.no_grad()
     def reconstruct(self, images: Tensor, condition: Condition = Condition(), *, ema: bool = True) -> Tensor:
@@ -117,12 +121,30 @@ class WithGaussianEncoder(WithEncoder):
         Raises:
             ConfigError: The encoder has not two outputs for each of the latent.
         """
-        outputs: Tensor = self.encoder(batch.image, *batch.condition.tensors())
+        return self._split(self.encoder(batch.image, *batch.condition.tensors()))
+
+    def encode_distribution(
+        self, images: Tensor, condition: Condition = Condition(), *, ema: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        """Means and logarithms of the variances as of ``posterior``; of images and by weights as of ``encode``."""
+        return self._split(self._encoded(images, condition, ema))
+
+    def _split(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         if outputs.shape[1] != 2 * self.latent_dim:
             hint = f"give it {2 * self.latent_dim}: mean and log variance of each of {self.latent_dim} latents"
             raise ConfigError("encoder", f"{outputs.shape[1]} outputs", hint)
         mean, log_variance = (outputs if outputs.dtype == torch.float64 else outputs.float()).chunk(2, dim=1)
         return mean, log_variance
+
+    def log_latents(self, mean: Tensor, log_variance: Tensor) -> None:
+        """Log the KL term of each latent as ``kl/<number>``, and how many say something as ``active_units``.
+
+        Both of a batch.
+        """
+        if self.logging_due:
+            for number, value in enumerate(gaussian_kl_per_latent(mean, log_variance).mean(0)):
+                self.log_value(f"kl/{number}", value)
+            self.log_value("active_units", active_units(mean).sum())
 
     def encode_train(self, batch: Batch) -> Tensor:
         """A draw from q(z | x), (N, Z)."""

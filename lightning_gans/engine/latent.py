@@ -16,6 +16,7 @@ from lightning_gans.errors import ConfigError
 _BN_BATCHES, _BN_BATCH_SIZE, _BN_SEED = 20, 64, 0x5EED
 _SAMPLING_SIZE = 256  # images generated at a time: bounds the memory of sample()
 COLUMNS = 8  # of a row of pictures
+_LATENT_GRID = 15  # numbers of each of two latents
 
 
 class LatentModel(Game):
@@ -83,16 +84,27 @@ class LatentModel(Game):
     def visuals(self, batch: Batch | None, seed: int = 0) -> dict[str, Tensor]:
         """Further pictures that show what this model can do, by name; drawn beside the grid of samples.
 
-        Where labels are given, ``classes``: a row for each class, a column for each latent. Of real images with what is
-        given, on the CPU, where there are any: rows and columns of images in [-1, 1], (R, K, C, H, W).
+        Where labels are given, ``classes``: a row for each class, a column for each latent. Where latents are pairs of
+        numbers, ``latent_grid``: what is made of pairs that are evenly spread over the prior. Of real images with what
+        is given, on the CPU, where there are any: rows and columns of images in [-1, 1], (R, K, C, H, W).
         """
         if self.num_classes is None:
-            return {}
+            return self._latent_grid()
         classes = Condition(label=torch.arange(self.num_classes).repeat_interleave(COLUMNS))
         z, *_ = self.generator_inputs(Condition(), 0, COLUMNS, seed)
         with torch.no_grad():
             images: Tensor = self(z.repeat(self.num_classes, 1), *self._placed(classes).tensors())
         return {"classes": images.float().cpu().unflatten(0, (self.num_classes, COLUMNS))}
+
+    def _latent_grid(self) -> dict[str, Tensor]:
+        """Figure 4 of Kingma and Welling 2014, arXiv:1312.6114: the first number grows to the right, the other up."""
+        values = self.prior.quantile((torch.arange(_LATENT_GRID) + 0.5) / _LATENT_GRID)
+        if self.given or self.latent_dim != 2 or values is None:
+            return {}
+        z = torch.cartesian_prod(values.flip(0), values).flip(1)  # row by row, the highest first
+        with torch.no_grad():
+            images: Tensor = self(z.to(self.device).type(self.dtype))
+        return {"latent_grid": images.float().cpu().unflatten(0, (_LATENT_GRID, _LATENT_GRID))}
 
     # What comes out.
 

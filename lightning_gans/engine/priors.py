@@ -1,5 +1,6 @@
 """Distributions of latents."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
@@ -28,6 +29,10 @@ class Prior(ABC):
     @abstractmethod
     def truncate(self, bound: float) -> "Prior":
         """The same distribution, conditioned on every entry lying within ``bound`` of the center."""
+
+    def quantile(self, p: Tensor) -> Tensor | None:
+        """Values below which an entry lies with probabilities p, of their shape; None where entries are not alike."""
+        return None
 
     def interpolate(self, start: Tensor, end: Tensor, t: Tensor) -> Tensor:
         """A path (S, Z) between two latents (Z,) through latents like them, at positions t in [0, 1], (S, 1).
@@ -66,6 +71,11 @@ class Normal(Prior):
         uniform = torch.rand(*size, generator=generator, device=device) * 2 - 1
         return (torch.erfinv(uniform * mass) * 2**0.5).clamp(-self.bound, self.bound)
 
+    def quantile(self, p: Tensor) -> Tensor:
+        """The inverse of the (truncated) normal distribution function."""
+        mass = 1.0 if self.bound is None else math.erf(self.bound / 2**0.5)
+        return torch.erfinv((2 * p - 1) * mass) * 2**0.5
+
     def truncate(self, bound: float) -> "Normal":
         """The same, each entry conditioned on |z| <= bound."""
         return Normal(bound)
@@ -92,6 +102,10 @@ class Uniform(Prior):
     def __call__(self, *size: int, generator: torch.Generator, device: torch.device) -> Tensor:
         """Draw latents of that size."""
         return torch.rand(*size, generator=generator, device=device) * (self.high - self.low) + self.low
+
+    def quantile(self, p: Tensor) -> Tensor:
+        """So far along the range."""
+        return self.low + p * (self.high - self.low)
 
     def truncate(self, bound: float) -> "Uniform":
         """The same, conditioned on lying within ``bound`` of the center of the range."""

@@ -38,7 +38,8 @@ class VAE(WithGaussianEncoder):
     Kingma and Welling 2014, arXiv:1312.6114, eq. 2, 3 and 10, with one z for each image, drawn as
     mean + standard deviation * noise (section 2.4), and the KL term in closed form (appendix B). The gap of the bound
     is KL(q(z | x) || p(z | x)). The player is called ``autoencoder``; the decoder is the generator of other games.
-    Logged, in nats per image: ``elbo``, ``elbo/reconstruction`` (the first term) and ``elbo/kl``.
+    Logged, in nats per image: ``elbo``, ``elbo/reconstruction`` (the first term), ``elbo/kl``, and its part of each
+    latent, ``kl/<number>``; ``active_units``, how many latents say something of the images.
 
     Args:
         generator: The decoder: from latents (N, Z), and what is given, to images (N, C, H, W) in [-1, 1], or points.
@@ -101,6 +102,7 @@ class VAE(WithGaussianEncoder):
         self.log_value("elbo", -nll - kl)
         self.log_value("elbo/reconstruction", -nll)
         self.log_value("elbo/kl", kl)
+        self.log_latents(mean, log_variance)
         return nll + self.beta * kl
 
     def nll(self, x: Tensor, rebuilt: Tensor) -> Tensor:

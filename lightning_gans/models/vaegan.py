@@ -102,6 +102,7 @@ class VAEGAN(WithGaussianEncoder, GAN):
         kl = gaussian_kl(mean, log_variance).mean()
         reconstruction = self.feature_reconstruction_loss(batch, rebuilt)
         self.log_value("kl", kl)
+        self.log_latents(mean, log_variance)
         self.log_value("reconstruction/features", reconstruction)
         self.log_value("reconstruction/image", F.mse_loss(rebuilt, batch.image))
         return kl + reconstruction

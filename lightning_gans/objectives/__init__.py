@@ -36,7 +36,14 @@ from lightning_gans.objectives.divergences import (
 )
 from lightning_gans.objectives.information import categorical_information, continuous_information
 from lightning_gans.objectives.likelihoods import Bernoulli, LearnedVariance, Likelihood
-from lightning_gans.objectives.variational import bernoulli_nll, gaussian_kl, gaussian_nll, reparametrize
+from lightning_gans.objectives.variational import (
+    active_units,
+    bernoulli_nll,
+    gaussian_kl,
+    gaussian_kl_per_latent,
+    gaussian_nll,
+    reparametrize,
+)
 
 __all__ = [
     "KL",
@@ -62,10 +69,12 @@ __all__ = [
     "SquaredHellinger",
     "TotalVariation",
     "Wasserstein",
+    "active_units",
     "bernoulli_nll",
     "categorical_information",
     "continuous_information",
     "gaussian_kl",
+    "gaussian_kl_per_latent",
     "gaussian_nll",
     "hinge_discriminator_loss",
     "least_squares_discriminator_loss",

@@ -15,7 +15,29 @@ def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
         >>> gaussian_kl(torch.tensor([[0.0, 0.0], [3.0, 4.0]]), torch.zeros(2, 2))
         tensor([ 0.0000, 12.5000])
     """
-    return (mean.square() + log_variance.exp() - log_variance - 1).flatten(1).sum(1) / 2
+    return gaussian_kl_per_latent(mean, log_variance).flatten(1).sum(1)
+
+
+def gaussian_kl_per_latent(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """The terms of ``gaussian_kl``, (N, Z): how much each latent says of each sample.
+
+    Example:
+        >>> gaussian_kl_per_latent(torch.tensor([[0.0, 4.0]]), torch.zeros(1, 2))
+        tensor([[0., 8.]])
+    """
+    return (mean.square() + log_variance.exp() - log_variance - 1) / 2
+
+
+def active_units(mean: Tensor, threshold: float = 0.01) -> Tensor:
+    """Whether each latent says something of the data: Var_x(E[z_j | x]) > threshold; bool (Z,), of means (N, Z).
+
+    Burda et al. 2016, arXiv:1509.00519, section 5.2.
+
+    Example:
+        >>> active_units(torch.tensor([[1.0, 0.3], [-1.0, 0.3]]))
+        tensor([ True, False])
+    """
+    return mean.flatten(1).var(0, correction=0) > threshold
 
 
 def reparametrize(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:

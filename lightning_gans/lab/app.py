@@ -11,12 +11,10 @@ from nicegui import app, ui
 from lightning_gans.cli.commands import LabOptions
 from lightning_gans.lab.access import Access
 from lightning_gans.lab.game import start_server
-from lightning_gans.lab.sessions import Lab
+from lightning_gans.lab.sessions import GRACE, Lab
 
 PAGES = ("plane", "playground", "draw", "exercises", "quiz")
 STATIC = Path(__file__).parent / "static"
-GRACE = 6.0
-"""Seconds that a page may be away, as when the line drops, before its games end."""
 
 
 def run(options: LabOptions, token: str | None) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,10 @@ from lightning_gans.errors import ConfigError
 if TYPE_CHECKING:
     from lightning_gans.lab.game import PlayedGame
 
+GRACE = 6.0
+"""Seconds that a page may be away, as when the line drops, before its games end."""
+PATIENCE = GRACE + 2.0
+"""Seconds to wait for a game to end: a page that is loaded anew still has its old one."""
 _LOOK = 0.01  # seconds from one look for a frame to the next
 
 
@@ -69,7 +74,10 @@ class Lab:
         """
         from lightning_gans.lab.game import PlayedGame
 
-        if len(self.games) + self._opening >= self.options.trainings:
+        patient_until = time.monotonic() + PATIENCE
+        while (full := self._full()) and time.monotonic() < patient_until:
+            await asyncio.sleep(_LOOK)
+        if full:
             hint = "so many games train already; close another page, or start the lab with a larger number"
             raise ConfigError("--trainings", self.options.trainings, hint)
         self._opening += 1
@@ -79,6 +87,9 @@ class Lab:
             self._opening -= 1
         self.games[opened.key] = opened
         return opened
+
+    def _full(self) -> bool:
+        return len(self.games) + self._opening >= self.options.trainings
 
     def close(self, opened: OpenGame) -> None:
         """End a game and its process."""

@@ -1,0 +1,227 @@
+"""The lab's web part without a browser: who is let in, how many train, what a game is called, and what stays out."""
+
+import asyncio
+import itertools
+import socket
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("nicegui", reason="the lab's extra is not installed")
+
+from starlette.responses import PlainTextResponse
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from lightning_gans.cli import main
+from lightning_gans.cli.commands import LabOptions
+from lightning_gans.cli.configs import shipped_configs
+from lightning_gans.errors import ConfigError
+from lightning_gans.lab import access, game, presets, sessions
+from lightning_gans.lab.words import Words
+
+HOME = "http://127.0.0.1:8080"
+TOKEN = "a-token-of-sixteen"
+
+
+async def answering(scope, receive, send):
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close", "code": 1000})
+    else:
+        await PlainTextResponse("the page")(scope, receive, send)
+
+
+def client(token=None, base=HOME):
+    return TestClient(access.Access(answering, token), base_url=base, follow_redirects=False)
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("127.0.0.1:8080", None, 200),
+        ("localhost:9000", None, 200),  # forwarded by ssh
+        ("[::1]:8080", None, 200),
+        ("127.0.0.1:8080", HOME, 200),
+        ("evil.example", None, 403),  # a name that was made to point here
+        ("127.0.0.1.evil.example", None, 403),
+        ("", None, 403),
+        ("127.0.0.1:8080", "http://evil.example", 403),
+        ("127.0.0.1:8080", "http://127.0.0.1:9999", 403),  # another server of this machine
+        ("127.0.0.1:8080", "null", 403),
+    ],
+)
+def test_only_the_labs_own_pages_are_answered(host, origin, status):
+    headers = {"host": host} | ({"origin": origin} if origin else {})
+    assert client().get("/plane", headers=headers).status_code == status
+
+
+def test_sockets_of_other_pages_are_refused():
+    with (
+        pytest.raises(WebSocketDisconnect) as refused,
+        client().websocket_connect("/x", headers={"origin": "http://e.io"}),
+    ):
+        pass
+    assert refused.value.code == 1008
+    with client().websocket_connect("/x", headers={"origin": HOME, "host": "127.0.0.1:8080"}) as accepted:
+        assert accepted.receive()["code"] == 1000
+
+
+@pytest.mark.parametrize("given", ["", "?token=", "?token=wrong", "?token=a-token-of-sixtee", "?token=%C3%A9"])
+def test_a_wrong_token_opens_nothing(given):
+    visitor = client(TOKEN, "http://lab.example:8080")
+    assert visitor.get(f"/plane{given}").status_code == 403
+    assert not visitor.cookies
+    visitor.cookies.set("lightning_gans_lab", "wrong")
+    assert visitor.get("/plane").status_code == 403
+    with pytest.raises(WebSocketDisconnect), visitor.websocket_connect("/frames/x"):
+        pass
+
+
+def test_the_token_moves_from_the_address_into_a_cookie():
+    visitor = client(TOKEN, "http://lab.example:8080")
+    entering = visitor.get(f"/plane?preset=ring&token={TOKEN}&seed=2")
+    assert (entering.status_code, entering.headers["location"]) == (303, "/plane?preset=ring&seed=2")
+    assert "httponly" in entering.headers["set-cookie"].lower()
+    assert visitor.get("/plane").text == "the page"
+    kept = {"cookie": f"lightning_gans_lab={TOKEN}"}
+    with visitor.websocket_connect("/frames/x", headers=kept) as accepted:
+        assert accepted.receive()["code"] == 1000
+    assert visitor.get("/plane", headers={"origin": "http://evil.example"}).status_code == 403  # in the visitor's name
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("--port 0", "--port=0: a port is a number from 1 to 65535"),
+        ("--token short", "--token='short': 8 or more letters"),
+        ("--trainings 0", "--trainings=0: must be 1 or more"),
+        ("--checkpoints ['nowhere']", "--checkpoints='nowhere': there is no such folder"),
+        ("--host 203.0.113.7", "--host='203.0.113.7': is no address of this machine"),
+        ("--port {taken}", "is in use; choose another"),
+    ],
+)
+def test_what_cannot_be_served_is_one_line(given, said, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit) as ended:
+        main(["lab", "--show", "false", *given.format(taken=taken.getsockname()[1]).split()])
+    assert ended.value.code == 2
+    line = capsys.readouterr().err
+    assert said in line
+    assert len(line.splitlines()) == 1
+
+
+def test_the_web_process_does_without_torch():
+    code = (
+        "import sys, importlib, lightning_gans.lab.app as app\n"
+        "for page in app.built_pages(): importlib.import_module(f'lightning_gans.lab.pages.{page}')\n"
+        "sys.exit(' '.join({'torch', 'lightning', 'matplotlib', 'sklearn'} & {*sys.modules}) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+class Still:
+    """A game that does nothing, to be counted."""
+
+    def __init__(self, words, **settings):
+        self.words, self.scene, self.closed, self.state, self.error = words, None, False, "paused", None
+        self.inbox = []
+
+    def poll(self):
+        said, self.inbox = self.inbox, []
+        return said
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def lab(monkeypatch):
+    monkeypatch.setattr(game, "PlayedGame", Still)
+    monkeypatch.setattr(sessions, "PATIENCE", 0.05)
+    return sessions.Lab(LabOptions(trainings=2))
+
+
+def test_so_many_train_and_no_more(lab):
+    async def visit():
+        first, second = [await lab.open(["--config", "gan"]) for _ in range(2)]
+        assert first.key != second.key
+        with pytest.raises(ConfigError, match="--trainings=2"):
+            await lab.open(["--config", "gan"])
+        waiting = asyncio.ensure_future(lab.open(["--config", "gan"]))
+        await asyncio.sleep(0.01)
+        lab.close(first)  # as of a page that was loaded anew
+        assert first.game.closed
+        assert not second.game.closed
+        assert (await waiting).key in lab.games
+        lab.close_all()
+        assert second.game.closed
+        assert not lab.games
+
+    asyncio.run(visit())
+
+
+def test_frames_go_to_the_last_that_asks(lab):
+    async def visit():
+        opened = await lab.open(["--config", "gan"])
+        earlier = asyncio.ensure_future(opened.news("a page", True))
+        await asyncio.sleep(0.02)
+        later = asyncio.ensure_future(opened.news("the page again", False))
+        await asyncio.sleep(0.02)
+        opened.game.inbox = [{"kind": "frame", "step": 1}, {"kind": "refused", "line": "no"}]
+        assert await earlier is None
+        assert (await later)["frames"] == [{"kind": "frame", "step": 1}]
+        assert opened.said == ["no"]
+
+    asyncio.run(visit())
+
+
+def test_only_checkpoints_of_named_folders_are_offered(tmp_path):
+    (tmp_path / "mine/run").mkdir(parents=True)
+    for place in ("mine/run/last.ckpt", "other.ckpt", "mine/notes.txt"):
+        (tmp_path / place).write_text("")
+    offered = sessions.Lab(LabOptions(checkpoints=[str(tmp_path / "mine")])).checkpoints()
+    assert offered == {"mine/run/last.ckpt": tmp_path / "mine/run/last.ckpt"}
+
+
+def test_recipes_replace_each_other_and_nothing_else():
+    """Once around all of them: the data and the settings stay, and at the end it is what it was."""
+    start = words = Words(presets.preset("ring").words)
+    for name in [*presets.recipes(), presets.recipe_of(start)]:
+        words = presets.with_recipe(words, name)
+        assert presets.recipe_of(words) == name
+        assert (words.value("data"), words.value("model.latent_dim")) == ("Ring2D", 2)
+        assert Words.of_command(words.command) == words
+        assert set(words.configs) <= shipped_configs().keys()
+    assert words == start
+
+
+@pytest.mark.parametrize("preset", presets.presets().values(), ids=lambda preset: preset.name)
+def test_presets_are_made_of_what_there_is(preset):
+    for words in filter(None, (preset.words, preset.second)):
+        assert set(Words(words).configs) <= shipped_configs().keys()
+        assert presets.recipe_of(Words(words)) in presets.recipes()
+    assert preset.checkpoint is None or preset.checkpoint.is_file()
+    assert set(presets.data_sets()) <= shipped_configs().keys()
+
+
+def test_the_last_word_counts_and_none_takes_it_back():
+    words = Words(("--config", "gan", "--config", "data/ring", "--model.latent_dim=3"))
+    changed = words.with_value("model.latent_dim", 5).with_value("model.latent_dim", 7)
+    assert changed.value("model.latent_dim") == 7
+    assert sum("latent_dim" in word for word in changed.words) == 1
+    assert changed.with_value("model.latent_dim", None).value("model.latent_dim") == 64  # the config's
+    orders = itertools.permutations(("regularizers/r1", "augment/instance_noise"))
+    assert all(words.with_config([], a).with_config([], b).with_config([a], None).configs[-1] == b for a, b in orders)
+
+
+@pytest.mark.parametrize("line", ["", "lightning_gans fit", "evaluate 'x", "rm -rf"])
+def test_what_is_no_command_is_refused(line):
+    with pytest.raises(ConfigError, match="command"):
+        Words.of_command(line)
+
+
+def test_an_unknown_preset_is_one_line():
+    with pytest.raises(ConfigError, match="choose one of ring"):
+        presets.preset("rings")

@@ -66,15 +66,18 @@ class BlocksForm:
                 )
                 for name, default in settings_of(block["layer"]).items():
                     self._setting(number, name, block.get(name, default))
-                self._shapes.append(ui.label().classes("lab-shape"))
-                moves = {"arrow_upward": ("Up", -1), "arrow_downward": ("Down", 1)}
-                for icon, (title, way) in moves.items():
-                    button = ui.button(icon=icon, on_click=lambda way=way: self._move(number, way))
-                    button.props(f'flat round dense size=sm aria-label="{title}: {block["layer"]}"')
-                    button.set_enabled(0 <= number + way < len(self.blocks))
-                remove = ui.button(icon="close", on_click=lambda: self._remove(number))
-                remove.props(f'flat round dense size=sm aria-label="Remove {block["layer"]}"')
+                with ui.element("div").classes("lab-block-end"):
+                    self._shapes.append(ui.label().classes("lab-shape"))
+                    self._buttons(number, block["layer"])
             self._errors.append(ui.label().classes("lab-error").props('role="status"'))
+
+    def _buttons(self, number: int, layer: str) -> None:
+        for icon, title, way in (("arrow_upward", "Up", -1), ("arrow_downward", "Down", 1)):
+            button = ui.button(icon=icon, on_click=lambda way=way: self._move(number, way))
+            button.props(f'flat round dense size=sm aria-label="{title}: {layer}"')
+            button.set_enabled(0 <= number + way < len(self.blocks))
+        remove = ui.button(icon="close", on_click=lambda: self._remove(number))
+        remove.props(f'flat round dense size=sm aria-label="Remove {layer}"')
 
     def _setting(self, number: int, name: str, value: Any) -> None:
         field: ValueElement[Any]

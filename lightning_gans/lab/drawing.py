@@ -1,5 +1,6 @@
 """What a model makes of what one draws, opens or writes: the work of the process that holds a checkpoint."""
 
+import contextlib
 import io
 import json
 from collections.abc import Callable
@@ -38,15 +39,14 @@ def hold(connection: Connection, checkpoint: str) -> None:
     except ConfigError as error:
         connection.send(error)
         return
-    while True:
-        try:
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # nobody asks any more
+        while True:
             kind, what = connection.recv()
-        except EOFError:
-            return
-        try:
-            connection.send(_WORK[kind](model, **what))
-        except ConfigError as error:
-            connection.send(error)
+            try:
+                answer: bytes | ConfigError = _WORK[kind](model, **what)
+            except ConfigError as error:
+                answer = error
+            connection.send(answer)
 
 
 def abilities(model: Game) -> Abilities:

@@ -19,6 +19,7 @@ _STACKS = {
     "discriminator": "LayerStackDiscriminator",
     "encoder": "LayerStackEncoder",
 }
+_WITH_BETAS, _WITH_MOMENTUM = ("Adam", "AdamW"), ("SGD", "RMSprop")
 _WIDTH = 256  # of dense layers
 _DEPTH = 16  # of the maps at full size; twice as many at half the side
 
@@ -74,22 +75,40 @@ class Setup:
         for role, blocks in self.blocks.items():
             name = f"model.{role}"
             words = words.with_value(name, _STACKS[role]).with_value(f"{name}.blocks", blocks)
-        for name, value in self.settings.items():
-            words = words.with_value(name, value)
+        for name in sorted(self.settings):  # a class before its arguments
+            words = words.with_value(name, self.settings[name])
         return words
 
     @property
     def _base(self) -> Words:
-        listed = [*recipes()[self.recipe].words, *data_sets()[self.data].words]
-        return Words(tuple(map(str, listed)))
+        return _words(self.recipe, self.data)
 
     def value(self, setting: str) -> Any:
         """Of a setting, the present one or the recipe's."""
         return self._base.value(setting) if self.settings.get(setting) is None else self.settings[setting]
 
     def with_setting(self, name: str, value: Any) -> Self:
-        """With a setting; None for the recipe's own."""
-        return replace(self, settings={**self.settings, name: value})
+        """With a setting; None for the recipe's own. Another optimizer begins with its own momentum."""
+        kept = {
+            key: each for key, each in self.settings.items() if not key.startswith(f"{name}.") or key.endswith(".lr")
+        }
+        return replace(self, settings={**kept, name: value})
+
+    def momentum(self, role: str) -> float | None:
+        """Of a player's optimizer: Adam's beta_1, or that of SGD and RMSprop; None where it has none."""
+        name = f"model.optimization.{role}"
+        betas, momentum = self.value(f"{name}.betas"), self.value(f"{name}.momentum")
+        if self.value(name) in _WITH_BETAS:
+            return 0.9 if betas is None else float(betas[0])
+        return (momentum or 0.0) if self.value(name) in _WITH_MOMENTUM else None
+
+    def with_momentum(self, role: str, value: float) -> Self:
+        """With another; Adam's beta_2 stays."""
+        name = f"model.optimization.{role}"
+        if self.value(name) not in _WITH_BETAS:
+            return self.with_setting(f"{name}.momentum", value)
+        _, second = self.value(f"{name}.betas") or (0.9, 0.999)
+        return self.with_setting(f"{name}.betas", [value, second])
 
     def with_blocks(self, role: str, blocks: Blocks) -> Self:
         """With another network."""
@@ -123,6 +142,12 @@ def data_sets() -> dict[str, ImageData]:
 def recipes() -> dict[str, Recipe]:
     """All, by name."""
     return {name: Recipe(**each) for name, each in _content()["recipes"].items()}
+
+
+@functools.cache
+def _words(recipe: str, data: str) -> Words:
+    """Of a recipe as it is; kept, since it reads its configs once."""
+    return Words(tuple(map(str, (*recipes()[recipe].words, *data_sets()[data].words))))
 
 
 @functools.cache

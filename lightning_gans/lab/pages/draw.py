@@ -148,6 +148,9 @@ class _Desk:
     async def _sampling(self, model: HeldModel, abilities: Abilities) -> None:
         what: dict[str, Any] = {"seed": 0}
         picture = ui.element("img").props(f'alt="Samples of {abilities.model}"').classes("lab-samples")
+        picture.style(
+            "width: 100%; max-width: 60rem; image-rendering: pixelated; display: block; margin-bottom: 0.75rem"
+        )
 
         async def make() -> None:
             try:

@@ -1,5 +1,6 @@
 """Images: a game whose networks are put together of blocks, watched while it is played."""
 
+from pathlib import Path
 from typing import Any
 
 from nicegui import context, ui
@@ -16,6 +17,8 @@ from lightning_gans.lab.sessions import Lab, OpenGame
 
 _TICK = 0.25  # seconds between two looks at the game, for what stands beside it
 _SPEEDS = {1: "Slow motion", 5: "5 steps a second", 20: "20", 0: "As fast as it goes"}
+_GOING_ON = ("--trainer.max_steps", "1000000000")  # the rest is in the checkpoint, whose steps are done
+_FIELD = "outlined dense hide-bottom-space"
 _SHOWN_AT_FIRST = ("samples", "verdicts", "rebuilt")
 
 
@@ -35,6 +38,7 @@ class PlaygroundPage:
 
     def __init__(self, lab: Lab, setup: Setup) -> None:
         self.lab, self.setup = lab, setup
+        self.checkpoint: Path | None = None  # what is gone on with instead of the setup
         self.opened: OpenGame | None = None
         self._known: object = None  # the scene that was taken last
         with ui.element("div").classes("lab-playground"):
@@ -67,8 +71,9 @@ class PlaygroundPage:
             self.error.text = f"{error.name}: {error.hint}"
             return
         self.close()
+        words = self.setup.words.words if self.checkpoint is None else _GOING_ON
         try:
-            self.opened = await self.lab.open(self.setup.words.words, parts=self._parts())
+            self.opened = await self.lab.open(words, parts=self._parts(), checkpoint=self.checkpoint)
         except ConfigError as error:
             self.error.text = str(error)
             return
@@ -116,8 +121,12 @@ class PlaygroundPage:
             titles = ({name: each.title for name, each in known.items()} for known in (data_sets(), recipes()))
             for name, options in zip(("data", "recipe"), titles, strict=True):
                 field = ui.select(options, value=getattr(self.setup, name), label=name.capitalize())
-                field.props("outlined dense options-dense").classes("lab-field")
+                field.props(f"{_FIELD} options-dense").classes("lab-field")
                 field.on_value_change(lambda event, name=name: self._choose(**{name: event.value}))
+            if files := self.lab.checkpoints():
+                going_on = ui.select([*files], label="Or go on from a checkpoint", clearable=True)
+                going_on.props(f"{_FIELD} options-dense").classes("lab-field")
+                going_on.on_value_change(lambda event: self._go_on(files.get(event.value)))
             self.pending = ui.button("Start anew with these", icon="replay", on_click=self.begin)
             self.pending.disable()
 
@@ -126,6 +135,13 @@ class PlaygroundPage:
         now = {"data": self.setup.data, "recipe": self.setup.recipe}
         self.setup = Setup.of(**now | chosen)
         self._show_setup()
+        await self.begin()
+
+    async def _go_on(self, checkpoint: Path | None) -> None:
+        """Play what a checkpoint holds, with its own networks and settings; None for the page's."""
+        self.checkpoint = checkpoint
+        for part in (self.networks, self.players):
+            part.set_visibility(checkpoint is None)
         await self.begin()
 
     def _build_switches(self) -> None:
@@ -188,8 +204,7 @@ class PlaygroundPage:
 
     def _edit(self, role: str) -> Any:
         def take(blocks: Blocks) -> None:
-            self.setup = self.setup.with_blocks(role, blocks)
-            self._changed()
+            self._take(self.setup.with_blocks(role, blocks))
 
         return take
 
@@ -198,28 +213,39 @@ class PlaygroundPage:
         with ui.element("div").classes("lab-player"):
             ui.label(role.capitalize())
             kind = ui.select([*OPTIMIZERS], value=self.setup.value(name), label="Optimizer")
-            kind.props("outlined dense options-dense").style("width: 7.5rem")
-            kind.on_value_change(lambda event: self._set(name, event.value))
+            kind.props(f"{_FIELD} options-dense").style("width: 7.5rem")
             self._number("Rate", f"{name}.lr", whole=False)
+            momentum = ui.number("Momentum", value=self.setup.momentum(role), min=0, max=0.999, step=0.1)
+            momentum.props(f"{_FIELD} step=any").style("width: 6.5rem")
+
+            def move(event: Any) -> None:
+                if event.value is not None:
+                    self._take(self.setup.with_momentum(role, event.value))
+
+            momentum.on_value_change(move)
+
+            def choose(event: Any) -> None:
+                self._take(self.setup.with_setting(name, event.value))
+                momentum.set_visibility(self.setup.momentum(role) is not None)
+
+            kind.on_value_change(choose)
 
     def _number(self, label: str, setting: str, *, whole: bool = True) -> None:
         field = ui.number(label, value=self.setup.value(setting), min=1 if whole else 0)
-        field.props(f"outlined dense hide-bottom-space step={1 if whole else 'any'}").style("width: 8rem")
+        field.props(f"{_FIELD} step={1 if whole else 'any'}").style("width: 8rem")
 
         def write(event: Any) -> None:
             value = event.value
             if value is None or value > 0:
-                self._set(setting, int(value) if whole and value else value)
+                self._take(self.setup.with_setting(setting, int(value) if whole and value else value))
+                if setting == "model.latent_dim":
+                    self._show_blocks()
 
         field.on_value_change(write)
 
-    def _set(self, setting: str, value: Any) -> None:
-        self.setup = self.setup.with_setting(setting, value)
-        if setting == "model.latent_dim":
-            self._show_blocks()
-        self._changed()
-
-    def _changed(self) -> None:
+    def _take(self, setup: Setup) -> None:
+        """Play this the next time."""
+        self.setup = setup
         self.pending.enable()
 
     # Beside the game.
@@ -229,6 +255,10 @@ class PlaygroundPage:
         self.play.text, self.play.icon = ("Pause", "pause") if playing else ("Play", "play_arrow")
         if self.game is not None and self.game.scene is not None and self.game.scene is not self._known:
             self._known = self.game.scene
-            self.explorer.show(self.game)
+            if self.game.scene["kind"] == "points":
+                self.close()
+                self.error.text = "This checkpoint makes points: the page Plane shows them."
+            else:
+                self.explorer.show(self.game)
         elif playing:
             await self.explorer.follow()

@@ -1,7 +1,11 @@
 """The objectives against theory: on a finite space the optimal discriminator and its value are known in closed form."""
 
+import math
+from itertools import pairwise
+
 import pytest
 import torch
+from torch.nn import functional as F
 
 from lightning_gans import ConfigError, objectives
 
@@ -35,6 +39,22 @@ def test_minimax_reaches_the_jensen_shannon_divergence():
     middle = (P + Q) / 2
     divergence = (kl(P, middle) + kl(Q, middle)) / 2
     assert value == pytest.approx(2 * torch.log(torch.tensor(2.0)).item() - 2 * divergence, abs=1e-6)  # theorem 1
+
+
+def test_against_the_best_discriminator_gradient_steps_on_q_end_at_p_with_the_value_minus_log_4():
+    """Goodfellow et al. 2014, arXiv:1406.2661, proposition 2: q is any function, here on four places."""
+    free = torch.tensor([-2.0, 0.0, 1.0, 3.0], dtype=torch.float64, requires_grad=True)
+    values = []
+    for _ in range(300):
+        q = free.softmax(0)
+        logits = (P / q).detach().log()  # D* = p / (p + q): the discriminator moves first, all the way
+        value = -(P * F.softplus(-logits)).sum() - (q * F.softplus(logits)).sum()
+        (gradient,) = torch.autograd.grad(value, free)
+        free = (free - 2 * gradient).detach().requires_grad_()
+        values.append(value.item())
+    assert all(later <= earlier + 1e-12 for earlier, later in pairwise(values))
+    assert values[-1] == pytest.approx(-math.log(4), abs=1e-5)
+    assert torch.allclose(q.detach(), P, atol=2e-3)
 
 
 def test_least_squares_reaches_the_pearson_divergence():

@@ -66,6 +66,30 @@ def test_the_conjugate_is_the_supremum(divergence):
 
 
 @every
+def test_the_conjugate_of_the_conjugate_is_f(divergence):
+    """f is convex and closed, so that no bound is lost: sup_t t u - f*(t) = f(u), reached at t = f'(u)."""
+    u = values(0.2, 6.0, 25)
+    t = divergence.activation(values(-14.0, 40.0, 54_001))  # all of f*'s domain that counts
+    conjugate = divergence.conjugate(t)
+    supremum = torch.stack([(t * each - conjugate).nan_to_num(-torch.inf, -torch.inf, -torch.inf).max() for each in u])
+    assert torch.allclose(supremum, divergence.f(u), atol=2e-5)
+
+
+def test_jensen_shannon_is_symmetric_and_its_root_a_metric():
+    """Endres and Schindelin 2003; KL is neither."""
+    p, q, r = torch.randn(3, 200, 5, generator=torch.Generator().manual_seed(0)).double().mul(2).softmax(2)
+
+    def root(a, b):
+        return (b * JensenShannon().f(a / b)).sum(1).sqrt()
+
+    assert torch.allclose(root(p, q), root(q, p))
+    assert (root(p, r) <= root(p, q) + root(q, r) + 1e-12).all()
+    kl = [(b * KL().f(a / b)).sum(1) for a, b in ((p, q), (q, p), (p, r), (q, r))]
+    assert not torch.allclose(kl[0], kl[1])
+    assert (kl[2].sqrt() > kl[0].sqrt() + kl[3].sqrt()).any()
+
+
+@every
 def test_the_activation_increases_into_the_domain_and_goes_well_with_the_conjugate(divergence):
     v = values(-15, 15)
     t = divergence.activation(v)

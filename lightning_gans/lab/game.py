@@ -4,9 +4,11 @@ import asyncio
 import multiprocessing
 import shutil
 import tempfile
+import weakref
 from collections.abc import Sequence
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +132,7 @@ class PlayedGame:
         return messages
 
     async def request(self, kind: str, **what: Any) -> dict[str, Any]:
-        """Ask for something else that it can make; see ``answers``.
+        """Ask for something else: ``save`` for the ``path`` of a checkpoint; see ``answer`` of ``ImageFrames``.
 
         Raises:
             ConfigError: It cannot, or the game has ended.
@@ -177,17 +179,12 @@ class PlayedGame:
         start_server()
         self._connection, theirs = _CONTEXT.Pipe()
         given = (self.words, str(self.folder), self.parts, checkpoint and str(checkpoint), self.changes, until)
-        self._process = _CONTEXT.Process(target=_work, args=(theirs, *given), daemon=True)
+        self._process = _CONTEXT.Process(target=_work, args=(theirs, *given))
         self._process.start()
+        self._stop = weakref.finalize(self, _end, self._process, self._connection)  # with this process, at the latest
         theirs.close()
         if self._pace is not None:
             self.pace(self._pace)
-
-    def _stop(self) -> None:
-        self._connection.close()
-        self._process.kill()
-        self._process.join()
-        self._process.close()
 
     def _tell(self, command: str, state: str | None = None, **what: Any) -> None:
         if self.state == "failed":
@@ -247,6 +244,13 @@ class PlayedGame:
     def _fail(self, line: str) -> None:
         self.state, self.error = "failed", line
         self._inbox.append({"kind": "state", "state": "failed", "step": self.step, "error": line})
+
+
+def _end(process: BaseProcess, connection: Connection) -> None:
+    connection.close()
+    process.kill()
+    process.join()
+    process.close()
 
 
 def _work(connection: Connection, *given: Any) -> None:

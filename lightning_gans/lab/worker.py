@@ -216,9 +216,11 @@ class RemoteControl(Callback):
         if within and self._updates:
             self._updates -= 1
         if self._pace is not None:
-            stops = self._stops if self._pace < _SLOW else 1
-            if stops > 1 or not within:
-                self._next = max(self._next, time.monotonic() - 0.1) + 1 / self._pace / stops
+            slow = self._pace < _SLOW
+            stops = self._stops if slow else 1
+            if slow or not within:
+                behind = 0.0 if slow else 0.1  # seconds that it may catch up with
+                self._next = max(self._next, time.monotonic() - behind) + 1 / self._pace / stops
         self._changed = True
         if self.game.step >= self._unseen:
             self._announce("playing")
@@ -250,6 +252,13 @@ class RemoteControl(Callback):
         self._wanted = self._changed = False
         self._say("frame", **shown, **self.frames.frame(self.parts))
         self._frame_cost = time.monotonic() - now
+
+    def _saved(self) -> str:
+        """The path of the present state."""
+        if self.game.updating is not None or self.game.step == 0:
+            raise ConfigError("save", self.game.step, "a state is kept between two steps, from the first one on")
+        self._save()
+        return str(self.folder / f"{self.step}.ckpt")
 
     def _save(self) -> None:
         begun = time.monotonic()
@@ -304,6 +313,7 @@ class RemoteControl(Callback):
 
     def _do_request(self, sent: int, kind: str, what: dict[str, Any]) -> None:
         try:
-            self._say("answer", sent=sent, result=self.frames.answer(kind, **what))
+            answer = {"path": self._saved()} if kind == "save" else self.frames.answer(kind, **what)
+            self._say("answer", sent=sent, result=answer)
         except ConfigError as error:
             self._say("answer", sent=sent, error=one_line(error))

@@ -110,10 +110,14 @@ def test_a_state_on_disk_leads_to_the_same_game(ring):
     ring.go_back(step + 1)
     assert ring.timeline.state_before(step + 1).name == f"{step}.ckpt"
     until(ring, paused_at(step + 1))
+    assert asyncio.run(ring.request("save"))["path"].endswith(f"{step + 1}.ckpt")  # while it stands still
+    ring.go_back(step + 1)
+    assert ring.timeline.state_before(step + 1).name == f"{step + 1}.ckpt"
+    until(ring, paused_at(step + 1))
     ring.advance(2)
     until(ring, paused_at(step + 3))
     again = losses(ring.timeline.frames)
-    assert [again["generator", step + k] for k in (1, 2, 3)] == [before["generator", step + k] for k in (1, 2, 3)]
+    assert [again["generator", step + k] for k in (2, 3)] == [before["generator", step + k] for k in (2, 3)]
 
 
 def test_slow_motion_shows_who_is_about_to_move(ring):

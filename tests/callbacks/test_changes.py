@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from lightning_gans import GAN, WGAN, WGANGP, ConfigError
+from lightning_gans import GAN, WGAN, WGANGP, ConfigError, Player
 from lightning_gans.callbacks import ScheduledChanges
+from lightning_gans.engine import adam
 from lightning_gans.regularizers import R1
 from tests.games import BOTH_SGD, SGD, gan, points, same, state, train
 
@@ -37,6 +38,31 @@ def test_a_change_before_the_first_step_is_as_building_the_game_so(cls, given, s
     train(rebuilt, 6)
     assert same(state(changed), state(rebuilt))
     assert not same(state(changed), state(unchanged))
+
+
+class Lazy(GAN):
+    """A second term of the generator's in every fourth step, with the same Adam."""
+
+    def players(self):
+        term = Player(
+            "cost",
+            lambda batch: self.fake(batch).image.square().mean(),
+            [self.generator],
+            shares="generator",
+            interval=4,
+        )
+        return [*super().players(), term]
+
+
+def test_a_rate_is_corrected_for_who_shares_its_optimizer_as_when_it_is_built():
+    changed, rebuilt = gan(Lazy), gan(Lazy, optimization={"generator": adam(3e-3)})
+    train(changed, 8, callbacks=[hook := ScheduledChanges([change(0, "generator.lr", 3e-3)])])
+    train(rebuilt, 8)
+    for name, weight in rebuilt.generator.named_parameters():
+        assert torch.allclose(weight, changed.generator.get_parameter(name), atol=1e-6)
+    assert changed.changeable_settings()["generator.lr"] == pytest.approx(3e-3)
+    with pytest.raises(ConfigError, match="cannot be changed"):  # the correction was for so many
+        hook.add(changed, "cost.interval", 2)
 
 
 def test_who_stands_still_keeps_every_bit_and_the_others_play_on():

@@ -89,6 +89,7 @@ NOT_RUN = {
     "--weights FILE": "needs Inception's weights, which are not in the package; tests/evaluation runs it on made ones",
     "--strategy": "starts processes of its own; tests/engine/test_processes.py does",
     "srun": "needs a cluster",
+    "lightning_gans lab": "serves until Ctrl-C; tests/lab opens its pages",
 }
 """Commands that are not run here, by a pattern in them, with the reason."""
 

@@ -11,13 +11,13 @@ from lightning_gans.regularizers.gradients import (
     require_no_batch_statistics,
     squared_gradient_penalty,
 )
+from lightning_gans.regularizers.labels import LabelSmoothing, NoisyLabels
 from lightning_gans.regularizers.orthogonal import orthogonal_penalty
 from lightning_gans.regularizers.regularizer import (
     R1,
     R2,
     GradientPenalty,
     GradientRegularizer,
-    LabelSmoothing,
     Rand,
     Regularizer,
 )
@@ -28,6 +28,7 @@ __all__ = [
     "GradientPenalty",
     "GradientRegularizer",
     "LabelSmoothing",
+    "NoisyLabels",
     "Rand",
     "Regularizer",
     "Score",

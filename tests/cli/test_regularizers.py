@@ -31,7 +31,8 @@ def test_override_config(command, tmp_path, name):
 def test_override_configs_add_up(command, tmp_path):
     words = [word for name in OVERRIDES for word in ("--config", name)]
     assert command("fit", "--config", "gan", *words, *SHORT).code == 0
-    assert settings_of(tmp_path) == ["AdaptiveAugment", "DiffAugment", "InstanceNoise", "LabelSmoothing", "R1", "TopK"]
+    augments = ["AdaptiveAugment", "DiffAugment", "InstanceNoise"]
+    assert settings_of(tmp_path) == [*augments, "LabelSmoothing", "NoisyLabels", "R1", "TopK"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ MOST_PIXELS = 512 * 512
 """Of an image that is handed in."""
 MOST_BYTES = 1 << 20
 """Of its file."""
-_WORKER = "lightning_gans.lab.drawing"  # whose function ``hold`` is the process
+_WORKER = "lightning_gans.lab.drawing"  # whose function ``run`` is the process
 _MOST_HELD = 4  # models at once, whatever the number of pages
 
 
@@ -166,4 +166,4 @@ class HeldModels:
 def _hold(connection: Connection, checkpoint: str, worker: str) -> None:
     """The process: only here is torch imported."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the lab's to obey
-    import_module(worker).hold(connection, checkpoint)
+    import_module(worker).run(connection, checkpoint)

@@ -9,6 +9,7 @@ from nicegui import ui
 from lightning_gans.errors import ConfigError
 from lightning_gans.lab.game import PlayedGame
 from lightning_gans.lab.newest import newest
+from lightning_gans.lab.sliders import slider
 
 _SLIDERS = 8  # numbers of a latent at once
 _WALK, _CLASS, _REBUILT = 16, 16, 8
@@ -87,9 +88,8 @@ class Explorer:
         with self._sliders:
             for number in range(self._first, min(self._first + _SLIDERS, len(self._z))):
                 value = max(-_FAR, min(_FAR, self._z[number]))
-                slider = ui.slider(min=-_FAR, max=_FAR, step=0.05, value=value)
-                slider.props(f'aria-label="Number {number + 1} of the latent" dense')
-                slider.on_value_change(lambda event, number=number: self._move(number, event.value))
+                name = f"Number {number + 1} of the latent"
+                slider(name, -_FAR, _FAR, value, lambda at, number=number: self._move(number, at))
 
     async def _move(self, number: int, value: float) -> None:
         self._z[number] = value

@@ -6,7 +6,7 @@ from lightning_gans.errors import ConfigError
 from lightning_gans.lab.checkpoints import OF_OUTLINES
 
 
-def hold(connection, checkpoint):
+def run(connection, checkpoint):
     connection.send(OF_OUTLINES)
     while True:
         kind, what = connection.recv()

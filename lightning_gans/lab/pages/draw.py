@@ -12,6 +12,7 @@ from lightning_gans.lab.checkpoints import OUTLINES, Abilities, HeldModel, HeldM
 from lightning_gans.lab.layout import page_frame
 from lightning_gans.lab.newest import newest
 from lightning_gans.lab.sessions import Lab
+from lightning_gans.lab.sliders import slider
 
 _SHIPPED = "Outline to emoji"
 _LINE = 2 / 72  # width of OpenMoji's lines, as a share of the side
@@ -195,13 +196,12 @@ def _slider(
 ) -> None:
     with ui.column().style("gap: 0; width: 12rem"):
         label = ui.label(f"{name}: {value:g}")
-        slider = ui.slider(min=low, max=high, step=step, value=value).props(f'aria-label="{name}"')
 
-    async def moved(at: float) -> None:
-        label.text = f"{name}: {at:g}"
-        await change(at)
+        async def moved(at: float) -> None:
+            label.text = f"{name}: {at:g}"
+            await change(at)
 
-    slider.on_value_change(lambda event: moved(event.value))
+        slider(name, low, high, value, moved, step)
 
 
 def _url(png: bytes) -> str:

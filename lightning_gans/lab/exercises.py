@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from lightning_gans.errors import ConfigError
 from lightning_gans.lab.presets import Preset
 
 _FILE = Path(__file__).with_suffix(".yaml")
@@ -25,42 +26,55 @@ class Exercise:
     answer: str
     """Its claim is asserted by the test of this number."""
     source: str
-    games: tuple[Preset, ...] = ()
-    """To be watched; the first two beside each other, where there are several."""
+    games: dict[str, tuple[str, ...]]
+    """To be watched: words of ``fit``, by title."""
+    parts: tuple[str, ...] = ()
+    """What is shown of them at first, beside the points."""
     demonstration: str = ""
     """A function of ``demonstrations``, where there is more to compute than to watch."""
 
-    @property
-    def words(self) -> tuple[str, ...]:
-        """Those of the first game."""
-        return self.games[0].words if self.games else ()
+    def preset(self, beside: int = 2) -> Preset:
+        """Its first game, and the one of a number beside it, if it has so many.
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """What is shown of its games at first."""
-        return self.games[0].parts if self.games else ()
+        Raises:
+            ConfigError: It has no games: it is computed, not played.
+        """
+        if not self.games:
+            raise ConfigError("exercise", self.number, "is computed, not played; its page shows it")
+        first, *others = self.games.values()
+        second = others[beside - 2] if 2 <= beside <= len(self.games) else ()
+        return Preset(f"exercise {self.number}", self.title, first, self.parts, self.question, second)
 
     @property
     def commands(self) -> list[str]:
-        """What prints the answer's numbers, as one types it."""
-        script = "python -m lightning_gans.lab.demonstrations"
-        own = [f"{script} {self.demonstration}"] if self.demonstration else []
-        return [*(f"lightning_gans fit {shlex.join(game.words)}" for game in self.games), *own]
+        """What plays and computes it outside of the lab, as one types it."""
+        script = f"python -m lightning_gans.lab.demonstrations {self.demonstration}"
+        return [
+            *(f"lightning_gans fit {shlex.join(words)}" for words in self.games.values()),
+            *([script] if self.demonstration else []),
+        ]
 
 
 @functools.cache
 def exercises() -> dict[int, Exercise]:
     """All, by number."""
-    content = yaml.safe_load(_FILE.read_text())
-    return {number: _exercise(number, **each) for number, each in enumerate(content, 1)}
+    return {number: _exercise(number, **each) for number, each in enumerate(yaml.safe_load(_FILE.read_text()), 1)}
+
+
+def exercise(number: int) -> Exercise:
+    """One of them.
+
+    Raises:
+        ConfigError: There is none of this number.
+    """
+    if number not in exercises():
+        raise ConfigError("exercise", number, f"choose one from 1 to {len(exercises())}")
+    return exercises()[number]
 
 
 def _exercise(
     number: int, games: dict[str, str] | None = None, settings: str = "", parts: tuple[str, ...] = (), **text: Any
 ) -> Exercise:
-    """From the file: the words of a game by its title, and what all of them are set to."""
-    played = [
-        Preset(f"exercise {number}, game {index}", title, tuple(shlex.split(f"{words} {settings}")), parts=tuple(parts))
-        for index, (title, words) in enumerate((games or {}).items(), 1)
-    ]
-    return Exercise(number, **text, games=tuple(played))
+    """From the file: the words of each game, and after them the settings that all share."""
+    words = {title: tuple(shlex.split(f"{own} {settings}")) for title, own in (games or {}).items()}
+    return Exercise(number, **text, games=words, parts=tuple(parts))

@@ -6,6 +6,7 @@ from nicegui import context, ui
 from nicegui.events import GenericEventArguments
 
 from lightning_gans.errors import ConfigError
+from lightning_gans.lab import exercises
 from lightning_gans.lab.exports import export_buttons
 from lightning_gans.lab.game import PlayedGame
 from lightning_gans.lab.game_view import CHARTS, SHOWN
@@ -25,10 +26,10 @@ def build(lab: Lab) -> None:
     """Register the page."""
 
     @ui.page("/plane")
-    def plane(preset: str = "ring", exercise: int | None = None, seed: int = 0) -> None:
+    def plane(preset: str = "ring", exercise: int | None = None, beside: int = 2, seed: int = 0) -> None:
         with page_frame("Plane"):
             try:
-                start = named(lab, preset) if exercise is None else of_exercise(exercise)
+                start = named(lab, preset) if exercise is None else exercises.exercise(exercise).preset(beside)
             except ConfigError as error:
                 ui.label(str(error)).classes("lab-error")
                 start = next(iter(presets().values()))
@@ -45,21 +46,11 @@ def named(lab: Lab, name: str) -> Preset:
     return preset(name) if file is None else Preset(name, name, (), parts=("surface",), checkpoint=file)
 
 
-def of_exercise(number: int) -> Preset:
-    """What an exercise begins with."""
-    from lightning_gans.lab.exercises import exercises
-
-    if number not in exercises():
-        raise ConfigError("exercise", number, f"choose one from 1 to {len(exercises())}")
-    found = exercises()[number]
-    return Preset(f"exercise {number}", found.title, found.words, parts=found.parts, note=found.question)
-
-
 class PlanePage:
     """The page: one game or two from one seed, what is shown of them, and their settings."""
 
     def __init__(self, lab: Lab, start: Preset, seed: int) -> None:
-        self.lab, self.preset, self.seed = lab, start, seed
+        self.lab, self.preset, self.began, self.seed = lab, start, start, seed
         self.seats: list[Seat] = []
         self.chosen = 0  # the seat whose settings are shown
         self.looked_at: int | None = None  # the step that is shown; None for now
@@ -216,7 +207,8 @@ class PlanePage:
 
     async def _take_preset(self) -> None:
         if self.start.value != self.preset.name:
-            self.preset = named(self.lab, self.start.value)
+            began = self.start.value == self.began.name
+            self.preset = self.began if began else named(self.lab, self.start.value)
         self.note.text = self.preset.note
         for name in SHOWN:
             self.switches[name].value = name in (*_ALWAYS, *self.preset.parts)

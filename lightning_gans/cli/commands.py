@@ -1,7 +1,7 @@
 """The plain commands: the options of each, and where its work is done. That is imported when it is to be done."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -212,8 +212,10 @@ class EvaluationOptions:
         batch_size: Images at a time.
         intervals: Number of half-samples for 95% intervals; 0 for none, 100 is plenty.
         subset_size: Real images, of more, that neighbors and MMD are taken of; null for all. FID is of all.
-        p_values: Whether it is tested that images and real ones have one distribution: by MMD, by nearest neighbors, and
+        p_values: Whether it is tested that images and real ones have one distribution: by MMD, by neighbors, and
             by a classifier that is trained to tell them.
+        nearest: A .png file: samples beside the training images that they are nearest to, and of each figure how near.
+        held_out: Images that were held out, for comparison, as of real; by default those of the named data set.
         output: JSON file for the report.
         baseline: An earlier report to compare with; refused where it was measured otherwise.
         path_length: Of a checkpoint: so many paths between latents, and between styles, for the perceptual path length;
@@ -236,6 +238,8 @@ class EvaluationOptions:
     intervals: int = 0
     subset_size: int | None = 10_000
     p_values: bool = False
+    nearest: str | None = None
+    held_out: str | None = None
     output: str | None = None
     baseline: str | None = None
     path_length: int = 0
@@ -253,6 +257,10 @@ class EvaluationOptions:
                 raise ConfigError(f"--{name}", value, f"must be {least} or more")
         if self.intervals == 1:
             raise ConfigError("--intervals", 1, "a spread needs 2 or more; 0 for none")
+        if self.nearest is not None and not self.nearest.endswith(".png"):
+            raise ConfigError("--nearest", self.nearest, "is a picture: name a .png file")
+        if self.held_out is not None and self.nearest is None:
+            raise ConfigError("--held_out", self.held_out, "held out of what? give --nearest too")
         if self.path_length and (self.checkpoint is None or self.truncation_curve is not None):
             hint = "is of a --checkpoint" + ("" if self.checkpoint is None else ", and of no curve")
             raise ConfigError("--path_length", self.path_length, hint)
@@ -262,8 +270,10 @@ class EvaluationOptions:
             return
         if self.truncation_curve not in ("psi", "bound"):
             raise ConfigError("--truncation_curve", self.truncation_curve, "choose psi or bound")
-        if self.checkpoint is None or self.baseline is not None:
-            hint = "is of a --checkpoint, and of nothing else" if self.checkpoint is None else "has no --baseline"
+        beside = {"--baseline": self.baseline, "--nearest": self.nearest}
+        unfit = [name for name, given in beside.items() if given is not None]
+        if self.checkpoint is None or unfit:
+            hint = "is of a --checkpoint, and of nothing else" if self.checkpoint is None else f"has no {unfit[0]}"
             raise ConfigError("--truncation_curve", self.truncation_curve, hint)
         if self.truncation_values == []:
             raise ConfigError("--truncation_values", [], "name at least one value")
@@ -311,7 +321,7 @@ class LabOptions:
         host: Address that is listened on; another than this machine's own lets others in who have the token.
         token: What a visitor must know; made up and printed where the host is not this machine, None for none there.
         show: Whether the browser is opened.
-        checkpoints: Folders with checkpoints to start from; those below are offered, and no others.
+        checkpoints: A folder, or a list, with checkpoints to start from; those below are offered, and no others.
         trainings: How many games train at once.
     """
 
@@ -319,7 +329,7 @@ class LabOptions:
     host: str = "127.0.0.1"
     token: str | None = None
     show: bool = True
-    checkpoints: list[str] = field(default_factory=list)
+    checkpoints: str | list[str] | None = None
     trainings: int = 4
 
     def __post_init__(self) -> None:
@@ -329,9 +339,15 @@ class LabOptions:
             raise ConfigError("--token", self.token, "8 or more letters, digits, - and _; or leave it out")
         if self.trainings < 1:
             raise ConfigError("--trainings", self.trainings, "must be 1 or more")
-        for folder in self.checkpoints:
-            if not Path(folder).is_dir():
-                raise ConfigError("--checkpoints", folder, "there is no such folder")
+        for folder in self.checkpoint_folders:
+            if not folder.is_dir():
+                raise ConfigError("--checkpoints", str(folder), "there is no such folder")
+
+    @property
+    def checkpoint_folders(self) -> list[Path]:
+        """Those that were named."""
+        given = self.checkpoints or []
+        return [Path(folder) for folder in ([given] if isinstance(given, str) else given)]
 
 
 class Command(NamedTuple):

@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from rich.console import Console
@@ -18,6 +18,7 @@ from lightning_gans.cli.commands import EvaluationOptions, FeatureTrainingOption
 from lightning_gans.cli.runs import load_model, require_writable
 from lightning_gans.cli.truncating import measure_curve, write_curve
 from lightning_gans.data import (
+    BatchedDataset,
     DegradedData,
     DegradedImages,
     DerivedData,
@@ -39,11 +40,14 @@ from lightning_gans.data.folder import classes_of
 from lightning_gans.engine.protocols import can_sample
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation import features
+from lightning_gans.evaluation.copying import TrainingImages, nearest_training
 from lightning_gans.evaluation.evaluator import Evaluator, Report, differences
 from lightning_gans.evaluation.features import FeatureExtractor
 from lightning_gans.evaluation.features.train import Labeled, stratified_split, write_classifier
 from lightning_gans.evaluation.metrics import PerceptualPathLength
 from lightning_gans.evaluation.sources import ArraySource, DatasetSource, FolderSource, GeneratedSource, ImageSource
+from lightning_gans.figures.grids import nearest_figure
+from lightning_gans.images import from_uint8
 
 _Found = TypeVar("_Found")
 _BASES = (
@@ -59,6 +63,15 @@ _BASES = (
 )
 _FOLDERS = (DegradedImages, ImageFolder, MaskedImages, PairedImages, UnpairedImages)  # of which a path is needed
 
+_ROWS = 10  # samples in a column of the picture of the nearest
+
+
+class _Training(NamedTuple):
+    """What a generator may have copied, and what it has not seen."""
+
+    train: ImageSource
+    held_out: ImageSource | None
+
 
 def evaluate(options: EvaluationOptions) -> None:
     """Measure, print and write.
@@ -67,12 +80,14 @@ def evaluate(options: EvaluationOptions) -> None:
         ConfigError: There is nothing to measure, or what is there cannot be compared with the baseline.
     """
     assert options.real is not None
-    if options.output is not None:
-        _require_file(Path(options.output))
+    for flag, written in (("--output", options.output), ("--nearest", options.nearest)):
+        if written is not None:
+            _require_file(Path(written), flag)
     before = None if options.baseline is None else Report.from_file(options.baseline)
-    real, suited, metrics = _images(options.real, "--real")
+    real, data = _images(options.real, "--real")
     fake = _samples(options) if options.fake is None else _images(options.fake, "--fake")[0]
-    extractor = _extractor(options, suited)
+    known = None if options.nearest is None else _training(options, real, data)
+    extractor = _extractor(options, None if data is None else data.features())
     measured = ("--fake", options.fake, fake) if options.fake else ("--checkpoint", options.checkpoint, fake)
     for flag, given, source in (("--real", options.real, real), measured):
         try:
@@ -82,10 +97,13 @@ def evaluate(options: EvaluationOptions) -> None:
     if options.truncation_curve is not None:
         write_curve(_measured(options, extractor, {}, lambda each: measure_curve(each, fake, real, options)), options)
         return
+    metrics = {} if data is None else data.metrics()
     if options.path_length:
         for name, in_w in (("ppl_z", False), ("ppl_w", True)):
             metrics[name] = PerceptualPathLength(extractor, options.path_length, in_w=in_w)
     report = _measured(options, extractor, metrics, lambda each: each.evaluate(fake, real))
+    if known is not None:
+        report = _measured(options, extractor, {}, lambda each: _with_nearest(report, each, fake, known, options))
     found = {} if before is None else differences(before, report)
     _print_report(report, None if found else before)
     if options.output is not None:
@@ -94,6 +112,43 @@ def evaluate(options: EvaluationOptions) -> None:
     if found:  # last, so that nothing measured is lost
         where = "; ".join(f"{key}: {old} against {new}" for key, (old, new) in found.items())
         raise ConfigError("--baseline", options.baseline, f"cannot be compared, it was measured otherwise: {where}")
+
+
+def _training(options: EvaluationOptions, real: ImageSource, data: ImageDataModule | None) -> _Training:
+    """The images that a generator may have copied, and those that are held out, if any are."""
+    shape = real.images(0, 1).shape[1:]
+    if len(shape) != 3:
+        raise ConfigError("--nearest", options.nearest, f"is a picture of images, and {options.real} are points")
+    held_out = None if options.held_out is None else _images(options.held_out, "--held_out")[0]
+    if data is None:
+        return _Training(real, held_out)
+    if held_out is None and type(data).load_test is not ImageDataModule.load_test:
+        held_out = DatasetSource(_alone(data.test_dataset))
+    size = (shape[1], shape[2]) if data.crop_margin else None
+    return _Training(TrainingImages(DatasetSource(_alone(data.train_dataset)), size, mirrored=data.flip), held_out)
+
+
+def _with_nearest(
+    report: Report, evaluator: Evaluator, fake: ImageSource, known: _Training, options: EvaluationOptions
+) -> Report:
+    """The report with figures of copying; writes the picture."""
+    assert options.nearest is not None
+    found = nearest_training(evaluator, fake, *known)
+
+    def block(rows: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        near = [_shown(known.train, found.index[row].tolist()) for row in rows]
+        return _shown(fake, rows), torch.stack(near)
+
+    count = min(_ROWS, len(fake))
+    nearest = found.distances[:, 0].argsort()[:count].tolist()
+    nearest_figure({"first samples": block([*range(count)]), "nearest samples": block(nearest)}).save(options.nearest)
+    print(f"wrote {options.nearest}")
+    return found.added_to(report, evaluator.features.metric_suffix)
+
+
+def _shown(source: ImageSource, rows: list[int]) -> torch.Tensor:
+    """Some images (N, C, H, W), in [-1, 1]."""
+    return from_uint8(torch.cat([source.images(row, row + 1).cpu() for row in rows]))
 
 
 def train_features(options: FeatureTrainingOptions) -> None:
@@ -145,11 +200,11 @@ def _measured(
         return work(evaluator)
 
 
-def _require_file(output: Path) -> None:
+def _require_file(output: Path, flag: str = "--output") -> None:
     """Check before the work is done that a file can be written."""
     if output.is_dir():
-        raise ConfigError("--output", str(output), "is a folder; name a file")
-    require_writable(output.absolute().parent, "--output")
+        raise ConfigError(flag, str(output), "is a folder; name a file")
+    require_writable(output.absolute().parent, flag)
 
 
 def _named_data(name: str, setting: str) -> ImageDataModule:
@@ -164,15 +219,20 @@ def _named_data(name: str, setting: str) -> ImageDataModule:
     raise ConfigError(setting, name, f"no such folder, file or data set; {hint}")
 
 
-def _images(given: str, setting: str) -> tuple[ImageSource, FeatureExtractor | None, dict[str, Metric]]:
-    """The images that a user means; of a data set of this package with the features and metrics that suit it."""
+def _images(given: str, setting: str) -> tuple[ImageSource, ImageDataModule | None]:
+    """The images that a user means, and the data set of this package that they are of, if they are."""
     path = Path(given)
     if path.is_dir():
-        return FolderSource(path), None, {}
+        return FolderSource(path), None
     if path.suffix in (".npy", ".npz"):
-        return ArraySource(path), None, {}
+        return ArraySource(path), None
     data = _named_data(given, setting)
-    return DatasetSource(data.reference_dataset), data.features(), data.metrics()
+    return DatasetSource(data.reference_dataset), data
+
+
+def _alone(dataset: BatchedDataset) -> BatchedDataset:
+    """Images without sources that do not belong to them."""
+    return dataset.images if isinstance(dataset, UnpairedDataset) else dataset
 
 
 def _samples(options: EvaluationOptions) -> ImageSource:
@@ -206,8 +266,7 @@ def _extractor(options: EvaluationOptions, suited: FeatureExtractor | None) -> F
 def _labeled(given: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Images and labels of a folder of class folders, or of a data set of this package."""
     if not Path(given).is_dir():
-        dataset = _named_data(given, "--data").train_dataset
-        dataset = dataset.images if isinstance(dataset, UnpairedDataset) else dataset
+        dataset = _alone(_named_data(given, "--data").train_dataset)
         if not isinstance(dataset, ImageDataset) or dataset.labels is None:
             raise ConfigError("--data", given, "holds no labeled images; give a folder of class folders")
         return dataset.images, dataset.labels

@@ -162,25 +162,49 @@ class Evaluator:
             if len(source) < least:
                 raise ConfigError(name, f"{len(source)} images", f"at least {least} are needed for these figures")
         sources = {"real": real.provenance(), "fake": fake.provenance()}
-        features = [self.features.name, self.features.fingerprint]
-        names = [CACHE_SCHEMA, self.mmd_kernel.key, *features, sources["real"], torch.__version__.split(".")[:2]]
-        names += [self._subset(len(real))]
-        key = hashlib.sha256(json.dumps(names, sort_keys=True).encode()).hexdigest()
+        key = self._key(sources["real"], len(real))
         reference = self._reference(key, real)
-        extracted = self._extract(fake)
+        extracted = self.extract(fake)
         report = on_rank_zero(lambda: self._report(key, reference, extracted, sources))
         further = self._class_accuracies(extracted, fake, real) | self._extra.compute(fake, real)
         return replace(report, values=report.values | further)
 
+    def extract(self, source: ImageSource) -> FeatureBatch:
+        """Features of all images in order, each process having extracted a contiguous slice: every one must call it."""
+        count = len(source)
+        begin, end = rank_slice(count)
+        parts = []
+        for first, last in batches(begin, end, self.batch_size):
+            parts.append(self.features(source.images(first, last)))
+            self.progress(last - begin, end - begin)
+        if not parts:  # an empty slice still has to know the width of a row
+            parts = [self.features(source.images(0, 1)).rows(slice(0))]
+        features = gather_slices(torch.cat([part.features for part in parts]), count)
+        logits = [part.logits for part in parts if part.logits is not None]
+        return FeatureBatch(features, gather_slices(torch.cat(logits), count) if logits else None)
+
+    def real_features(self, real: ImageSource) -> Tensor:
+        """Features (N, D) of real images, which are kept as those that images are measured against. In one process."""
+        reference = self._reference(self._key(real.provenance(), len(real)), real)
+        assert reference is not None
+        return reference.statistics.features
+
     def _named(self, name: str) -> str:
         return name + self.features.metric_suffix
+
+    def _key(self, real: dict[str, Any], count: int) -> str:
+        """Under which what follows from so many real images, of that provenance, is kept."""
+        features = [self.features.name, self.features.fingerprint]
+        names = [CACHE_SCHEMA, self.mmd_kernel.key, *features, real, torch.__version__.split(".")[:2]]
+        names += [self._subset(count)]
+        return hashlib.sha256(json.dumps(names, sort_keys=True).encode()).hexdigest()
 
     def _reference(self, key: str, real: ImageSource) -> Reference | None:
         """From memory, from disk, or from the images; the first process always has it, the others may not."""
         if key not in self._references:
             found = _load(self.cache, key)
             if not on_rank_zero(lambda: found is not None):
-                extracted = self._extract(real)
+                extracted = self.extract(real)
                 found = Reference(ReferenceStatistics(extracted.features), extracted.logits)
                 if (subset := self._subset(len(real))) is not None:
                     order = torch.randperm(len(real), generator=torch.Generator().manual_seed(SUBSET_SEED))
@@ -220,20 +244,6 @@ class Evaluator:
         scores = dict(reference.split_scores[sizes[1]])
         scores[self._named("fid")] *= (1 / len(reference.statistics) + 1 / num_fake) / (1 / sizes[0] + 1 / sizes[1])
         return scores | {self._named(self.mmd_name): 0.0, self._named("one_nn_accuracy"): 0.5}
-
-    def _extract(self, source: ImageSource) -> FeatureBatch:
-        """Features of all images in order, each process having extracted a contiguous slice."""
-        count = len(source)
-        begin, end = rank_slice(count)
-        parts = []
-        for first, last in batches(begin, end, self.batch_size):
-            parts.append(self.features(source.images(first, last)))
-            self.progress(last - begin, end - begin)
-        if not parts:  # an empty slice still has to know the width of a row
-            parts = [self.features(source.images(0, 1)).rows(slice(0))]
-        features = gather_slices(torch.cat([part.features for part in parts]), count)
-        logits = [part.logits for part in parts if part.logits is not None]
-        return FeatureBatch(features, gather_slices(torch.cat(logits), count) if logits else None)
 
     def _report(self, key: str, reference: Reference | None, fake: FeatureBatch, sources: dict[str, Any]) -> Report:
         assert reference is not None  # the first process has it
@@ -335,7 +345,7 @@ class Evaluator:
         rebuilt = fake.reconstructions(real)
         true = None if rebuilt is None else self._labels(rebuilt)
         if rebuilt is not None and true is not None and int(true.max()) + 1 == classes:
-            logits = self._extract(rebuilt).logits
+            logits = self.extract(rebuilt).logits
             assert logits is not None
             found[self._named("reconstruction_accuracy")] = class_accuracy(logits, true)
         return found

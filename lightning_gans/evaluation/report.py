@@ -27,6 +27,8 @@ HIGHER_IS_BETTER: dict[str, bool | None] = {
 }
 """Which way each figure improves, by its name without the extractor's suffix; None where neither way."""
 
+_OPTIONAL = {"p_values", "nearest"}  # how figures came about that only one of two reports may have
+
 
 @dataclass(frozen=True)
 class Report:
@@ -87,7 +89,7 @@ def differences(first: Report, second: Report) -> dict[str, tuple[Any, Any]]:
         {'features': ('a', 'b')}
     """
     flat = [{**r.provenance, "fake": (r.provenance.get("fake") or {}).get("count")} for r in (first, second)]
-    keys = sorted((flat[0].keys() | flat[1].keys()) - {"p_values"})  # one report may have more figures
+    keys = sorted((flat[0].keys() | flat[1].keys()) - (_OPTIONAL - (flat[0].keys() & flat[1].keys())))
     return {key: (flat[0].get(key), flat[1].get(key)) for key in keys if flat[0].get(key) != flat[1].get(key)}
 
 

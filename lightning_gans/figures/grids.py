@@ -1,6 +1,6 @@
 """Figures of images: samples beside real ones, an interpolation, translations beside their sources and targets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from PIL import Image, ImageDraw, ImageFont
@@ -59,6 +59,21 @@ def translation_figure(source: Tensor, generated: Tensor, target: Tensor | None)
         picture = grid_picture(images, 1)
         panels.append((caption, picture, x, 0))
         x += picture.width + _GAP
+    return _arranged(panels)
+
+
+def nearest_figure(blocks: Mapping[str, tuple[Tensor, Tensor]]) -> Image.Image:
+    """Each sample, and beside it the training images that it is nearest to, nearest first, in a row.
+
+    Blocks by their caption: images (N, C, H, W) in [-1, 1], and k for each, (N, k, C, H, W).
+    """
+    panels: list[_Panel] = []
+    x = 0
+    for caption, (samples, nearest) in blocks.items():
+        left, right = grid_picture(samples, 1), grid_picture(nearest.flatten(0, 1), nearest.shape[1])
+        whole = left.width + _GAP // 2 + right.width
+        panels += [(_fitting(caption, whole), left, x, 0), ("", right, x + whole - right.width, 0)]
+        x += whole + 2 * _GAP
     return _arranged(panels)
 
 

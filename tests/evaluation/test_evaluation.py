@@ -218,7 +218,7 @@ def process(rank, world, path):
     torch.set_num_threads(1)
     report = Evaluator(DigitsFeatures(), 64, cache=None).evaluate(fake(n=101), real(150))
     images = torch.arange(2, dtype=torch.uint8)[:, None, None, None].expand(2, 1, 2, 2)
-    levels = Evaluator(Level("level"), cache=None)._extract(DatasetSource(TensorDataset(images)))
+    levels = Evaluator(Level("level"), cache=None).extract(DatasetSource(TensorDataset(images)))
     assert levels.features.squeeze(1).tolist() == [0, 1]  # of three processes one has an empty slice
     (path / f"{rank}.json").write_text(json.dumps(report.as_dict()))
     dist.destroy_process_group()

@@ -1,5 +1,6 @@
 """Metrics as pure functions of features: float64 results on the CPU, bounded memory, no global random generator."""
 
+from lightning_gans.evaluation.metrics.functional.copying import copying_test, nearest_real_distance, nearest_samples
 from lightning_gans.evaluation.metrics.functional.density import (
     LatticeDivergence,
     diluted_log_density,
@@ -29,7 +30,6 @@ from lightning_gans.evaluation.metrics.functional.pairwise import (
     PairwisePass,
     authenticity,
     density_coverage,
-    nearest_real_distance,
     one_nn_accuracy,
     precision_recall,
 )
@@ -80,6 +80,7 @@ __all__ = [
     "class_coverage",
     "class_entropies",
     "classifier_two_sample_test",
+    "copying_test",
     "density_coverage",
     "diluted_log_density",
     "fill_mask",
@@ -104,6 +105,7 @@ __all__ = [
     "mode_coverage",
     "mode_spread",
     "nearest_real_distance",
+    "nearest_samples",
     "num_classes_covered",
     "one_nn_accuracy",
     "one_nn_permutation_test",

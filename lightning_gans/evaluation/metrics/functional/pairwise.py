@@ -119,19 +119,6 @@ def authenticity(real: FeaturesLike, fake: FeaturesLike) -> Tensor:
     return PairwisePass(real, fake, nearest=True, fake_neighbors=False).authenticity()
 
 
-def nearest_real_distance(real: FeaturesLike, fake: FeaturesLike) -> tuple[Tensor, Tensor]:
-    """Distance of each fake to the nearest *training* sample, float64 (M,), and which one that is, int64 (M,).
-
-    Raises:
-        ConfigError: If features are unfit, or there is only one real sample.
-
-    Example:
-        >>> nearest_real_distance(torch.tensor([[0.0], [4.0]]), torch.tensor([[3.0]]))
-        (tensor([1.], dtype=torch.float64), tensor([1]))
-    """
-    return PairwisePass(real, fake, nearest=True, fake_neighbors=False).nearest_real()
-
-
 class PairwisePass:
     """One pass over real x real (unless known), fake x fake (if needed) and real x fake, and the metrics from it.
 
@@ -199,11 +186,6 @@ class PairwisePass:
             own, other = within.neighbors(1)[:, 0], squared[:, 0]
             correct.append(torch.where(own == other, 0.5, (own < other).double()))
         return OneNNAccuracyResult(correct[0].mean().cpu(), correct[1].mean().cpu(), torch.cat(correct).mean().cpu())
-
-    def nearest_real(self) -> tuple[Tensor, Tensor]:
-        """See ``nearest_real_distance``; needs ``nearest``."""
-        squared, index = self._across[1]
-        return squared[:, 0].sqrt().cpu(), index[:, 0].cpu()
 
     def authenticity(self) -> Tensor:
         """See ``authenticity``; needs ``nearest``."""

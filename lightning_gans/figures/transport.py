@@ -22,7 +22,7 @@ def plot_transport(
     Args:
         real: Points (N, 2), 200 at most.
         fake: Points (N, 2).
-        score: The critic, from points (N, 2), float64 or as ``fake``, to values (N, ...).
+        score: The critic, from points (N, 2), of the type of ``fake``, to values (N, ...): a network is one.
         window: The part of the plane that is shown; by default that of all points.
 
     Raises:
@@ -36,11 +36,11 @@ def plot_transport(
     ways = torch.stack([fake, real[partner]], 1)  # (N, 2 ends, 2)
     if score is None:
         return plot_points(fake, real, window, title, ways=ways)
-    field = logit_field(score, real, fake, window)
+    field = logit_field(lambda points: score(points.to(fake)), real, fake, window)
     if field is None:
         raise ConfigError("score", score, "the critic's values are not finite")
     with torch.no_grad():
-        estimate = score(real).double().mean() - score(fake).double().mean()
+        estimate = score(real.to(fake)).double().mean() - score(fake).double().mean()
     slope = field.generator_direction.double()
     cosine = torch.cosine_similarity(slope, (ways[:, 1] - ways[:, 0]).double(), dim=1).mean()
     title = f"{title}, critic {estimate / slope.norm(dim=1).mean():.3f}, cosine {cosine:.2f}"

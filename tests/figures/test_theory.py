@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.metrics.functional import OptimalCritic, gaussian_mixture_log_density, precision_recall
@@ -30,7 +31,9 @@ def test_transport_is_drawn_over_the_critic(monkeypatch):
     transport.plot_transport(real, fake, OptimalCritic(real, fake))
     assert asked["title"] == "W1 3.000, critic 3.000, cosine 1.00"
     assert asked["ways"].tolist() == [[[3.0, 4.0], [3.0, 0.0]], [[0.0, 2.0], [0.0, 0.0]]]
-    transport.plot_transport(real, fake, lambda x: 5 * x[:, :1].float())  # across every way, and five times as steep
+    across = nn.Linear(2, 1)  # five times as steep, and across every way
+    across.weight.data = torch.tensor([[5.0, 0.0]])
+    transport.plot_transport(real, fake, across)
     assert asked["title"] == "W1 3.000, critic 0.000, cosine 0.00"
 
 

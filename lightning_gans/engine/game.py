@@ -79,7 +79,6 @@ class Game(LightningModule):
         self.seed: int | None = None
         self._rng = StepRNG(seed=0)
         self._roster = Roster([])
-        self._updating = 0
         self.updating: str | None = None
         """Name of the player who is being updated; None between updates."""
         self.latest_losses: dict[str, Tensor] = {}
@@ -215,7 +214,7 @@ class Game(LightningModule):
 
     def _update(self, index: int, update: int, optimizer: LightningOptimizer, batch: Batch) -> None:
         """One update: the others frozen, gradients of all micro-batches and processes averaged, one optimizer step."""
-        roster, parts, self._updating = self._roster, self.optimization.micro_batches, index
+        roster, parts = self._roster, self.optimization.micro_batches
         player, owned, others = roster.players[index], roster.owned[index], roster.others[index]
         self.updating = player.name
         total = torch.zeros((), device=self.device)
@@ -279,7 +278,8 @@ class Game(LightningModule):
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Measure and clip the player's gradient: here it is unscaled, in every precision."""
-        player, owned = self._roster.players[self._updating], self._roster.owned[self._updating]
+        index = self._roster.names.index(self.updating or "")
+        player, owned = self._roster.players[index], self._roster.owned[index]
         if not (self.logging_due or player.clip is not None):
             return
         norm = nn.utils.get_total_norm([p.grad for p in owned if p.grad is not None])

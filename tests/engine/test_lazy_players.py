@@ -107,7 +107,7 @@ class Shown(Lazy):
     def on_before_optimizer_step(self, optimizer):
         super().on_before_optimizer_step(optimizer)
         group = optimizer.param_groups[0]
-        self.seen.append((self._roster.names[self._updating], self.step, group["lr"], *group["betas"]))
+        self.seen.append((self.updating, self.step, group["lr"], *group["betas"]))
 
 
 def test_it_goes_with_the_owner_s_ramps_and_they_are_corrected():

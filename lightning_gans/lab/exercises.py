@@ -78,3 +78,14 @@ def _exercise(
     """From the file: the words of each game, and after them the settings that all share."""
     words = {title: tuple(shlex.split(f"{own} {settings}")) for title, own in (games or {}).items()}
     return Exercise(number, **text, games=words, parts=tuple(parts))
+
+
+def computed(demonstration: str) -> tuple[dict[str, float], bytes]:
+    """A demonstration's numbers, and its picture as PNG; to be called in a process that may import torch."""
+    import io
+
+    from lightning_gans.lab.demonstrations import DEMONSTRATIONS
+
+    shown = DEMONSTRATIONS[demonstration]()
+    shown.picture.save(file := io.BytesIO(), "PNG")
+    return shown.numbers, file.getvalue()

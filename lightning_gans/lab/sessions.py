@@ -104,6 +104,6 @@ class Lab:
 
     def checkpoints(self) -> dict[str, Path]:
         """Those below the folders that were named, by their path from there; the newest first."""
-        found = [(Path(folder), file) for folder in self.options.checkpoints for file in Path(folder).rglob("*.ckpt")]
+        found = [(folder, file) for folder in self.options.checkpoint_folders for file in folder.rglob("*.ckpt")]
         found.sort(key=lambda each: -each[1].stat().st_mtime)
         return {f"{folder.name}/{file.relative_to(folder).as_posix()}": file for folder, file in found}

@@ -86,7 +86,9 @@ class VAE(WithGaussianEncoder):
             hint = "must be positive: the pixels' variance around what is generated"
             raise ConfigError("decoder_variance", decoder_variance, hint)
         self.beta, self.likelihood = beta, likelihood
-        self.decoder_variance = 0.1 if decoder_variance is None else decoder_variance
+        if likelihood is None and decoder_variance is None:
+            decoder_variance = 0.1
+        self.decoder_variance = decoder_variance  # None where it means nothing
 
     def players(self) -> list[Player]:
         """One: the autoencoder."""
@@ -107,8 +109,9 @@ class VAE(WithGaussianEncoder):
 
     def nll(self, x: Tensor, rebuilt: Tensor) -> Tensor:
         """-log p(x | z), (N,), of images and what the decoder made of their latents."""
-        if self.likelihood is None:
+        if self.decoder_variance is not None:
             return gaussian_nll(x, rebuilt, self.decoder_variance)
+        assert self.likelihood is not None
         for name, value in self.likelihood.logged().items():
             self.log_value(name, value)
         nll: Tensor = self.likelihood(x, rebuilt)

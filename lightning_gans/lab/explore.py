@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from nicegui import ui
@@ -89,7 +90,7 @@ class Explorer:
             for number in range(self._first, min(self._first + _SLIDERS, len(self._z))):
                 value = max(-_FAR, min(_FAR, self._z[number]))
                 name = f"Number {number + 1} of the latent"
-                slider(name, -_FAR, _FAR, value, lambda at, number=number: self._move(number, at))
+                slider(name, -_FAR, _FAR, value, partial(self._move, number))
 
     async def _move(self, number: int, value: float) -> None:
         self._z[number] = value

@@ -12,14 +12,16 @@ from lightning_gans.blocks import Shape, blocks_of
 from lightning_gans.lab.words import Words
 
 Blocks = list[dict[str, Any]]
-ROLES = ("generator", "discriminator", "encoder", "autoencoder")
-"""Players whose optimizers may be set."""
+_ROLES = ("autoencoder", "encoder", "generator", "discriminator")
 _STACKS = {
     "generator": "LayerStackGenerator",
     "discriminator": "LayerStackDiscriminator",
     "encoder": "LayerStackEncoder",
 }
 _WITH_BETAS, _WITH_MOMENTUM = ("Adam", "AdamW"), ("SGD", "RMSprop")
+HAVE_MOMENTUM = (*_WITH_BETAS, *_WITH_MOMENTUM)
+"""Optimizers."""
+_ARGUMENTS = ("lr", "betas", "momentum")
 _WIDTH = 256  # of dense layers
 _DEPTH = 16  # of the maps at full size; twice as many at half the side
 
@@ -51,7 +53,7 @@ class Setup:
     """A game of the playground.
 
     Args:
-        data: Name of one of ``data_sets()``.
+        data: Name of one of ``data_sets``.
         recipe: Name of one of ``recipes()``.
         blocks: Of each network that is put together.
         settings: Further ones of ``fit``, by name; None for the recipe's own.
@@ -95,17 +97,17 @@ class Setup:
         return replace(self, settings={**kept, name: value})
 
     def momentum(self, role: str) -> float | None:
-        """Of a player's optimizer: Adam's beta_1, or that of SGD and RMSprop; None where it has none."""
+        """Of a player's optimizer: Adam's beta_1, or that of SGD and RMSprop; None for its own, or none."""
         name = f"model.optimization.{role}"
         betas, momentum = self.value(f"{name}.betas"), self.value(f"{name}.momentum")
-        if self.value(name) in _WITH_BETAS:
-            return 0.9 if betas is None else float(betas[0])
+        if self.value(name) in (None, *_WITH_BETAS):
+            return None if betas is None else float(betas[0])
         return (momentum or 0.0) if self.value(name) in _WITH_MOMENTUM else None
 
     def with_momentum(self, role: str, value: float) -> Self:
         """With another; Adam's beta_2 stays."""
         name = f"model.optimization.{role}"
-        if self.value(name) not in _WITH_BETAS:
+        if self.value(name) not in (None, *_WITH_BETAS):
             return self.with_setting(f"{name}.momentum", value)
         _, second = self.value(f"{name}.betas") or (0.9, 0.999)
         return self.with_setting(f"{name}.betas", [value, second])
@@ -113,6 +115,12 @@ class Setup:
     def with_blocks(self, role: str, blocks: Blocks) -> Self:
         """With another network."""
         return replace(self, blocks={**self.blocks, role: blocks})
+
+    @property
+    def players(self) -> list[str]:
+        """Those whose optimizers may be set."""
+        known = [role for role in _ROLES if self._base.value(f"model.optimization.{role}") is not None]
+        return known or ["generator", "discriminator"]
 
     def shapes(self, role: str) -> tuple[Shape, Shape | None]:
         """What goes into a network, and what must come out of its blocks; None for anything."""

@@ -12,7 +12,7 @@ from lightning_gans.lab.game import PlayedGame
 from lightning_gans.lab.image_view import PARTS, ImageView
 from lightning_gans.lab.layout import page_frame
 from lightning_gans.lab.plane_form import OPTIMIZERS
-from lightning_gans.lab.playground import ROLES, Blocks, Setup, data_sets, recipes
+from lightning_gans.lab.playground import HAVE_MOMENTUM, Blocks, Setup, data_sets, recipes
 from lightning_gans.lab.sessions import Lab, OpenGame
 
 _TICK = 0.25  # seconds between two looks at the game, for what stands beside it
@@ -194,9 +194,8 @@ class PlaygroundPage:
             ui.element("legend").props('innerHTML="Players"')
             self._number("Batch size", "data.batch_size")
             self._number("Latent numbers", "model.latent_dim")
-            for role in ROLES:
-                if self.setup.value(f"model.optimization.{role}") is not None:
-                    self._player(role)
+            for role in self.setup.players:
+                self._player(role)
 
     def _show_blocks(self) -> None:
         for role, form in self.forms.items():
@@ -226,7 +225,8 @@ class PlaygroundPage:
 
             def choose(event: Any) -> None:
                 self._take(self.setup.with_setting(name, event.value))
-                momentum.set_visibility(self.setup.momentum(role) is not None)
+                momentum.set_visibility(event.value in HAVE_MOMENTUM)
+                momentum.value = self.setup.momentum(role)
 
             kind.on_value_change(choose)
 

@@ -21,7 +21,6 @@ _STACKS = {
 _WITH_BETAS, _WITH_MOMENTUM = ("Adam", "AdamW"), ("SGD", "RMSprop")
 HAVE_MOMENTUM = (*_WITH_BETAS, *_WITH_MOMENTUM)
 """Optimizers."""
-_ARGUMENTS = ("lr", "betas", "momentum")
 _WIDTH = 256  # of dense layers
 _DEPTH = 16  # of the maps at full size; twice as many at half the side
 
@@ -179,16 +178,24 @@ def _convolutional(role: str, shape: Shape) -> Blocks:
     channels, side, _ = shape
     depths = [_DEPTH << number for number in range(side.bit_length() - 3)]  # the largest maps' first
     if role != "generator":
-        windows: Blocks = [
-            {"layer": "convolution", "field": 4, "stride": 2, "padding": 1, "depth": 2 * d} for d in depths
-        ]
+        windows = [_halving("convolution", 2 * depth) for depth in depths]
         return [block for window in windows for block in (window, {"layer": "leaky_relu"})]
     smallest = 2 * depths[-1]
     found: Blocks = [{"layer": "linear", "features": 16 * smallest}, {"layer": "reshape", "shape": [smallest, 4, 4]}]
     for depth in reversed(depths):
-        found += [{"layer": "batch_norm"}, {"layer": "relu"}, {"layer": "transposed_convolution", "depth": depth}]
-    last: Blocks = [{"layer": "relu"}, {"layer": "convolution", "depth": channels, "padding": 1}, {"layer": "tanh"}]
+        found += [{"layer": "batch_norm"}, {"layer": "relu"}, _halving("transposed_convolution", depth)]
+    last: Blocks = [{"layer": "relu"}, _of_size(channels), {"layer": "tanh"}]
     return found + last
+
+
+def _halving(layer: str, depth: int) -> dict[str, Any]:
+    """A convolution to half the side, or a transposed one to twice."""
+    return {"layer": layer, "depth": depth, "field": 4, "stride": 2, "padding": 1}
+
+
+def _of_size(depth: int) -> dict[str, Any]:
+    """A convolution that keeps the side."""
+    return {"layer": "convolution", "depth": depth, "field": 3, "stride": 1, "padding": 1}
 
 
 KINDS: dict[str, Callable[[str, Shape], Blocks]] = {"dense": _dense, "convolutional": _convolutional}

@@ -65,11 +65,10 @@ def test_optimizers_have_a_rate_and_a_momentum_of_their_own():
     assert other.with_setting("model.optimization.generator", "Adagrad").momentum("generator") is None
 
 
-def test_a_rate_alone_is_one_of_adam():
-    setup = Setup.of("digits", "cgan").with_setting("model.optimization.discriminator.lr", 0.1)
-    name = "model.optimization.discriminator"
-    assert setup.players == ["generator", "discriminator"]
-    assert [setup.words.value(each) for each in (name, f"{name}.lr")] == ["Adam", 0.1]
+def test_players_are_those_of_the_recipe():
+    assert Setup.of("digits", "cgan").players == ["generator", "discriminator"]  # of whom its config says nothing
+    assert Setup.of("digits", "vae").players == ["autoencoder"]
+    assert Setup.of("digits", "aae").players == ["autoencoder", "encoder", "discriminator"]
 
 
 def test_of_what_a_slider_asks_for_only_the_newest_is_done():

@@ -72,15 +72,22 @@ def answers(home: str) -> bool:
         return False
 
 
-def played(seconds: float, games: int = 1) -> Callable[[Page], None]:
-    """Play so long before the picture is taken."""
+def played(seconds: float, numbers: int) -> Callable[[Page], None]:
+    """Play so long before the picture is taken, once so many numbers are shown."""
 
     def act(page: Page) -> None:
-        page.wait_for_function(f"document.querySelectorAll('.lab-numbers dd').length == {7 * games}")
+        page.wait_for_function(f"document.querySelectorAll('.lab-numbers dd').length >= {numbers}")
         page.get_by_role("button", name="Play", exact=True).click()
         page.wait_for_timeout(1000 * seconds)
 
     return act
+
+
+def drawn(page: Page) -> None:
+    """Take the example, and wait for what is made of it."""
+    page.get_by_role("button", name="Example").click()
+    page.wait_for_function("[...document.images].some(image => image.naturalWidth > 1)")
+    page.wait_for_timeout(5000)
 
 
 def waited(seconds: float) -> Callable[[Page], None]:
@@ -89,10 +96,10 @@ def waited(seconds: float) -> Callable[[Page], None]:
 
 
 VISITS: dict[str, tuple[str, Callable[[Page], None]]] = {
-    "plane": ("/plane?preset=trained_ring", played(6)),
-    "two_games": ("/plane?preset=clipped", played(40, games=2)),
-    "playground": ("/playground", waited(10)),
-    "draw": ("/draw", waited(5)),
+    "plane": ("/plane?preset=trained_ring", played(6, 7)),
+    "two_games": ("/plane?preset=clipped", played(60, 14)),
+    "playground": ("/playground", played(60, 1)),
+    "draw": ("/draw", drawn),
     "exercises": ("/exercises", waited(2)),
     "quiz": ("/quiz", waited(5)),
 }

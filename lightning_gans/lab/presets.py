@@ -46,7 +46,8 @@ def _content() -> dict[str, Any]:
 @functools.cache
 def presets() -> dict[str, Preset]:
     """All, by name."""
-    return {each["name"]: Preset(**each | {"words": _flat(each["words"])}) for each in _content()["presets"]}
+    found = [each | {name: _flat(each.get(name, [])) for name in ("words", "second")} for each in _content()["presets"]]
+    return {each["name"]: Preset(**each) for each in found}
 
 
 def _flat(words: list[Any]) -> list[str]:

@@ -37,8 +37,11 @@ from lightning_gans.evaluation.features import InceptionFeatures
 from lightning_gans.evaluation.metrics.functional import (
     PairwisePass,
     ReferenceStatistics,
+    classifier_two_sample_test,
     density_coverage,
     frechet_distance,
+    mmd_permutation_test,
+    one_nn_permutation_test,
     precision_recall,
 )
 from lightning_gans.evaluation.sources import DatasetSource
@@ -138,6 +141,26 @@ def large(scale: float) -> Iterator[tuple[str, Contenders]]:
     yield f"P/R/D/C, {count:,} + {count:,}, D = {dim}", {"lightning_gans": lambda: all_four(real, fake)}
 
 
+def in_turn(calls: list[Callable[[], object]]) -> None:
+    """Make some calls."""
+    for call in calls:
+        call()
+
+
+def p_values(scale: float) -> Iterator[tuple[str, Contenders]]:
+    """The two-sample tests of ``evaluate --p_values true``, each alone."""
+    count = int(10_000 * scale)
+    for dim in (64, 2048):
+        real, fake = features(count, dim, 0), features(count, dim, 1)
+        tests = [
+            partial(test, real, fake)
+            for test in (classifier_two_sample_test, mmd_permutation_test, one_nn_permutation_test)
+        ]
+        alone: Contenders = {f"{test.func.__name__} alone": test for test in tests}
+        together: Contenders = {"lightning_gans": partial(in_turn, list(alone.values()))}
+        yield f"p-values, {count:,} + {count:,}, D = {dim}", together | alone
+
+
 def images(scale: float) -> Iterator[tuple[str, Contenders]]:
     """From images to FID, IS, MMD, P/R, D/C and 1-NN: one pass, against metrics that each extract for themselves."""
     count = int(2_000 * scale)
@@ -196,7 +219,7 @@ def he_initialized(path: Path) -> Path:
     return path
 
 
-TASKS = {task.__name__: task for task in (neighbors, frechet, large, images)}
+TASKS = {task.__name__: task for task in (neighbors, frechet, large, p_values, images)}
 
 
 def resident() -> int:

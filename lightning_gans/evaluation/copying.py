@@ -67,12 +67,14 @@ class NearestTraining:
 
         What held-out images score is shown beside as what a perfect generator would. See ``copying_test``.
         """
-        values, expected = {"nearest_distance": self.distances[:, 0].median()}, {}
+        values = {"nearest_distance": self.distances[:, 0].median()}
+        expected: dict[str, Tensor | float] = {}
         if self.held_out is not None:
             found = copying_test(self.distances[:, 0], self.held_out)
             values |= {"near_copies": found.near_copies, "p_value_copying": found.p_value}
             expected = {"nearest_distance": self.held_out.median(), "near_copies": 0.1}
-        added, beside = ({name + suffix: float(value) for name, value in part.items()} for part in (values, expected))
+        added = {name + suffix: float(value) for name, value in values.items()}
+        beside = {name + suffix: float(value) for name, value in expected.items()}
         provenance = report.provenance | {"nearest": self.provenance}
         floors = report.real_vs_real | beside
         return replace(report, values=report.values | added, real_vs_real=floors, provenance=provenance)

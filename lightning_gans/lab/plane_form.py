@@ -95,6 +95,8 @@ class SettingsForm:
                 ]
             except ValueError:
                 return words
+            if not sizes:
+                return words.with_value(setting, None)
             return words.with_value(setting, sizes) if all(size > 0 for size in sizes) else words
 
         def read(words: Words) -> str:

@@ -77,9 +77,8 @@ def visit(browser, server):
         if not request.url.startswith((home, "data:", "blob:")):
             wrong.append(f"asks {request.url}")
 
-    def open_page(path, width=1280, dark=False):
-        settings = {"viewport": {"width": width, "height": 900}, "color_scheme": "dark" if dark else "light"}
-        contexts.append(browser.new_context(**settings))
+    def open_page(path, width=1280):
+        contexts.append(browser.new_context(viewport={"width": width, "height": 900}, color_scheme="light"))
         page = contexts[-1].new_page()
         page.set_default_timeout(PATIENCE)
         page.on("console", complain)
@@ -186,7 +185,7 @@ def test_every_control_of_the_plane_is_pressed(visit):
     until(page, lambda: has_begun(page) and step_of(page) == 0)
 
 
-def test_a_change_on_the_way_is_recorded(visit, tmp_path):
+def test_a_change_on_the_way_is_recorded_and_seen_by_its_own_page_alone(visit, tmp_path):
     page = visit("/plane?preset=ring")
     until(page, lambda: has_begun(page))
     rate = page.get_by_label("generator.lr")
@@ -201,6 +200,8 @@ def test_a_change_on_the_way_is_recorded(visit, tmp_path):
     rate.fill("-1")
     rate.blur()
     page.get_by_text("generator.lr=-1").first.wait_for()  # refused in a line
+    code = "new WebSocket(location.origin.replace('http', 'ws') + '/frames/guess').onclose = done"
+    page.evaluate(f"new Promise(done => {{ {code} }}).then(() => 1)")  # another page's game: closed without an answer
 
 
 def test_points_drawn_with_the_mouse_are_played_on(visit):
@@ -239,26 +240,19 @@ def test_the_keyboard_alone_plays(visit):
     page.get_by_role("button", name="Play", exact=True).wait_for()
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("name", built_pages())
-def test_pages_can_be_read_on_a_narrow_screen(visit, name, dark):
-    page = visit(f"/{name}", width=400, dark=dark)
-    page.locator("body.body--dark" if dark else "body:not(.body--dark)").wait_for()
-    page.wait_for_timeout(100)
-    found = page.evaluate(CONTRAST)
-    assert found["count"] > 10
-    assert not found["faint"]
+def test_pages_can_be_read_on_a_narrow_screen(visit, name):
+    page = visit(f"/{name}", width=400)
+    for dark in (False, True):
+        page.emulate_media(color_scheme="dark" if dark else "light")
+        page.locator("body.body--dark" if dark else "body:not(.body--dark)").wait_for()
+        page.wait_for_timeout(500)  # colors change little by little
+        found = page.evaluate(CONTRAST)
+        assert found["count"] > 10
+        assert not found["faint"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
     nameless = "e => [...e].filter(b => !b.innerText.trim() && !b.ariaLabel).length"
     assert page.locator("button:visible").evaluate_all(nameless) == 0
-
-
-def test_a_game_is_seen_by_its_own_page_alone(visit):
-    page = visit("/plane?preset=ring")
-    code = (
-        "new Promise(done => { new WebSocket(location.origin.replace('http', 'ws') + '/frames/guess').onclose = done })"
-    )
-    page.evaluate(f"{code}.then(() => 1)")  # closed without an answer
 
 
 def test_closed_pages_leave_no_games_behind(visit, server):

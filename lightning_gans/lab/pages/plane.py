@@ -102,7 +102,9 @@ class PlanePage:
             self.play = ui.button("Play", icon="play_arrow", on_click=self._turn)
             step = ui.button("Step", icon="skip_next", on_click=lambda: self._each("advance")).props("outline")
             update = ui.button("One update", icon="person", on_click=lambda: self._each("advance_update"))
-            self.needs_game = self.play, step, update.props("outline")
+            step.tooltip("One batch, for all players")
+            update.props("outline").tooltip("Within a step: of the player whose turn it is")
+            self.needs_game = self.play, step, update
             self.speed = ui.select(_SPEEDS, value=0, label="Speed", on_change=self._set_pace)
             self.speed.props("outlined dense options-dense").classes("lab-speed")
             ui.button("Start anew", icon="replay", on_click=self.begin).props("outline")

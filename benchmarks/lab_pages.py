@@ -1,0 +1,109 @@
+"""Memory of the lab while pages are open: each plays a game of its own in the browser.
+
+    python benchmarks/lab_pages.py --pages 5 --minutes 10
+
+prints, once a minute, the memory of the server, of the games' processes together (what is theirs alone), and how far
+the games are; then it closes the pages, and says what is left. Needs ``pip install playwright`` and ``apt-get install
+chromium``.
+"""
+
+import argparse
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+SLOW = 180_000  # milliseconds that a page may take
+
+
+def main() -> None:
+    """Open the pages, and watch."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--pages", type=int, default=5)
+    parser.add_argument("--minutes", type=int, default=10)
+    parser.add_argument("--speed", default="20", help="of the games, as the page calls it")
+    options = parser.parse_args()
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "lightning_gans.cli", "lab", "--port", str(port), "--show", "false"]
+    begun = time.monotonic()
+    server = subprocess.Popen([*command, "--trainings", str(options.pages)])
+    try:
+        watch(f"http://127.0.0.1:{port}", server.pid, begun, options)
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait()
+
+
+def watch(home: str, server: int, begun: float, options: argparse.Namespace) -> None:
+    """Play in all pages, and print the memory."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        while not answers(home):
+            time.sleep(0.02)
+        pages = [browser.new_page(viewport={"width": 1280, "height": 800}) for _ in range(options.pages)]
+        for page in pages:
+            page.set_default_timeout(SLOW)
+            page.goto(f"{home}/plane?preset=ring")
+            page.wait_for_selector("main canvas")
+            if page is pages[0]:
+                print(f"first page {time.monotonic() - begun:.1f} s after the command")
+            play(page, options.speed)
+        for minute in range(options.minutes + 1):
+            steps = [page.locator(".lab-numbers dd").first.inner_text() for page in pages]
+            games = games_of(server)
+            print(
+                f"{minute:3} min: server {megabytes(server, 'Pss'):.0f} MB, {len(games)} games "
+                f"{sum(megabytes(game, 'Private_Dirty') for game in games):.0f} MB; steps {', '.join(steps)}",
+                flush=True,
+            )
+            time.sleep(60 if minute < options.minutes else 0)
+        for page in pages:
+            page.close()
+        time.sleep(10)
+        print(f"all closed: server {megabytes(server, 'Pss'):.0f} MB, {len(games_of(server))} games")
+        browser.close()
+
+
+def play(page: Page, speed: str) -> None:
+    """Set a page's game going."""
+    page.get_by_label("Speed", exact=True).click()
+    page.get_by_role("option", name=speed, exact=True).click()
+    page.wait_for_function("document.querySelectorAll('.lab-numbers dd').length > 0")
+    page.get_by_role("button", name="Play", exact=True).click()
+
+
+def answers(home: str) -> bool:
+    """Whether the lab has begun to serve."""
+    try:
+        return bool(urllib.request.urlopen(home, timeout=5).status == 200)
+    except OSError:
+        return False
+
+
+def games_of(server: int) -> list[int]:
+    """Processes that were forked from the one that the server started for it."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:  # it has ended meanwhile
+            continue
+    own = {child for child, parent in parents.items() if parent == server}
+    return [child for child, parent in parents.items() if parent in own]
+
+
+def megabytes(process: int, kind: str) -> float:
+    """Memory of a process, by Linux's own count."""
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    return float(next(line.split()[1] for line in lines if line.startswith(f"{kind}:"))) / 1000
+
+
+if __name__ == "__main__":
+    main()

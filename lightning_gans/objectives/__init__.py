@@ -34,6 +34,7 @@ from lightning_gans.objectives.divergences import (
     SquaredHellinger,
     TotalVariation,
 )
+from lightning_gans.objectives.fitting import GaussianFit, fit_gaussian
 from lightning_gans.objectives.information import categorical_information, continuous_information
 from lightning_gans.objectives.likelihoods import Bernoulli, LearnedVariance, Likelihood
 from lightning_gans.objectives.variational import (
@@ -53,6 +54,7 @@ __all__ = [
     "Divergence",
     "FDivergence",
     "GANDivergence",
+    "GaussianFit",
     "Hinge",
     "JensenShannon",
     "LearnedVariance",
@@ -73,6 +75,7 @@ __all__ = [
     "bernoulli_nll",
     "categorical_information",
     "continuous_information",
+    "fit_gaussian",
     "gaussian_kl",
     "gaussian_kl_per_latent",
     "gaussian_nll",

@@ -96,9 +96,3 @@ def test_one_gaussian_covers_two_modes_or_seeks_one(undrawn):
     assert (covering.get_title("left"), seeking.get_title("left")) == ("KL 0.56", "reverse KL 0.69")
     labels = [axes.lines[1].get_label() for axes in (covering, seeking)]
     assert labels == ["q: mean 0.00, deviation 2.09", "q: mean 2.00, deviation 0.60"]
-
-
-def test_pictures_are_pictures():
-    p, q = Gaussian(-1.0, 1.0), Gaussian(1.0, 1.0)
-    assert densities.plot_optimal_discriminator(p.log_density, q.log_density, (-3.0, 3.0)).size == (720, 420)
-    assert balls.plot_balls(cloud(20, 0), cloud(20, 1)).size == (1300, 690)

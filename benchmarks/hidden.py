@@ -56,12 +56,15 @@ def main() -> None:
     train, held_out, new = (digits.images[third] for third in thirds)
     evaluator = Evaluator(DigitsFeatures(), p_values=True, cache=None)
     real, unseen = (DatasetSource(ImageDataset(part, None)) for part in (train, held_out))
-    print("| | " + " | ".join(name for name, _ in SHOWN) + " |\n" + "|---" * (len(SHOWN) + 1) + "|")
+    measured: dict[str, dict[str, float]] = {}
     for name, images in samples(train, new, digits.labels[thirds[2]], generator).items():
         fake = DatasetSource(ImageDataset(images, None))
         found = nearest_training(evaluator, fake, real, unseen)
-        values = found.added_to(evaluator.evaluate(fake, real), evaluator.features.metric_suffix).values
-        print(f"| {name} | " + " | ".join(f"{values[f'{each}_digits']:{form}}" for each, form in SHOWN) + " |")
+        measured[name] = found.added_to(evaluator.evaluate(fake, real), evaluator.features.metric_suffix).values
+    print("| | " + " | ".join(measured) + " |\n" + "|---" * (len(measured) + 1) + "|")
+    for figure, form in SHOWN:
+        row = [f"{values[f'{figure}_digits']:{form}}" for values in measured.values()]
+        print(f"| `{figure}` | " + " | ".join(row) + " |")
 
 
 if __name__ == "__main__":

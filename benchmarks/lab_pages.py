@@ -66,7 +66,7 @@ def watch(home: str, server: int, begun: float, options: argparse.Namespace) -> 
             time.sleep(60 if minute < options.minutes else 0)
         for page in pages:
             page.close()
-        time.sleep(10)
+        time.sleep(15)
         print(f"all closed: server {megabytes(server, 'Pss'):.0f} MB, {len(games_of(server))} games")
         browser.close()
 
@@ -101,7 +101,10 @@ def games_of(server: int) -> list[int]:
 
 def megabytes(process: int, kind: str) -> float:
     """Memory of a process, by Linux's own count."""
-    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:  # it has ended meanwhile
+        return 0.0
     return float(next(line.split()[1] for line in lines if line.startswith(f"{kind}:"))) / 1000
 
 

@@ -13,7 +13,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Access:
-    """Refuses what does not come from the lab's own pages: a middleware before everything else, WebSockets included.
+    """Refuses what does not come from the lab's own pages: a middleware before all pages, WebSockets included.
 
     - Without a token only this machine's names are answered to: a page elsewhere whose name is made to point here
       (DNS rebinding) sends its own.

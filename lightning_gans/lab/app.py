@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import socket
 from functools import partial
 from pathlib import Path
 
@@ -69,7 +70,8 @@ async def stream(lab: Lab, websocket: WebSocket, key: str) -> None:
 
 
 def _started(options: LabOptions, token: str | None) -> None:
-    host = f"[{options.host}]" if ":" in options.host else options.host
+    host = socket.gethostname() if options.host in ("0.0.0.0", "::") else options.host  # which are no names to go to
+    host = f"[{host}]" if ":" in host else host
     print(
         f"lightning_gans: the lab is at http://{host}:{options.port}/{f'?token={token}' if token else ''}", flush=True
     )

@@ -14,7 +14,7 @@ from lightning_gans.errors import ConfigError
 if TYPE_CHECKING:
     from lightning_gans.lab.game import PlayedGame
 
-GRACE = 6.0
+GRACE = 10.0
 """Seconds that a page may be away, as when the line drops, before its games end."""
 PATIENCE = GRACE + 2.0
 """Seconds to wait for a game to end: a page that is loaded anew still has its old one."""

@@ -18,7 +18,7 @@ from lightning_gans.cli import main
 from lightning_gans.cli.commands import LabOptions
 from lightning_gans.cli.configs import shipped_configs
 from lightning_gans.errors import ConfigError
-from lightning_gans.lab import access, game, presets, sessions
+from lightning_gans.lab import access, game, presets, serving, sessions
 from lightning_gans.lab.words import Words
 
 HOME = "http://127.0.0.1:8080"
@@ -89,6 +89,23 @@ def test_the_token_moves_from_the_address_into_a_cookie():
     with visitor.websocket_connect("/frames/x", headers=kept) as accepted:
         assert accepted.receive()["code"] == 1000
     assert visitor.get("/plane", headers={"origin": "http://evil.example"}).status_code == 403  # in the visitor's name
+
+
+@pytest.mark.parametrize(
+    ("host", "given", "needed"),
+    [("127.0.0.1", None, False), ("localhost", None, False), ("127.0.0.1", TOKEN, True), ("0.0.0.0", None, True)],
+)
+def test_others_need_a_token_even_if_none_is_given(monkeypatch, host, given, needed):
+    served = []
+    monkeypatch.setattr("lightning_gans.lab.app.run", lambda options, token: served.append(token))
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    for _ in range(2):
+        serving.serve(LabOptions(host=host, port=port, token=given))
+    first, second = served
+    assert (first is not None) == needed
+    assert given is None or given == first == second
+    assert first is None or given or (first != second and len(first) > 16)  # made up each time
 
 
 @pytest.mark.parametrize(

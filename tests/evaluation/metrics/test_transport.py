@@ -7,6 +7,7 @@ import torch
 
 from lightning_gans.errors import ConfigError
 from lightning_gans.evaluation.metrics.functional import OptimalCritic, optimal_transport, wasserstein_1
+from lightning_gans.networks import MLPDiscriminator
 
 
 def points(n, seed, dim=2, std=1.0, mean=0.0):
@@ -68,6 +69,24 @@ def test_no_function_of_slope_1_estimates_more():
         assert (real @ linear).mean() - (fake @ linear).mean() <= distance
         bump = points(1, seed)
         assert (real - bump).norm(dim=1).mean() - (fake - bump).norm(dim=1).mean() <= distance
+
+
+def test_a_clipped_critic_stays_below_k_times_the_distance():
+    """K is at most the product of its layers' spectral norms: Arjovsky et al. 2017, arXiv:1701.07875, section 3."""
+    real, fake = points(100, 0).float(), points(100, 1, mean=2.0).float()
+    torch.manual_seed(0)
+    critic = MLPDiscriminator((2,), (32, 32))
+    optimizer = torch.optim.RMSprop(critic.parameters(), lr=0.01)
+    for _ in range(60):
+        optimizer.zero_grad()
+        (critic(fake).mean() - critic(real).mean()).backward()
+        optimizer.step()
+        for parameter in critic.parameters():
+            parameter.data.clamp_(-0.1, 0.1)
+    weights = [parameter.detach() for parameter in critic.parameters() if parameter.ndim == 2]
+    bound = torch.stack([torch.linalg.matrix_norm(weight, 2) for weight in weights]).prod() * wasserstein_1(real, fake)
+    estimate = (critic(real).mean() - critic(fake).mean()).item()
+    assert 0.3 * float(bound) < estimate <= float(bound)  # near it, after so much training, and never above
 
 
 @pytest.mark.parametrize(

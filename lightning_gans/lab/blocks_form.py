@@ -85,7 +85,7 @@ class BlocksForm:
             field = ui.input(name, value=", ".join(map(str, value or ()))).style("width: 7rem")
             field.on_value_change(lambda event: self._set(number, name, _sizes(event.value)))
         else:
-            field = ui.number(name, value=value, step=0.1 if name == "slope" else 1).style("width: 5.2rem")
+            field = ui.number(name, value=value, step=0.1 if name == "slope" else 1).style("width: 4.6rem")
             field.on_value_change(lambda event: self._set(number, name, _number(event.value)))
         field.props("outlined dense hide-bottom-space")
 

@@ -101,6 +101,9 @@ class HeldModel:
         start_server()
         self._process.start()
         self._other.close()  # so that the end of the process is the end of the connection
+        if self.ended:  # closed while the process was being forked
+            self._process.kill()
+            raise self._ended()
         found: Abilities = self._answer()
         return found
 

@@ -53,7 +53,7 @@ export default {
   template: `
     <div class="lab-sketch">
       <div style="display: flex; flex-wrap: wrap; gap: 1rem">
-        <figure style="margin: 0; flex: 1 1 16rem; max-width: 26rem">
+        <figure style="margin: 0; flex: 1 1 16rem; max-width: 34rem">
           <canvas ref="canvas" tabindex="0" role="application" :aria-label="help"
             :style="frame + 'cursor: crosshair; touch-action: none'"
             @pointerdown="begin" @pointermove="move" @pointerup="end" @pointercancel="end"
@@ -61,7 +61,7 @@ export default {
           <figcaption>{{ completes ? "Paint over what shall be replaced" : "Draw here" }},
             {{ size.width }} x {{ size.height }} pixels</figcaption>
         </figure>
-        <figure style="margin: 0; flex: 1 1 16rem; max-width: 26rem">
+        <figure style="margin: 0; flex: 1 1 16rem; max-width: 34rem">
           <img ref="result" :src="result" :alt="'What ' + model + ' makes of the drawing'"
             :style="frame + 'image-rendering: pixelated; background: white'">
           <figcaption aria-live="off">{{ model }}{{ ms === null ? ", is being opened ..." : ", " + ms + " ms" }}</figcaption>

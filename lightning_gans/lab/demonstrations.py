@@ -115,7 +115,8 @@ def _played(steps: int, rate: float, gamma: float = 0.0, at_once: bool = False) 
         assert scored.image is not None
         logits = psi * scored.image
         loss = wasserstein_discriminator_loss(logits, psi * theta.detach())
-        loss = loss + gamma / 2 * squared_gradient_penalty(Scored(scored, logits))
+        if gamma:
+            loss = loss + gamma / 2 * squared_gradient_penalty(Scored(scored, logits))
         (to_psi,) = torch.autograd.grad(loss, psi)
         opponent = psi.detach() - (0.0 if at_once else rate * to_psi)
         (to_theta,) = torch.autograd.grad(wasserstein_generator_loss(opponent * theta), theta)

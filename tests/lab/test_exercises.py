@@ -1,6 +1,7 @@
 """Each exercise's answer is true: of its own games at a small size, or of what is computed for it."""
 
 import math
+import random
 import re
 import runpy
 from decimal import Decimal
@@ -9,11 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 from lightning.pytorch import Callback
-from torch.distributions import MultivariateNormal
+from torch.distributions import Binomial, MultivariateNormal
 from torch.nn import functional as F
 
 from lightning_gans.errors import ConfigError
 from lightning_gans.figures.points import PlotWindow
+from lightning_gans.lab import quiz
 from lightning_gans.lab.demonstrations import DEMONSTRATIONS
 from lightning_gans.lab.exercises import exercise, exercises
 from lightning_gans.lab.words import Words
@@ -269,3 +271,14 @@ def test_an_exercise_begins_with_its_first_game_and_another_beside_it():
 def test_the_page_of_the_docs_is_made_of_the_file():
     script = runpy.run_path(str(ROOT / "scripts/write_exercises.py"))
     assert script["PAGE"].read_text() == script["page"](), "python scripts/write_exercises.py"
+
+
+def test_the_quiz_asks_for_the_real_one_of_two_and_counts_as_a_test_does():
+    chance = random.Random(0)
+    real = {quiz._tile("real", index) for index in range(100)}
+    questions = [quiz.ask(name, chance) for name in quiz.GENERATORS for _ in range(20)]
+    assert all(each.images[each.real] in real and each.images[1 - each.real] not in real for each in questions)
+    assert 15 < sum(each.real for each in questions) < 45
+    assert quiz.chance_of(15, 20) == pytest.approx(
+        float(1 - Binomial(20, 0.5).log_prob(torch.arange(15.0)).exp().sum())
+    )

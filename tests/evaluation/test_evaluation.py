@@ -68,11 +68,11 @@ def test_figures_are_those_of_the_functions(tmp_path):
 
 def test_p_values_are_those_of_the_functions_on_the_images_that_pairs_are_formed_with():
     plain, tested = (
-        Evaluator(DigitsFeatures(), cache=None, subset_size=150, p_values=on).evaluate(fake(), real())
+        Evaluator(DigitsFeatures(), cache=None, subset_size=60, p_values=on).evaluate(fake(n=90), real())
         for on in (False, True)
     )
-    x, y = (DigitsFeatures()(side.images(0, len(side))).features for side in (real(), fake()))
-    drawn = x[torch.randperm(400, generator=torch.Generator().manual_seed(0))[:150]]
+    x, y = (DigitsFeatures()(side.images(0, len(side))).features for side in (real(), fake(n=90)))
+    drawn = x[torch.randperm(400, generator=torch.Generator().manual_seed(0))[:60]]
     trained = classifier_two_sample_test(drawn, y)
     expected = {
         "c2st_accuracy_digits": float(trained.accuracy),

@@ -116,7 +116,7 @@ def _trained(real: Tensor, fake: Tensor, hidden_dim: int, num_steps: int, genera
         torch.autocast("cpu", enabled=False),
         torch.random.fork_rng(devices=[]),
     ):
-        torch.manual_seed(generator.initial_seed())
+        torch.default_generator.manual_seed(generator.initial_seed())  # that of a GPU is not restored
         network = nn.Sequential(nn.Linear(real.shape[1], hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, 1))
         optimizer = torch.optim.AdamW(network.parameters(), lr=0.01, weight_decay=0.01, fused=True)
         for _ in range(num_steps):

@@ -1,6 +1,7 @@
 import contextlib
 import io
 import json
+from functools import partial
 
 import pytest
 import torch
@@ -66,14 +67,16 @@ def test_figures_are_those_of_the_functions(tmp_path):
     assert {name.removesuffix("_digits") for name in report.values} == HIGHER_IS_BETTER.keys() - of_models - {"mmd"}
 
 
-def test_p_values_are_those_of_the_functions_on_the_images_that_pairs_are_formed_with():
+def test_p_values_are_those_of_the_functions_on_the_images_that_pairs_are_formed_with(monkeypatch):
+    quick = partial(classifier_two_sample_test, num_steps=20)
+    monkeypatch.setattr("lightning_gans.evaluation.evaluator.classifier_two_sample_test", quick)
     plain, tested = (
         Evaluator(DigitsFeatures(), cache=None, subset_size=60, p_values=on).evaluate(fake(n=90), real())
         for on in (False, True)
     )
     x, y = (DigitsFeatures()(side.images(0, len(side))).features for side in (real(), fake(n=90)))
     drawn = x[torch.randperm(400, generator=torch.Generator().manual_seed(0))[:60]]
-    trained = classifier_two_sample_test(drawn, y)
+    trained = quick(drawn, y)
     expected = {
         "c2st_accuracy_digits": float(trained.accuracy),
         "p_value_c2st_digits": float(trained.p_value),

@@ -25,6 +25,7 @@ where a step of the generator's loss moves its points; to which real points they
 two samples are from each other."""
 
 _POINTS, _MEASURED, _TRANSPORTED, _PULLED = 500, 1000, 200, 120
+_PACKABLE = 840  # points, which divide into packs of up to 8
 _SIDE = 40  # of the surface's lattice
 _GRID, _LINE = 21, 201  # latents along an axis of two or more, and of one
 _GRID_END = 0.98  # of the distribution's mass along each axis, all between its ends
@@ -118,7 +119,8 @@ class PointFrames:
             return False
         with undisturbed(self.model, self.model.device), torch.no_grad():
             device = self.model.device
-            prepared = self.model.prepare(Batch(*self._batch[:1], self._batch.condition))
+            few = self._batch.condition.map(lambda part: part[:_PACKABLE])
+            prepared = self.model.prepare(Batch(self._batch.images[:_PACKABLE], few))
             prepared = Batch(prepared.image.to(device), prepared.condition.map(lambda part: part.to(device)))
             return discriminates_2d_points(self.model.real(prepared), prepared)
 

@@ -25,7 +25,7 @@ PARTS = ("samples", "verdicts", "rebuilt", "visuals", "average")
 """What a frame of images may show: samples; D's verdicts on them and on real ones; real ones as they come back from
 their latents; what else the model shows; and ``average``: all of it by the averaged weights."""
 
-_SAMPLES, _REFERENCE = 16, 64
+_SAMPLES, _REFERENCE = 16, 60  # the latter divide into packs of up to 6
 _MOST = 64  # images of an answer
 
 
@@ -36,7 +36,7 @@ class ImageFrames:
     ``latent_dim`` and ``num_classes``, None where there are none; ``encodes``: whether images have latents; 16
     ``sources`` of a translator, 16 ``captions`` of a model of sentences. A frame has those of ``PARTS`` that are asked
     for and that there are: ``samples`` (16, always the same latents, sources or captions); ``verdicts`` and
-    ``real_verdicts``, percent: the probability that D gives, or, of critics that know none, the share of 64 real images
+    ``real_verdicts``, percent: the probability that D gives, or, of critics that know none, the share of 60 real images
     that score lower; ``rebuilt``: the 16 real images; ``visuals``: pictures by name.
     """
 
@@ -171,7 +171,9 @@ class ImageFrames:
         images: Tensor = self.model(z, *condition.tensors(), ema=ema)
         found: dict[str, Any] = {"samples": as_urls(images)}
         if judged and self._scores_images and isinstance(self.model, GAN):
-            sample = self.model.fake(Batch(images, condition), z)._replace(image=images)
+            sample = self.model.fake(Batch(images, condition), z)
+            if sample.image.shape == images.shape:  # or D sees smaller ones, as long as networks grow
+                sample = sample._replace(image=images)
             found["verdicts"] = self._percent(self.model.critic.logits(sample))
         return found
 

@@ -59,7 +59,7 @@ class ContextEncoder(Adversarial, Inpainter):
                 raise ConfigError(name, value, "must be a share, 0 to 1")
         if overlap < 0:
             raise ConfigError("overlap", overlap, "must be 0 or more")
-        self.adversarial_weight, self.band, self.window = adversarial_weight, overlap, window
+        self.adversarial_weight, self.band, self._window = adversarial_weight, overlap, window
 
     @classmethod
     def network_kwargs(cls, role: str, data: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class ContextEncoder(Adversarial, Inpainter):
     def _windows(self, images: Tensor) -> Tensor:
         """The middle, where ``CenterMask`` has it: ``center_crop`` may be a pixel off."""
         height, width = images.shape[2:]
-        rows, columns = _middle(images.shape[2:], self.window)
+        rows, columns = _middle(images.shape[2:], self._window)
         top, left = (height - rows) // 2, (width - columns) // 2
         return images[:, :, top : top + rows, left : left + columns]
 

@@ -80,7 +80,7 @@ class ESRGAN(SuperResolution):
         """
         if not 0 <= alpha <= 1:
             raise ConfigError("interpolation", alpha, "must be a share, 0 for the phase of content, 1 for the game")
-        if not self.content_share:
+        if not self._content_share:
             raise ConfigError("interpolation", alpha, "content_share is 0: there are no weights of a first phase")
         for network in (self.generator, *(self.ema.averages.values() if self.ema is not None else ())):
             kept = self.content_generator.state_dict()

@@ -83,8 +83,7 @@ class ProgressiveGAN(WGANGP):
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """A step at the present level; before the first one of a new resolution, Adam's moments start again."""
-        for network in (self.generator, self.discriminator):
-            network.grow(self.level)
+        self._grow()
         super().training_step(batch, batch_idx)
         if math.ceil(self.level) > self.generator.stage:
             for player in ("discriminator", "generator"):
@@ -110,8 +109,14 @@ class ProgressiveGAN(WGANGP):
         return Sample(images, batch.condition, generated=True)
 
     def inference_network(self, name: str, *, ema: bool, truncation: float | None = None) -> nn.Module:
-        """As of ``LatentModel``, grown to what has been trained."""
+        """As of ``LatentModel``, grown to what has been trained; so is the discriminator, which may score it."""
+        self._grow()
         network = super().inference_network(name, ema=ema, truncation=truncation)
         assert isinstance(network, GrowingNetwork)
         network.grow(self.level)
         return network
+
+    def _grow(self) -> None:
+        """Let both networks be at the present level."""
+        for network in (self.generator, self.discriminator):
+            network.grow(self.level)

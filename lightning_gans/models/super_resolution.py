@@ -89,7 +89,7 @@ class SuperResolution(Adversarial, Translator):
             if value < 0:
                 raise ConfigError(name, value, "must be 0 or more")
         self.features = features
-        self.content_share = content_share
+        self._content_share = content_share
         self.feature_weight, self.pixel_weight = feature_weight, pixel_weight
         self.adversarial_weight = adversarial_weight
 

@@ -41,6 +41,7 @@ class PlaygroundPage:
         self.checkpoint: Path | None = None  # what is gone on with instead of the setup
         self.opened: OpenGame | None = None
         self._known: object = None  # the scene that was taken last
+        self._turns = 0
         with ui.element("div").classes("lab-playground"):
             with ui.element("div").classes("lab-stage"):
                 self._build_transport()
@@ -71,18 +72,24 @@ class PlaygroundPage:
             self.error.text = f"{error.name}: {error.hint}"
             return
         self.close()
+        turn = self._turns
         words = self.setup.words.words if self.checkpoint is None else _GOING_ON
         try:
-            self.opened = await self.lab.open(words, parts=self._parts(), checkpoint=self.checkpoint)
+            opened = await self.lab.open(words, parts=self._parts(), checkpoint=self.checkpoint)
         except ConfigError as error:
             self.error.text = str(error)
             return
+        if turn != self._turns:  # the page is gone, or has begun anew meanwhile
+            self.lab.close(opened)
+            return
+        self.opened = opened
         self.view.watch(self.opened.key, int(self.setup.value("data.batch_size") or 0))
         self._set_pace()
         self.pending.disable()
 
     def close(self) -> None:
-        """End the page's game."""
+        """End the page's game, also one that is being opened."""
+        self._turns += 1
         self.error.text = ""
         if self.opened is not None:
             self.lab.close(self.opened)

@@ -59,7 +59,7 @@ export default {
   unmounted() {
     this.watcher.disconnect();
     this.sizes.disconnect();
-    this.socket?.close();
+    this.leave(this.socket);
   },
   methods: {
     dress() {
@@ -69,8 +69,13 @@ export default {
     sided(percent) {
       return percent >= 50 ? "lab-for-real" : "lab-for-fake";
     },
+    /** Close a socket; one that is still being opened when it is, since browsers complain of less. */
+    leave(socket) {
+      if (socket?.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+      else socket?.close();
+    },
     listen() {
-      this.socket?.close();
+      this.leave(this.socket);
       [this.scene, this.frame, this.curves, this.seconds] = [null, null, {}, 0];
       [this.state, this.error, this.rows, this.visuals, this.numbers] = ["loading", "", [], {}, []];
       if (!this.source) return;

@@ -7,18 +7,10 @@ __all__ = ["browser", "pytestmark", "server", "visit"]  # fixtures and the mark 
 TILES = ".lab-gallery .lab-tile img"
 
 
-def result(page):
-    return page.locator(".lab-sketch img").get_attribute("src") or ""
-
-
 def answers(page):
-    """Waits until the drawing has been answered, and gives what came."""
-    until(page, lambda: " ms" in page.locator(".lab-sketch").inner_text())
-    page.wait_for_timeout(100)
-    before = None
-    while before != (before := result(page)):
-        page.wait_for_timeout(250)
-    return before
+    """What came, once all of the drawing has been answered."""
+    page.locator(".lab-sketch img[aria-busy=false]").wait_for()
+    return page.locator(".lab-sketch img").get_attribute("src")
 
 
 def stroke(page, *places):

@@ -71,8 +71,8 @@ class Sketch(ui.element, component="../static/sketch.js"):
     async def show_example(self) -> None:
         """Take one in place of the drawing; each time another."""
         self.examples += 1
-        if (url := await self._asked("example", seed=17 * self.examples, outline=self.shipped)) is not None:
-            self.run_method("open", url)
+        url = await self._asked("example", seed=17 * self.examples, outline=self.shipped)
+        self.run_method("answer" if url is None else "open", url)
 
     async def _asked(self, kind: str, **what: Any) -> str | None:
         """A picture as data URL; None where there is none, and a line says why."""

@@ -62,7 +62,7 @@ export default {
             {{ size.width }} x {{ size.height }} pixels</figcaption>
         </figure>
         <figure style="margin: 0; flex: 1 1 16rem; max-width: 34rem">
-          <img ref="result" :src="result" :alt="'What ' + model + ' makes of the drawing'"
+          <img ref="result" :src="result" :aria-busy="busy" :alt="'What ' + model + ' makes of the drawing'"
             :style="frame + 'image-rendering: pixelated; background: white'">
           <figcaption aria-live="off">{{ model }}{{ ms === null ? ", is being opened ..." : ", " + ms + " ms" }}</figcaption>
         </figure>
@@ -76,7 +76,7 @@ export default {
           <input type="color" v-model="color"></label>
         <q-btn no-caps flat icon="undo" label="Undo" :disable="!strokes.length" @click="undo"></q-btn>
         <q-btn no-caps flat icon="delete" label="Clear" @click="clear"></q-btn>
-        <q-btn no-caps flat icon="auto_awesome" label="Example" @click="$emit('example')"></q-btn>
+        <q-btn no-caps flat icon="auto_awesome" label="Example" @click="example"></q-btn>
         <q-btn no-caps flat icon="image" label="Open a picture" @click="$refs.file.click()"></q-btn>
         <q-btn no-caps flat icon="download" label="Save" :disable="!result" @click="save"></q-btn>
         <input ref="file" type="file" accept="image/*" hidden @change="read">
@@ -85,7 +85,7 @@ export default {
   props: { model: String, height: Number, breadth: Number, line: Number, colors: Boolean, completes: Boolean, free: Boolean },
   data() {
     return {
-      strokes: [], tool: "pen", width: this.line, color: "#000000", result: "", ms: null, focused: false,
+      strokes: [], tool: "pen", width: this.line, color: "#000000", result: "", ms: null, focused: false, busy: true,
       size: { width: this.breadth, height: this.height },
       help: "Drawing area. Arrow keys move the pen, with Shift further; Space puts it down and lifts it.",
     };
@@ -154,15 +154,23 @@ export default {
       if (!this.completes) this.picture = undefined;
       this.send();
     },
+    example() {
+      this.busy = true;
+      this.$emit("example");
+    },
     read(event) {
       const [file] = event.target.files;
       if (file) this.open(URL.createObjectURL(file));
       event.target.value = "";
     },
     open(url) {
+      this.busy = true;
       const image = new Image();
       image.onload = () => this.take(image, url);
-      image.onerror = () => this.$emit("refused");
+      image.onerror = () => {
+        this.busy = false;
+        this.$emit("refused");
+      };
       image.src = url;
     },
     take(image, url) {
@@ -188,7 +196,7 @@ export default {
     },
     send() {
       this.show();
-      this.changed = true;
+      this.changed = this.busy = true;
       if (this.waiting) return;
       [this.waiting, this.changed, this.since] = [true, false, performance.now()];
       const drawn = paint(this.completes ? [] : this.strokes, this.size, 1, this.picture, "source-over");
@@ -199,6 +207,7 @@ export default {
       this.waiting = false;
       if (url) [this.result, this.ms] = [url, Math.round(performance.now() - this.since)];
       if (url && this.changed) this.send();
+      else this.busy = false;
     },
     show() {
       const canvas = this.$refs.canvas;

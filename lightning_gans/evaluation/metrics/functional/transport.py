@@ -64,8 +64,8 @@ class OptimalCritic:
 
         f(x) = max_i f(x_i) - |x - x_i|,    mean_i f(x_i) - mean_j f(y_j) = W1
 
-    (Kantorovich and Rubinstein 1958; arXiv:1701.07875, eq. 2). On the way from a generated point to its partner it rises
-    with slope 1: there its gradient is the unit vector to the partner (Gulrajani et al. 2017, arXiv:1704.00028,
+    (Kantorovich and Rubinstein 1958; arXiv:1701.07875, eq. 2). From a generated point to its partner it rises with
+    slope 1: there its gradient is the unit vector to the partner (Gulrajani et al. 2017, arXiv:1704.00028,
     proposition 1). Of the many solutions this is one where no other real point pulls as much, unless there are ties.
 
     Args:

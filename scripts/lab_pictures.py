@@ -97,7 +97,7 @@ def waited(seconds: float) -> Callable[[Page], None]:
 
 VISITS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "plane": ("/plane?preset=trained_ring", played(6, 7)),
-    "two_games": ("/plane?preset=clipped", played(60, 14)),
+    "two_games": ("/plane?preset=clipped", played(45, 14)),
     "playground": ("/playground", played(60, 1)),
     "draw": ("/draw", drawn),
     "exercises": ("/exercises", waited(2)),

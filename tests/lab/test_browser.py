@@ -19,7 +19,7 @@ from lightning_gans.lab.app import built_pages  # noqa: E402 # needs what may no
 
 CHROMIUM = shutil.which("chromium")
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
-PATIENCE = 120_000  # milliseconds: a slow machine imports torch
+PATIENCE = 240_000  # milliseconds: a slow machine imports torch
 SMALL = "lightning_gans fit --config gan --config data/ring --model.latent_dim 2 --data.batch_size 16"
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium")
@@ -104,7 +104,7 @@ def press(page, name):
     page.get_by_role("button", name=name, exact=True).click()
 
 
-def until(page, condition, seconds=120):
+def until(page, condition, seconds=240):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, page.locator(".lab-stage").inner_text()
@@ -248,7 +248,7 @@ def test_pages_can_be_read_on_a_narrow_screen(visit, name):
         page.locator("body.body--dark" if dark else "body:not(.body--dark)").wait_for()
         page.wait_for_timeout(500)  # colors change little by little
         found = page.evaluate(CONTRAST)
-        assert found["count"] > 10
+        assert found["count"] > 5
         assert not found["faint"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
     nameless = "e => [...e].filter(b => !b.innerText.trim() && !b.ariaLabel).length"

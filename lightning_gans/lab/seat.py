@@ -34,6 +34,7 @@ class Seat:
         self._points: list[list[float]] = []
         self.checkpoint: Path | None = None
         self.opened: OpenGame | None = None
+        self._turns = 0  # of opening and closing
         self.parts: list[str] = [*SHOWN]
         self.charts: list[str] = [*CHARTS]
         with ui.element("div").classes("lab-seat"):
@@ -55,15 +56,20 @@ class Seat:
         if self.drawing:
             return
         self.close()
+        turn = self._turns
         # A checkpoint goes on with the randomness that it was saved with.
         words = self.words if self.checkpoint else self.words.with_value("seed_everything", self.seed)
         made = [part for part in self.parts if part not in _OF_VIEW]
         made += ["measures"] if _MEASURED.intersection(self.charts) else []
         try:
-            self.opened = await self.lab.open(words.words, parts=made, checkpoint=self.checkpoint)
+            opened = await self.lab.open(words.words, parts=made, checkpoint=self.checkpoint)
         except ConfigError as error:
             self.error.text = str(error)
             return
+        if turn != self._turns:  # the page is gone, or has begun anew meanwhile
+            self.lab.close(opened)
+            return
+        self.opened = opened
         self.view.draw_points(False)
         self.view.watch(self.opened.key)
         self.show(self.parts, self.charts)
@@ -77,7 +83,8 @@ class Seat:
             self.game.show([*made, "measures"] if _MEASURED.intersection(charts) else made)
 
     def close(self) -> None:
-        """End the game."""
+        """End the game, also one that is being opened."""
+        self._turns += 1
         self.error.text = ""
         if self.opened is not None:
             self.lab.close(self.opened)

@@ -59,7 +59,7 @@ export default {
   unmounted() {
     this.watcher.disconnect();
     this.sizes.disconnect();
-    this.socket?.close();
+    this.leave(this.socket);
   },
   watch: {
     source() {
@@ -103,8 +103,12 @@ export default {
       this.theme = document.body.classList.contains("body--dark") ? "dark" : "light";
       this.$nextTick(() => this.paint());
     },
+    leave(socket) {
+      if (socket?.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+      else socket?.close();
+    },
     listen() {
-      this.socket?.close();
+      this.leave(this.socket);
       [this.scene, this.frame, this.curves, this.past, this.error] = [null, null, {}, null, ""];
       [this.numbers, this.legend, this.state] = [[], {}, "loading"];
       this.paint();

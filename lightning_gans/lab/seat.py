@@ -8,7 +8,7 @@ from nicegui import ui
 from lightning_gans.errors import ConfigError
 from lightning_gans.lab.game import PlayedGame
 from lightning_gans.lab.game_view import CHARTS, SHOWN, GameView
-from lightning_gans.lab.sessions import Lab, OpenGame
+from lightning_gans.lab.sessions import GamePlace, Lab, OpenGame
 from lightning_gans.lab.words import Words
 
 DRAWN = "data/points"
@@ -29,17 +29,20 @@ class Seat:
     """
 
     def __init__(self, lab: Lab, name: str, words: Words, seed: int, on_drawn: Callable[[], None]) -> None:
-        self.lab, self.name, self.words, self.seed = lab, name, words, seed
+        self.place, self.name, self.words, self.seed = GamePlace(lab), name, words, seed
         self._on_drawn = on_drawn
         self._points: list[list[float]] = []
         self.checkpoint: Path | None = None
-        self.opened: OpenGame | None = None
-        self._turns = 0  # of opening and closing
         self.parts: list[str] = [*SHOWN]
         self.charts: list[str] = [*CHARTS]
         with ui.element("div").classes("lab-seat"):
             self.view = GameView(name, self._drew, self.begin)
             self.error = ui.label().classes("lab-error").props('role="alert"')
+
+    @property
+    def opened(self) -> OpenGame | None:
+        """Its process, while it is open."""
+        return self.place.opened
 
     @property
     def game(self) -> PlayedGame | None:
@@ -56,22 +59,19 @@ class Seat:
         if self.drawing:
             return
         self.close()
-        turn = self._turns
         # A checkpoint goes on with the randomness that it was saved with.
         words = self.words if self.checkpoint else self.words.with_value("seed_everything", self.seed)
         made = [part for part in self.parts if part not in _OF_VIEW]
         made += ["measures"] if _MEASURED.intersection(self.charts) else []
         try:
-            opened = await self.lab.open(words.words, parts=made, checkpoint=self.checkpoint)
+            opened = await self.place.open(words.words, parts=made, checkpoint=self.checkpoint)
         except ConfigError as error:
             self.error.text = str(error)
             return
-        if turn != self._turns:  # the page is gone, or has begun anew meanwhile
-            self.lab.close(opened)
+        if opened is None:
             return
-        self.opened = opened
         self.view.draw_points(False)
-        self.view.watch(self.opened.key)
+        self.view.watch(opened.key)
         self.show(self.parts, self.charts)
 
     def show(self, parts: list[str], charts: list[str]) -> None:
@@ -83,13 +83,10 @@ class Seat:
             self.game.show([*made, "measures"] if _MEASURED.intersection(charts) else made)
 
     def close(self) -> None:
-        """End the game, also one that is being opened."""
-        self._turns += 1
+        """End the game."""
         self.error.text = ""
-        if self.opened is not None:
-            self.lab.close(self.opened)
-            self.opened = None
-            self.view.watch(None)
+        self.place.close()
+        self.view.watch(None)
 
     def draw_points(self) -> None:
         """Have its points drawn by hand."""

@@ -107,3 +107,34 @@ class Lab:
         found = [(folder, file) for folder in self.options.checkpoint_folders for file in folder.rglob("*.ckpt")]
         found.sort(key=lambda each: -each[1].stat().st_mtime)
         return {f"{folder.name}/{file.relative_to(folder).as_posix()}": file for folder, file in found}
+
+
+class GamePlace:
+    """Where a page has one game: opening another ends it, also while it is being opened, and so does closing.
+
+    Args:
+        lab: Opens and closes games.
+    """
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.opened: OpenGame | None = None
+        self._turns = 0  # of opening and closing
+
+    async def open(self, words: Sequence[str], **settings: Any) -> OpenGame | None:
+        """As ``Lab.open``; None when another one was opened meanwhile, or the page is gone."""
+        self.close()
+        turn = self._turns
+        opened = await self.lab.open(words, **settings)
+        if turn != self._turns:
+            self.lab.close(opened)
+            return None
+        self.opened = opened
+        return opened
+
+    def close(self) -> None:
+        """End its game, if it has one."""
+        self._turns += 1
+        if self.opened is not None:
+            self.lab.close(self.opened)
+            self.opened = None

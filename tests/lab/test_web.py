@@ -179,6 +179,25 @@ def test_so_many_train_and_no_more(lab):
     asyncio.run(visit())
 
 
+def test_a_game_that_is_being_opened_ends_too_when_its_place_is_taken(lab):
+    async def visit():
+        place = sessions.GamePlace(lab)
+        earlier = asyncio.ensure_future(place.open(["--config", "gan"]))
+        await asyncio.sleep(0)
+        later = await place.open(["--config", "wgan"])
+        assert await earlier is None
+        assert place.opened is later
+        assert list(lab.games.values()) == [later]
+        leaving = asyncio.ensure_future(place.open(["--config", "gan"]))
+        await asyncio.sleep(0)
+        place.close()
+        assert await leaving is None
+        assert later.game.closed
+        assert not lab.games
+
+    asyncio.run(visit())
+
+
 def test_frames_go_to_the_last_that_asks(lab):
     async def visit():
         opened = await lab.open(["--config", "gan"])

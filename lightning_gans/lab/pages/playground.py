@@ -13,7 +13,7 @@ from lightning_gans.lab.image_view import PARTS, ImageView
 from lightning_gans.lab.layout import page_frame
 from lightning_gans.lab.plane_form import OPTIMIZERS
 from lightning_gans.lab.playground import HAVE_MOMENTUM, Blocks, Setup, data_sets, recipes
-from lightning_gans.lab.sessions import Lab, OpenGame
+from lightning_gans.lab.sessions import GamePlace, Lab
 
 _TICK = 0.25  # seconds between two looks at the game, for what stands beside it
 _SPEEDS = {1: "Slow motion", 5: "5 steps a second", 20: "20", 0: "As fast as it goes"}
@@ -37,11 +37,9 @@ class PlaygroundPage:
     """The page: the game, what one may ask it for, its networks and settings."""
 
     def __init__(self, lab: Lab, setup: Setup) -> None:
-        self.lab, self.setup = lab, setup
+        self.lab, self.place, self.setup = lab, GamePlace(lab), setup
         self.checkpoint: Path | None = None  # what is gone on with instead of the setup
-        self.opened: OpenGame | None = None
         self._known: object = None  # the scene that was taken last
-        self._turns = 0
         with ui.element("div").classes("lab-playground"):
             with ui.element("div").classes("lab-stage"):
                 self._build_transport()
@@ -62,7 +60,7 @@ class PlaygroundPage:
     @property
     def game(self) -> PlayedGame | None:
         """The game while it is open."""
-        return self.opened.game if self.opened else None
+        return self.place.opened.game if self.place.opened else None
 
     async def begin(self) -> None:
         """Set the game up anew, standing still at its beginning; not with blocks that do not fit."""
@@ -72,30 +70,24 @@ class PlaygroundPage:
             self.error.text = f"{error.name}: {error.hint}"
             return
         self.close()
-        turn = self._turns
         words = self.setup.words.words if self.checkpoint is None else _GOING_ON
         try:
-            opened = await self.lab.open(words, parts=self._parts(), checkpoint=self.checkpoint)
+            opened = await self.place.open(words, parts=self._parts(), checkpoint=self.checkpoint)
         except ConfigError as error:
             self.error.text = str(error)
             return
-        if turn != self._turns:  # the page is gone, or has begun anew meanwhile
-            self.lab.close(opened)
+        if opened is None:
             return
-        self.opened = opened
-        self.view.watch(self.opened.key, int(self.setup.value("data.batch_size") or 0))
+        self.view.watch(opened.key, int(self.setup.value("data.batch_size") or 0))
         self._set_pace()
         self.pending.disable()
 
     def close(self) -> None:
-        """End the page's game, also one that is being opened."""
-        self._turns += 1
+        """End the page's game."""
         self.error.text = ""
-        if self.opened is not None:
-            self.lab.close(self.opened)
-            self.opened = None
-            self.view.watch(None)
-            self.explorer.show(None)
+        self.place.close()
+        self.view.watch(None)
+        self.explorer.show(None)
 
     # The stage.
 

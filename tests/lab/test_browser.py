@@ -19,10 +19,13 @@ from lightning_gans.lab.app import built_pages  # noqa: E402 # needs what may no
 
 CHROMIUM = shutil.which("chromium")
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
-PATIENCE = 240_000  # milliseconds: a slow machine imports torch
+PATIENCE = 120_000  # milliseconds: a slow machine imports torch
 SMALL = "lightning_gans fit --config gan --config data/ring --model.latent_dim 2 --data.batch_size 16"
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +107,7 @@ def press(page, name):
     page.get_by_role("button", name=name, exact=True).click()
 
 
-def until(page, condition, seconds=240):
+def until(page, condition, seconds=120):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, page.locator(".lab-stage").inner_text()
@@ -125,6 +128,13 @@ def colors_in(page):
     return page.locator(".lab-plane canvas").first.evaluate(code)
 
 
+def command_is_taken(page):
+    page.get_by_label("What fit is given").fill(SMALL)
+    press(page, "Use this command")
+    page.wait_for_timeout(500)
+    return page.get_by_label("Batch size").input_value() == "16"
+
+
 def test_a_game_is_played_stopped_and_gone_back_in(visit):
     page = visit("/plane?preset=ring&seed=3")
     until(page, lambda: has_begun(page))
@@ -143,8 +153,8 @@ def test_a_game_is_played_stopped_and_gone_back_in(visit):
     page.get_by_role("slider").focus()
     for key in ("Home", "ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
-    until(page, lambda: step_of(page) <= 2)
-    assert page.locator(".lab-time").inner_text() == "Step 2"
+    until(page, lambda: page.locator(".lab-time").inner_text() == "Step 2")
+    until(page, lambda: step_of(page) == 2)
     press(page, "Go on from here")
     press(page, "Step")
     until(page, lambda: page.locator(".lab-time").inner_text() == "Now" and step_of(page) == 3)
@@ -168,9 +178,7 @@ def test_every_control_of_the_plane_is_pressed(visit):
         page.get_by_label(label, exact=True).first.click()
         page.get_by_role("option").nth(1).click()
     until(page, lambda: has_begun(page))
-    page.get_by_label("What fit is given").fill(SMALL)
-    press(page, "Use this command")
-    sync_api.expect(page.get_by_label("Batch size")).to_have_value("16")
+    until(page, lambda: command_is_taken(page))  # once the game that was chosen last has written its own there
     press(page, "Start anew with these")
     until(page, lambda: has_begun(page))
     press(page, "Light or dark")

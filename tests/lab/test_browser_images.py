@@ -1,5 +1,7 @@
 """Draw and Playground in a real browser: every control is pressed."""
 
+import re
+
 from tests.lab.test_browser import browser, press, pytestmark, server, sync_api, until, visit
 
 __all__ = ["browser", "pytestmark", "server", "visit"]  # fixtures and the mark of that file
@@ -62,6 +64,12 @@ def test_a_picture_is_opened_and_another_file_is_refused(visit, tmp_path):
     assert answers(page) != example
 
 
+def has_stepped(page):
+    press(page, "Step")
+    page.wait_for_timeout(500)
+    return re.search(r"64|128", page.locator(".lab-numbers").inner_text())
+
+
 def test_blocks_are_put_together_and_the_game_played(visit):
     page = visit("/playground")
     page.locator(TILES).first.wait_for()
@@ -80,10 +88,9 @@ def test_blocks_are_put_together_and_the_game_played(visit):
     forms.nth(1).get_by_label("features").first.fill("32")
     press(page, "Start anew with these")
     page.locator(TILES).first.wait_for()
-    press(page, "Step")
-    until(page, lambda: "64" in page.locator(".lab-numbers").inner_text())
+    until(page, lambda: has_stepped(page))  # once the game that was put together is open
     press(page, "One update")
-    until(page, lambda: "discriminator" in page.locator(".lab-numbers").inner_text())
+    until(page, lambda: "generator" in page.locator(".lab-numbers").inner_text())
     press(page, "Play")
     press(page, "Pause")
     with page.expect_download() as download:

@@ -1,6 +1,7 @@
 """A game on images whose networks are put together of blocks: its description, without torch."""
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Self
 import yaml
 
 from lightning_gans.blocks import Shape, blocks_of
+from lightning_gans.errors import ConfigError
 from lightning_gans.lab.words import Words
 
 Blocks = list[dict[str, Any]]
@@ -22,6 +24,7 @@ _WITH_BETAS, _WITH_MOMENTUM = ("Adam", "AdamW"), ("SGD", "RMSprop")
 HAVE_MOMENTUM = (*_WITH_BETAS, *_WITH_MOMENTUM)
 """Optimizers."""
 _WIDTH = 256  # of dense layers
+_WIDEST, _LARGEST = 4096, 65_536  # of what a block gives: features or maps, and values in all
 _DEPTH = 16  # of the maps at full size; twice as many at half the side
 
 
@@ -130,13 +133,16 @@ class Setup:
         return (channels + told, *sides), None
 
     def check(self) -> None:
-        """See whether all blocks fit.
+        """See whether all blocks fit, and are of a size that two cores can play with.
 
         Raises:
-            ConfigError: One does not.
+            ConfigError: One does not, or is not.
         """
         for role, blocks in self.blocks.items():
-            blocks_of(blocks, *self.shapes(role))
+            for number, block in enumerate(blocks_of(blocks, *self.shapes(role))):
+                if math.prod(block.after) > _LARGEST or block.after[0] > _WIDEST:
+                    hint = f"is too large for the playground: at most {_WIDEST} wide, and {_LARGEST} values"
+                    raise ConfigError(f"blocks[{number}]", block.after, hint)
 
 
 @functools.cache

@@ -54,6 +54,13 @@ def test_what_does_not_fit_is_said_at_its_block():
         Setup.of("digits", "gan").with_blocks("discriminator", blocks).check()
 
 
+@pytest.mark.parametrize("first", [{"layer": "upsample", "factor": 64}, {"layer": "convolution", "depth": 5000}])
+def test_what_would_take_all_memory_is_refused(first):
+    blocks = [first, {"layer": "flatten"}, {"layer": "linear", "features": 1}]
+    with pytest.raises(ConfigError, match="too large for the playground"):
+        Setup.of("digits", "gan").with_blocks("discriminator", blocks).check()
+
+
 def test_optimizers_have_a_rate_and_a_momentum_of_their_own():
     setup = Setup.of("digits", "gan")
     assert setup.momentum("generator") == 0.5  # of the config

@@ -1,10 +1,12 @@
-"""Memory of the lab while pages are open: each plays a game of its own in the browser.
+"""Memory of the lab while pages are open, each with a game of its own, and how soon the first one is seen.
 
+    python benchmarks/lab_pages.py --first 5
     python benchmarks/lab_pages.py --pages 5 --minutes 10
 
-prints, once a minute, the memory of the server, of the games' processes together (what is theirs alone), and how far
-the games are; then it closes the pages, and says what is left. Needs ``pip install playwright`` and ``apt-get install
-chromium``.
+The first starts the lab so often, beside a browser that is open, and prints the seconds from the command to the page's
+first contentful paint, and to its game's. The second prints, once a minute, the memory of the server, of the games'
+processes together (what is theirs alone), and how far the games are; then it closes the pages, and says what is left.
+Needs ``pip install playwright`` and ``apt-get install chromium``.
 """
 
 import argparse
@@ -14,12 +16,12 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
 SLOW = 180_000  # milliseconds that a page may take
+PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 
 
 def main() -> None:
@@ -28,32 +30,62 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=5)
     parser.add_argument("--minutes", type=int, default=10)
     parser.add_argument("--speed", default="20", help="of the games, as the page calls it")
+    parser.add_argument("--first", type=int, default=0, help="starts of the lab, of which the first page is timed")
     options = parser.parse_args()
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "lightning_gans.cli", "lab", "--port", str(port), "--show", "false"]
-    begun = time.monotonic()
-    server = subprocess.Popen([*command, "--trainings", str(options.pages)])
+    if options.first:
+        time_first_pages(options.first)
+        return
+    server, home = started("--trainings", str(options.pages))
     try:
-        watch(f"http://127.0.0.1:{port}", server.pid, begun, options)
+        watch(home, server.pid, options)
     finally:
         server.send_signal(signal.SIGINT)
         server.wait()
 
 
-def watch(home: str, server: int, begun: float, options: argparse.Namespace) -> None:
+def started(*further: str) -> tuple["subprocess.Popen[bytes]", str]:
+    """The lab's process, and the address of its pages."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "lightning_gans.cli", "lab", "--port", str(port), "--show", "false"]
+    return subprocess.Popen([*command, *further]), f"http://127.0.0.1:{port}"
+
+
+def time_first_pages(starts: int) -> None:
+    """Print a line a start."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for _ in range(starts):
+            page = browser.new_page()
+            page.set_default_timeout(SLOW)
+            begun = time.time()
+            server, home = started()
+            try:
+                while not listens(home):
+                    time.sleep(0.05)
+                page.goto(f"{home}/plane")
+                page.wait_for_selector("main canvas")
+                painted = page.evaluate(f"(performance.timeOrigin + {PAINT}) / 1000")
+                page.wait_for_function("document.querySelectorAll('.lab-numbers dd').length > 0")
+                print(f"first paint {painted - begun:.1f} s, first game {time.time() - begun:.1f} s", flush=True)
+                page.close()
+            finally:
+                server.send_signal(signal.SIGINT)
+                server.wait()
+        browser.close()
+
+
+def watch(home: str, server: int, options: argparse.Namespace) -> None:
     """Play in all pages, and print the memory."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        while not answers(home):
-            time.sleep(0.02)
+        while not listens(home):
+            time.sleep(0.05)
         pages = [browser.new_page(viewport={"width": 1280, "height": 800}) for _ in range(options.pages)]
         for page in pages:
             page.set_default_timeout(SLOW)
             page.goto(f"{home}/plane?preset=ring")
             page.wait_for_selector("main canvas")
-            if page is pages[0]:
-                print(f"first page {time.monotonic() - begun:.1f} s after the command")
             play(page, options.speed)
         for minute in range(options.minutes + 1):
             steps = [page.locator(".lab-numbers dd").first.inner_text() for page in pages]
@@ -79,12 +111,13 @@ def play(page: Page, speed: str) -> None:
     page.get_by_role("button", name="Play", exact=True).click()
 
 
-def answers(home: str) -> bool:
-    """Whether the lab has begun to serve."""
+def listens(home: str) -> bool:
+    """Whether the lab has begun to serve; asks nothing of it."""
     try:
-        return bool(urllib.request.urlopen(home, timeout=5).status == 200)
+        socket.create_connection(("127.0.0.1", int(home.rpartition(":")[2])), 1).close()
     except OSError:
         return False
+    return True
 
 
 def games_of(server: int) -> list[int]:

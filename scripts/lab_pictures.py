@@ -2,8 +2,8 @@
 
     python scripts/lab_pictures.py [PAGE ...]
 
-starts the lab, opens each page in Debian's chromium, plays a while, writes ``docs/images/lab_PAGE.png``, and says how
-long after the command the first page was seen. Needs ``pip install playwright`` and ``apt-get install chromium``.
+starts the lab, opens each page in Debian's chromium, plays a while, and writes ``docs/images/lab_PAGE.png``. Needs
+``pip install playwright`` and ``apt-get install chromium``.
 """
 
 import argparse
@@ -31,17 +31,16 @@ def main() -> None:
     names = parser.parse_args().names or list(VISITS)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    begun = time.monotonic()
     command = [sys.executable, "-m", "lightning_gans.cli", "lab", "--port", str(port), "--show", "false"]
     server = subprocess.Popen(command)
     try:
-        take(names, f"http://127.0.0.1:{port}", begun)
+        take(names, f"http://127.0.0.1:{port}")
     finally:
         server.send_signal(signal.SIGINT)
         server.wait()
 
 
-def take(names: list[str], home: str, begun: float) -> None:
+def take(names: list[str], home: str) -> None:
     """Visit each page, and keep what is seen."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
@@ -49,9 +48,6 @@ def take(names: list[str], home: str, begun: float) -> None:
         page.set_default_timeout(SLOW)
         while not answers(home):
             time.sleep(0.02)
-        page.goto(f"{home}/plane")
-        page.wait_for_selector("main canvas")
-        print(f"first page {time.monotonic() - begun:.1f} s after the command")
         for name in names:
             path, act = VISITS[name]
             page.goto(home + path)

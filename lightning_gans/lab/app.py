@@ -1,7 +1,6 @@
 """The lab's server: its pages, and the stream of frames that each page asks for."""
 
 import importlib
-import importlib.util
 import socket
 from functools import partial
 from pathlib import Path
@@ -12,9 +11,9 @@ from nicegui import app, ui
 from lightning_gans.cli.commands import LabOptions
 from lightning_gans.lab.access import Access
 from lightning_gans.lab.game import start_server
+from lightning_gans.lab.layout import TITLES
 from lightning_gans.lab.sessions import GRACE, Lab
 
-PAGES = ("plane", "playground", "draw", "exercises", "quiz")
 STATIC = Path(__file__).parent / "static"
 
 
@@ -24,11 +23,11 @@ def run(options: LabOptions, token: str | None) -> None:
     app.add_middleware(Access, token=token, cookie=f"lightning_gans_lab_{options.port}")
     app.add_static_files("/static", STATIC, max_cache_age=0)  # a newer version of the package brings newer ones
     app.add_api_websocket_route("/frames/{key}", partial(stream, lab))
-    for name in built_pages():
+    for name in TITLES:
         importlib.import_module(f"lightning_gans.lab.pages.{name}").build(lab)
     ui.page("/")(lambda: ui.navigate.to("/plane"))
     app.on_startup(partial(_started, options, token))
-    app.on_startup(start_server)
+    app.on_connect(start_server)  # once a page is seen: what it imports would keep a core from that
     app.on_shutdown(lab.close_all)
     address = f"/?token={token}" if token else "/"
     ui.run(
@@ -45,11 +44,6 @@ def run(options: LabOptions, token: str | None) -> None:
         show_welcome_message=False,
         uvicorn_logging_level="warning",
     )
-
-
-def built_pages() -> list[str]:
-    """The pages that there are, in their order."""
-    return [name for name in PAGES if importlib.util.find_spec(f"lightning_gans.lab.pages.{name}")]
 
 
 async def stream(lab: Lab, websocket: WebSocket, key: str) -> None:

@@ -30,21 +30,14 @@ def page_frame(title: str) -> Iterator[None]:
     with ui.header().classes("lab-header"):
         ui.label("lightning_gans lab").classes("lab-name")
         with ui.element("nav").props('aria-label="Pages"'):
-            for name in _registered():
-                current = ' aria-current="page"' if TITLES[name] == title else ""
-                ui.link(TITLES[name], f"/{name}").props(current)
+            for name, each in TITLES.items():
+                current = ' aria-current="page"' if each == title else ""
+                ui.link(each, f"/{name}").props(current)
         _theme_button()
     with ui.element("main").classes("lab-main") as main:
         ui.element("h1").props(f'innerHTML="{title}"').classes("lab-title")
         yield
     ui.skip_link("Skip to the page", target=main)
-
-
-def _registered() -> list[str]:
-    """The pages that there are: the others' modules come with them."""
-    from importlib.util import find_spec
-
-    return [name for name in TITLES if find_spec(f"lightning_gans.lab.pages.{name}")]
 
 
 def _theme_button() -> None:

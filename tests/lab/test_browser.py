@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("nicegui", reason="the lab's extra is not installed")
 sync_api = pytest.importorskip("playwright.sync_api", reason="drives the browser")
 
-from lightning_gans.lab.app import built_pages  # noqa: E402 # needs what may not be there
+from lightning_gans.lab.layout import TITLES  # noqa: E402 # needs what may not be there
 
 CHROMIUM = shutil.which("chromium")
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
@@ -250,7 +250,7 @@ def test_the_keyboard_alone_plays(visit):
     page.get_by_role("button", name="Play", exact=True).wait_for()
 
 
-@pytest.mark.parametrize("name", built_pages())
+@pytest.mark.parametrize("name", TITLES)
 def test_pages_can_be_read_on_a_narrow_screen(visit, name):
     page = visit(f"/{name}", width=400)
     for dark in (False, True):

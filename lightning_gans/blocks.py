@@ -24,6 +24,14 @@ class Block(NamedTuple):
     before: Shape
     after: Shape
 
+    @property
+    def weights(self) -> int:
+        """How many its matrix or its kernels have; biases and normalization are left out."""
+        if self.layer == "linear":
+            return self.before[0] * self.after[0]
+        convolves = self.layer in ("convolution", "transposed_convolution")
+        return self.before[0] * self.after[0] * self.settings["field"] ** 2 if convolves else 0
+
 
 class _MisfitError(ValueError):
     """Why a layer cannot be where it is."""

@@ -95,7 +95,8 @@ def user_facing_error(error: Exception) -> str | None:
         return next(reversed(_OURS.findall(str(error))), None)
     if missing := [one_line(cause) for cause in chain(error) if isinstance(cause, ModuleNotFoundError)]:
         extras = metadata("lightning-gans").get_all("Provides-Extra") or []
-        if extra := next((name for name in extras if name in missing[0]), None):
+        # As a word of its own: "lab" is a part of "available".
+        if extra := next((name for name in extras if re.search(rf"\b{name}\b", missing[0])), None):
             return f"{extra} is not installed; pip install 'lightning-gans[{extra}]', or choose something else"
         return f"{missing[0]}; install it, or choose something else"
     if isinstance(error, RuntimeError | ValueError):  # torch's own, or what the parser makes of it

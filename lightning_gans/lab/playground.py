@@ -24,7 +24,7 @@ _WITH_BETAS, _WITH_MOMENTUM = ("Adam", "AdamW"), ("SGD", "RMSprop")
 HAVE_MOMENTUM = (*_WITH_BETAS, *_WITH_MOMENTUM)
 """Optimizers."""
 _WIDTH = 256  # of dense layers
-_WIDEST, _LARGEST = 4096, 65_536  # of what a block gives: features or maps, and values in all
+_VALUES, _WEIGHTS = 2**16, 2**23  # that one block gives, and that a network has
 _DEPTH = 16  # of the maps at full size; twice as many at half the side
 
 
@@ -139,10 +139,12 @@ class Setup:
             ConfigError: One does not, or is not.
         """
         for role, blocks in self.blocks.items():
+            weights = 0
             for number, block in enumerate(blocks_of(blocks, *self.shapes(role))):
-                if math.prod(block.after) > _LARGEST or block.after[0] > _WIDEST:
-                    hint = f"is too large for the playground: at most {_WIDEST} wide, and {_LARGEST} values"
-                    raise ConfigError(f"blocks[{number}]", block.after, hint)
+                weights += block.weights
+                if math.prod(block.after) > _VALUES or weights > _WEIGHTS:
+                    hint = f"too large for the playground: at most {_VALUES:,} values, and {_WEIGHTS:,} weights so far"
+                    raise ConfigError(f"blocks[{number}]", blocks[number], hint)
 
 
 @functools.cache

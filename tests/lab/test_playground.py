@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from lightning_gans.blocks import blocks_of
 from lightning_gans.errors import ConfigError
 from lightning_gans.lab.blocks_form import measured
 from lightning_gans.lab.newest import newest
@@ -25,7 +26,10 @@ def test_every_game_begins_with_networks_whose_shapes_are_as_shown(data, kind):
             assert wrong is None
             assert math.prod(shapes[-1]) == math.prod(made or shapes[-1])
             if recipe in ("gan", "cvae"):
-                assert LayerStack(blocks, given, made).shapes == [given, *shapes]
+                stack = LayerStack(blocks, given, made)
+                assert stack.shapes == [given, *shapes]
+                weights = sum(each.numel() for each in stack.parameters() if each.dim() > 1)
+                assert weights == sum(block.weights for block in blocks_of(blocks, given, made))
 
 
 @pytest.mark.parametrize(("recipe", "data"), [("cgan", "digits"), ("bigan", "digits")])
@@ -54,11 +58,26 @@ def test_what_does_not_fit_is_said_at_its_block():
         Setup.of("digits", "gan").with_blocks("discriminator", blocks).check()
 
 
-@pytest.mark.parametrize("first", [{"layer": "upsample", "factor": 64}, {"layer": "convolution", "depth": 5000}])
+@pytest.mark.parametrize(
+    "first",
+    [
+        {"layer": "upsample", "factor": 64},
+        {"layer": "convolution", "depth": 5000},
+        {"layer": "convolution", "depth": 9, "field": 1001, "padding": 500},
+    ],
+)
 def test_what_would_take_all_memory_is_refused(first):
     blocks = [first, {"layer": "flatten"}, {"layer": "linear", "features": 1}]
     with pytest.raises(ConfigError, match="too large for the playground"):
         Setup.of("digits", "gan").with_blocks("discriminator", blocks).check()
+
+
+def test_a_networks_weights_are_limited_together():
+    wide = [{"layer": "flatten"}, {"layer": "linear", "features": 3000}]
+    setup = Setup.of("digits", "gan").with_blocks("discriminator", wide)
+    setup.check()
+    with pytest.raises(ConfigError, match=r"blocks\[2\].*8,388,608 weights"):
+        setup.with_blocks("discriminator", [*wide, wide[1]]).check()
 
 
 def test_optimizers_have_a_rate_and_a_momentum_of_their_own():

@@ -36,7 +36,8 @@ class PointFrames:
     """Scene and frames of a game on points.
 
     The scene: ``window`` [x, y, half of its side], ``real`` points, ``modes`` [[x, y], ...] or None, ``latent_dim``,
-    ``num_classes``. A frame has those of ``PARTS`` that are asked for and that there are: ``fake``
+    ``num_classes``, ``floor``: the kl, js and w1 of other real points, as many as are generated; None where the data
+    have too few. A frame has those of ``PARTS`` that are asked for and that there are: ``fake``
     points; ``surface``, bytes (40 x 40, the lowest row first) between ``surface_range`` [low, high], with D's
     ``boundary``; ``grid`` points in rows of ``grid_side``; ``pull`` (x, y, dx, dy) and ``transport`` (x, y, x', y');
     ``measures`` kl, js, w1 and what else the data measure, twice a second.
@@ -50,9 +51,13 @@ class PointFrames:
         self.model = model
         dataset = data.real_images(trainer)
         assert dataset is not None  # the games of fit have data
-        self._batch = data.spread_batch(dataset, _MEASURED)
+        twice = data.spread_batch(dataset, 2 * _MEASURED)
+        enough = twice.size == 2 * _MEASURED
+        half = Batch(twice.images[::2], twice.condition.map(lambda part: part[::2]))
+        self._batch = half if enough else data.spread_batch(dataset, _MEASURED)
         self.real = _plane(self._batch.images)
         self.window = PlotWindow.of(self.real)
+        self._floor = self._distances(_plane(twice.images[1::2])) if enough else None
         self._modes = data.mode_centers(trainer)
         self._metrics = data.data_metrics(trainer)
         self._lattice = PlotWindow(self.window.center, self.window.half * (_SIDE - 1) / _SIDE)  # centers of its cells
@@ -71,6 +76,7 @@ class PointFrames:
             "modes": modes,
             "latent_dim": self.model.latent_dim,
             "num_classes": self.model.num_classes,
+            "floor": self._floor,
         }
 
     def frame(self, parts: Collection[str]) -> dict[str, Any]:
@@ -149,14 +155,18 @@ class PointFrames:
         return found
 
     def _measures(self, fake: Tensor) -> dict[str, float | None]:
-        few = min(_TRANSPORTED, len(self.real))
-        divergences = kl_js_on_lattice(self.real, fake, self.window.center, self.window.half)
-        found: dict[str, Any] = divergences._asdict() | {"w1": optimal_transport(self.real[:few], fake[:few]).distance}
+        found: dict[str, Any] = {}
         for metric in self._metrics.values():
             metric.reset()
             metric.update(fake, real=False)
             found |= metric.compute()
-        return {name: number(float(value)) for name, value in found.items()}
+        return self._distances(fake) | {name: number(float(value)) for name, value in found.items()}
+
+    def _distances(self, points: Tensor) -> dict[str, float | None]:
+        few = min(_TRANSPORTED, len(self.real))
+        divergences = kl_js_on_lattice(self.real, points, self.window.center, self.window.half)
+        w1 = optimal_transport(self.real[:few], points[:few]).distance
+        return {name: number(float(value)) for name, value in {**divergences._asdict(), "w1": w1}.items()}
 
 
 Losses = dict[str, list[tuple[int, Tensor]]]

@@ -11,6 +11,7 @@ from lightning.pytorch import Callback
 from PIL import Image
 
 from lightning_gans import ConfigError, Sample
+from lightning_gans.callbacks.data import spread_batch
 from lightning_gans.evaluation.metrics.functional.density import kl_js_on_lattice
 from lightning_gans.evaluation.metrics.functional.samples import mode_coverage
 from lightning_gans.evaluation.metrics.functional.transport import optimal_transport
@@ -126,6 +127,16 @@ def test_transport_leads_to_real_points_each_once_and_as_cheaply_as_can_be(plane
     best = optimal_transport(torch.tensor(real.copy()), torch.tensor(start.copy())).distance
     assert np.linalg.norm(goal - start, axis=1).mean() == pytest.approx(float(best), abs=1e-3)
     assert plane.frame["measures"]["w1"] == pytest.approx(float(best), abs=1e-3)
+
+
+def test_the_floor_is_what_real_points_have(plane):
+    floor, measures = plane.scene["floor"], plane.frame["measures"]
+    assert floor.keys() == {"kl", "js", "w1"}
+    for name, value in floor.items():
+        assert 0 < value < measures[name]
+    data = spread_batch(plane.data.train_dataset, 2000).images  # all of them
+    x, y, half = plane.scene["window"]
+    assert floor["js"] == pytest.approx(float(kl_js_on_lattice(data[::2], data[1::2], (x, y), half).js))
 
 
 def test_measures_are_those_of_a_thousand_points(plane):

@@ -148,15 +148,26 @@ function drawDots(view, places, color) {
   view.pen.globalAlpha = 1;
 }
 
-/** Squares: told from dots without color too. */
+/** Squares: told from dots without color too. Those outside of the picture are at its edge, and counted. */
 function drawSquares(view, places, color) {
   view.pen.fillStyle = color;
   view.pen.globalAlpha = 0.8;
   const side = 1.8 * view.dot;
+  const within = (place) => Math.min(Math.max(place, side / 2), view.side - side / 2);
+  let outside = 0;
   for (let i = 0; i < places.length; i += 2) {
-    view.pen.fillRect(across(view, places[i]) - side / 2, down(view, places[i + 1]) - side / 2, side, side);
+    const [x, y] = [across(view, places[i]), down(view, places[i + 1])];
+    if (Math.min(x, y) < 0 || Math.max(x, y) > view.side) outside += 1;
+    view.pen.fillRect(within(x) - side / 2, within(y) - side / 2, side, side);
   }
   view.pen.globalAlpha = 1;
+  if (outside) {
+    view.pen.fillStyle = view.colors.text;
+    view.pen.font = "12px system-ui, sans-serif";
+    view.pen.textAlign = "left";
+    view.pen.textBaseline = "bottom";
+    view.pen.fillText(`${outside} of ${places.length / 2} generated points lie outside; shown at the edge`, 8, view.side - 8);
+  }
 }
 
 /** Ends instead of differences: [x, y, dx, dy] becomes [x, y, x + dx, y + dy]. */
@@ -219,7 +230,8 @@ export function valueAt(scene, frame, x, y) {
 /**
  * Draw lines over steps.
  *
- * series: [{name, color, points: [[step, value], ...]}]; until: the step up to which they are drawn, or null.
+ * series: [{name, color, points: [[step, value], ...], floor: value or none}]: a floor is drawn as a broken line;
+ * until: the step up to which they are drawn, or null.
  */
 export function drawChart(canvas, series, theme, until = null) {
   const colors = THEMES[theme] || THEMES.light;
@@ -229,17 +241,25 @@ export function drawChart(canvas, series, theme, until = null) {
   const all = kept.flatMap((each) => each.points);
   const frame = { left: 42, right: 6, top: 6, bottom: 16, width, height };
   const steps = range(all.map((p) => p[0]));
-  const values = widened(range(all.map((p) => p[1])));
+  const floors = kept.map((each) => each.floor).filter(Number.isFinite);
+  const values = widened(range([...all.map((p) => p[1]), ...floors]));
   const x = (step) => frame.left + ((step - steps[0]) / (steps[1] - steps[0] || 1)) * (width - frame.left - frame.right);
   const y = (value) =>
     height - frame.bottom - ((value - values[0]) / (values[1] - values[0])) * (height - frame.top - frame.bottom);
   drawAxes(pen, colors, frame, steps, values, y);
-  for (const { color, points } of kept) {
-    pen.beginPath();
-    points.forEach(([step, value], i) => (i ? pen.lineTo(x(step), y(value)) : pen.moveTo(x(step), y(value))));
+  for (const { color, points, floor } of kept) {
     pen.strokeStyle = color;
     pen.lineWidth = 1.4;
+    pen.beginPath();
+    points.forEach(([step, value], i) => (i ? pen.lineTo(x(step), y(value)) : pen.moveTo(x(step), y(value))));
     pen.stroke();
+    if (!Number.isFinite(floor)) continue;
+    pen.setLineDash([3, 4]);
+    pen.beginPath();
+    pen.moveTo(frame.left, y(floor));
+    pen.lineTo(width - frame.right, y(floor));
+    pen.stroke();
+    pen.setLineDash([]);
   }
   if (until !== null && until < steps[1]) {
     pen.fillStyle = colors.quiet;

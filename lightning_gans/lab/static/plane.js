@@ -156,11 +156,14 @@ export default {
         ["Step", frame.step],
         ["Next to learn", frame.player || "-"],
         ["Steps a second", this.past ? "-" : short(frame.steps_per_second)],
-        ["KL", short(measures.kl)],
-        ["JS", short(measures.js)],
-        ["W1", short(measures.w1)],
+        ...["kl", "js", "w1"].map((name) => [name.toUpperCase(), this.withFloor(name, measures[name])]),
         ["Modes", measures.modes === undefined ? "-" : `${measures.modes}${this.scene?.modes ? ` of ${this.scene.modes.length}` : ""}`],
       ];
+    },
+    /** A measure, and what it is between two real samples: it cannot be expected to be less. */
+    withFloor(name, value) {
+      const floor = this.scene?.floor?.[name];
+      return Number.isFinite(floor) ? `${short(value)} (real ${short(floor)})` : short(value);
     },
     /** Show a frame of the past, or with null what is now. */
     show(frame) {
@@ -185,6 +188,7 @@ export default {
         name: name.replace("loss/", ""),
         color: colors[i % colors.length],
         points: this.curves[name],
+        floor: this.scene?.floor?.[name],
       }));
       this.legend[key] = series.map((each) => ({ ...each, points: null, last: short(each.points.at(-1)?.[1]) }));
       const canvas = this.$refs[key]?.[0];

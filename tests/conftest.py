@@ -3,12 +3,8 @@ import os
 from pathlib import Path
 
 import pytest
-import torch
 
-from lightning_gans.cli import runs
-
-# Small networks gain nothing from a second thread, and lose tenfold when something else wants the cores too.
-torch.set_num_threads(1)
+# What takes seconds to import is imported within fixtures: the process that hands out the tests needs none of it.
 
 
 FIRST = (
@@ -35,9 +31,19 @@ def pytest_collection_modifyitems(items):
     items.sort(key=turn)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Small networks gain nothing from a second thread, and lose tenfold when something else wants the cores too."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(autouse=True)
 def own_seed():
     """Networks that a test builds before it seeds anything must not depend on the tests before it in its process."""
+    import torch
+
     torch.manual_seed(0)
 
 
@@ -58,6 +64,8 @@ _LOADED = {}
 @pytest.fixture
 def loaded_once(monkeypatch):
     """Commands get a copy of a model that an earlier one loaded from the same file: building takes half a second."""
+    from lightning_gans.cli import runs
+
     load = runs.load_model
 
     def load_once(checkpoint, device):

@@ -110,6 +110,7 @@ def test_what_needs_no_training(data, noise):
     assert uniform["high_quality"] == pytest.approx(noise[1], rel=0.15)  # the share of the square that modes take
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("LIGHTNING_GANS_DATA" not in os.environ, reason="LIGHTNING_GANS_DATA names no folder")
 def test_stacked_mnist_counts_triples_of_digits():
     stacked = benchmark.Stacked(os.environ["LIGHTNING_GANS_DATA"])

@@ -108,6 +108,7 @@ def test_a_file_takes_its_name_when_it_is_on_the_disk(tmp_path, monkeypatch):
     assert steps == ["file", "renamed", "folder"]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow(tmp_path):
     sizes = []
 

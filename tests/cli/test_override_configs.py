@@ -16,6 +16,7 @@ SHORT = [*QUIET, "--metrics.num_samples", "64", "--samples.num_samples", "16", "
 LAST = "run/checkpoints/last.ckpt"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", [pytest.param("vae", marks=pytest.mark.slow), "cvae"])  # which does all of vae's
 def test_fit_resume_sample_evaluate(command, tmp_path, recipe):
     fitted = command("fit", "--config", recipe, *SHORT, "--trainer.max_steps", 2, "--trainer.default_root_dir", "run")

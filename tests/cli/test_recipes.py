@@ -8,6 +8,7 @@ import yaml
 from PIL import Image
 
 from lightning_gans.cli import main
+from tests.cases import few
 
 RECIPES = Path(__file__).parents[2] / "configs/recipes"
 NARROW = {"channel_base": "64", "base_channels": "4", "attention": "8"}
@@ -25,7 +26,9 @@ def photos(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("file", sorted(RECIPES.glob("*.yaml")), ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file", few(sorted(RECIPES.glob("*.yaml")), [RECIPES / "r3gan_cifar10.yaml"]), ids=lambda file: file.stem
+)
 def test_ten_steps(file, photos, tmp_path):
     recipe = yaml.safe_load(file.read_text())
     networks = {role: node for role, node in recipe["model"]["init_args"].items() if isinstance(node, dict)}

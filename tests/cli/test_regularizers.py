@@ -21,6 +21,7 @@ def settings_of(tmp_path):
     return [each["class_path"].rpartition(".")[2] for each in found]
 
 
+@pytest.mark.slow  # all of them together are tried by the next test
 @pytest.mark.parametrize("name", OVERRIDES)
 def test_override_config(command, tmp_path, name):
     done = command("fit", "--config", "gan", "--config", name, *SHORT)

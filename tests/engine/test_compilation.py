@@ -96,6 +96,7 @@ def test_containers_are_compiled_part_by_part(backend):
     assert len(backend) == 1
 
 
+@pytest.mark.slow
 def test_two_processes(backend):
     train(gan(optimization=COMPILED), 3, strategy="ddp_fork", devices=2)
 

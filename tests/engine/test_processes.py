@@ -77,6 +77,7 @@ def played(script, weights, stderr):
     runpy.run_path(str(script), run_name="__main__")
 
 
+@pytest.mark.slow  # two more processes, which import all anew
 def test_strategies_that_start_the_script_again(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     arguments = (tmp_path / "script.py", tmp_path / "weights.pt", tmp_path / "stderr")

@@ -137,10 +137,8 @@ def sectors(points):
     return int((angle.round().long() % 8).bincount(minlength=8).ge(0.02 * len(points)).sum())
 
 
-SLOW = [pytest.param(game, 1200 if game == 2 else 750, marks=pytest.mark.slow) for game in range(2, 7)]  # 2: R1
-
-
-@pytest.mark.parametrize(("game", "steps"), [(0, 250), (1, 320), *SLOW])
+@pytest.mark.slow
+@pytest.mark.parametrize(("game", "steps"), [(0, 250), (1, 320), (2, 1200), *((way, 750) for way in range(3, 7))])
 def test_5_with_a_slow_d_g_holds_few_modes_and_every_way_out_finds_all(play, game, steps):
     seen = At(150, 200, steps - 1, call=lambda model: sectors(samples(model)))
     play(5, game, seen, steps=steps)
@@ -150,6 +148,7 @@ def test_5_with_a_slow_d_g_holds_few_modes_and_every_way_out_finds_all(play, gam
         assert seen.seen[-1] == 8
 
 
+@pytest.mark.slow
 def test_8_a_clipped_critic_is_flat_and_a_penalized_one_has_the_slope_1(play):
     slopes, at_bound = [], []
     for game in (0, 1):
@@ -164,6 +163,7 @@ def test_8_a_clipped_critic_is_flat_and_a_penalized_one_has_the_slope_1(play):
     assert at_bound[0] > 0.02
 
 
+@pytest.mark.slow
 def test_6_a_d_that_is_too_strong_teaches_nothing_and_noise_keeps_it_from_being_sure(play):
     losses = []
     for game in (0, 1):

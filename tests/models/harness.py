@@ -69,10 +69,11 @@ class Row:
 SMALL_EMOJI = ("--data.image_size", "16")
 NARROW = ("--model.generator.max_channels", "4", "--model.discriminator.max_channels", "4")
 WORDS = ("--data.text_encoder", "tests.texts.BagOfWords")
+PARTS = ("micro_batches", "processes", "bf16")  # these checks take longest together
 BATCH_NORM: dict[str, Any] = {"splits": ()}  # a sample's image, or logit, depends on the others
 
 TABLE = (
-    Row("gan", two(of.gan_discriminator, of.gan_generator)),
+    Row("gan", two(of.gan_discriminator, of.gan_generator), always=PARTS),
     Row("dcgan", two(of.gan_discriminator, of.gan_generator), **BATCH_NORM),
     Row(
         "lsgan",
@@ -92,6 +93,7 @@ TABLE = (
         "wgan_gp",
         two(of.wgan_gp_critic, of.wasserstein_generator),
         bad=(({"gp_weight": -1.0}, r"gp_weight=-1\.0: must be 0 or more"),),
+        always=PARTS,  # a gradient of gradients
         **BATCH_NORM,
     ),
     Row(
@@ -102,6 +104,7 @@ TABLE = (
         settings=(*SMALL_EMOJI, *NARROW),
         points=False,
         splits=(),  # the discriminator compares the samples of a batch
+        always=PARTS,  # a step that counts images
         bad=(
             ({"stable_images": 0}, "stable_images=0: must be 1 or more"),
             ({"fade_images": -1}, "fade_images=-1: must be 0 or more"),
@@ -122,6 +125,7 @@ TABLE = (
     Row(
         "r3gan",
         two(of.r3gan_discriminator, of.r3gan_generator),
+        always=PARTS,  # two passes of D, two penalties
         bad=(({"gamma": -1.0}, r"gamma=-1\.0: must be 0 or more"),),
     ),
     Row(
@@ -147,7 +151,6 @@ TABLE = (
         "sngan",
         two(of.gan_discriminator, of.gan_generator),
         splits=(),  # a power iteration in each pass
-        always=("compiled",),
     ),
     Row("fgan", two(of.fgan_discriminator, of.fgan_generator), always=("printed",)),  # a divergence is an object
     Row(
@@ -163,7 +166,7 @@ TABLE = (
         two(of.pacgan_discriminator, of.pacgan_generator),
         splits=("processes",),  # who shares a pack depends on the micro-batch
         bad=(({"pack": 0}, "pack=0: is the number of samples"),),
-        always=("ring",),  # packs of points
+        always=("ring", "processes"),  # packs of points
     ),
     Row(
         "unrolled",
@@ -174,11 +177,11 @@ TABLE = (
             ({"unroll_steps": -1}, "unroll_steps=-1: must be 0 or more"),
             ({"optimization": {"discriminator_clip": 1.0}}, r"discriminator_clip=1\.0: unrolled steps do not clip"),
         ),
-        always=("compiled",),  # second derivatives
+        always=("compiled", "bf16"),  # second derivatives
     ),
-    Row("cgan", two(of.gan_discriminator, of.gan_generator), given=("label",), always=("compiled",), **BATCH_NORM),
+    Row("cgan", two(of.gan_discriminator, of.gan_generator), given=("label",), always=PARTS, **BATCH_NORM),
     Row("cogan", two(of.gan_discriminator, of.gan_generator), given=("label",), **BATCH_NORM),
-    Row("acgan", two(of.acgan_discriminator, of.acgan_generator), given=("label",)),
+    Row("acgan", two(of.acgan_discriminator, of.acgan_generator), given=("label",), always=PARTS),
     Row("projection", two(of.hinge_discriminator, of.wasserstein_generator), given=("label",), **BATCH_NORM),
     Row(
         "sagan",
@@ -214,7 +217,7 @@ TABLE = (
             Turn("discriminator", ("discriminator",), of.bigan_discriminator),
             Turn("generator", ("generator", "encoder"), of.bigan_generator, waits=True),
         ),
-        always=("compiled", "printed"),  # a regularizer, in a list, of the logits at hand
+        always=("compiled", "printed", *PARTS),  # a regularizer, in a list, of the logits at hand
     ),
     Row(
         "veegan",
@@ -268,7 +271,7 @@ TABLE = (
         ),
         bad=(({"gamma": -1.0}, r"gamma=-1\.0: must be 0 or more"),),
         arguments={"gamma": 0.3},
-        always=("printed", "ring"),  # three optimizers
+        always=("printed", "ring", *PARTS),  # three optimizers
     ),
     Row(
         "pix2pix",
@@ -278,7 +281,7 @@ TABLE = (
         points=False,
         splits=(),  # dropout
         bad=(({"l1_weight": -1.0}, r"l1_weight=-1\.0: must be 0 or more"),),
-        always=("compiled", "printed"),
+        always=("printed", *PARTS),
     ),
     Row(
         "cyclegan",
@@ -419,6 +422,7 @@ TABLE = (
         ),
         arguments={"gamma": 0.7, "gamma_interval": 2, "path_length_weight": 1.5, "path_length_interval": 3},
         points=False,
+        always=PARTS,  # players that share an optimizer
         bad=(
             ({"gamma": -1.0}, r"gamma=-1\.0: must be 0 or more"),
             ({"mixing": 2.0}, r"mixing=2\.0: the share of samples with two styles"),

@@ -30,6 +30,7 @@ def test_the_loss_sees_the_labels_in_both_networks():
     assert not torch.allclose(other, (nll + 0.5 * kl).mean())
 
 
+@pytest.mark.slow
 def test_samples_and_reconstructions_are_of_the_class_asked_for():
     """Four classes of points at the corners of a square."""
     corners = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]]) * 0.6

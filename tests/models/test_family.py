@@ -26,6 +26,7 @@ from lightning_gans.data import Ring2D
 from lightning_gans.engine import Phase, compilation
 from lightning_gans.engine.migration import KEY
 from lightning_gans.engine.phase import Timeline
+from tests.cases import few
 from tests.engine.test_resume import assert_equal
 from tests.games import same, state
 from tests.models.harness import BATCH, ROWS
@@ -55,8 +56,8 @@ POINTS = [config for config, row in ROWS.items() if row.points]
 
 def some_rows(check, configs=tuple(ROWS)):
     """All of them, but in the test command those alone that stand for others in a check that is slow."""
-    marks = {config: () if check in ROWS[config].always else pytest.mark.slow for config in configs}
-    return pytest.mark.parametrize("config", [pytest.param(config, marks=mark) for config, mark in marks.items()])
+    kept = {config for config, row in ROWS.items() if check in row.always}
+    return pytest.mark.parametrize("config", few(configs, kept))
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +143,7 @@ def test_a_run_stopped_in_any_phase_goes_on_bit_for_bit(config, tmp_path):
 KILLED = {"mmd_gan": signal.SIGKILL, "pix2pix": signal.SIGTERM}
 
 
-@pytest.mark.parametrize("config", list(KILLED))
+@pytest.mark.parametrize("config", few(KILLED, ["mmd_gan"]))
 def test_a_killed_run_goes_on_bit_for_bit(config, tmp_path, monkeypatch):
     quiet = ("--metrics.every_n_steps", "0", "--trainer.enable_progress_bar", "false")
 
@@ -184,13 +185,13 @@ def precision(config):
 SPLIT = [config for config, row in ROWS.items() if "processes" in row.splits]
 
 
-def train_all(rank, port, folder):
-    """All rows in turn, as one of two processes; leaves a file for each that it got through, or what went wrong."""
+def train_all(rank, port, folder, configs):
+    """Rows in turn, as one of two processes; leaves a file for each that it got through, or what went wrong."""
     cluster = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "GROUP_RANK": 0}
     cluster |= {"TORCHELASTIC_RUN_ID": "family", "RANK": rank, "LOCAL_RANK": rank}
     os.environ.update({name: str(value) for name, value in cluster.items()})
     spread = {"strategy": "ddp", "devices": 2}
-    for config in ROWS:
+    for config in configs:
         try:
             if config in SPLIT:
                 agree = Agree(folder / f"{config}.pt")
@@ -211,15 +212,16 @@ def train_all(rank, port, folder):
 
 
 @pytest.fixture(scope="module")
-def two_processes(tmp_path_factory):
+def two_processes(tmp_path_factory, request):
     """The folder that two processes, started as a cluster starts them, left their files in."""
-    for config in ROWS:
+    asked = {item.callspec.params["config"] for item in request.session.items if "two_processes" in item.fixturenames}
+    for config in asked:
         built(config)  # once, before the processes are forked
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     folder, context = tmp_path_factory.mktemp("processes"), multiprocessing.get_context("fork")
-    processes = [context.Process(target=train_all, args=(rank, port, folder)) for rank in range(2)]
+    processes = [context.Process(target=train_all, args=(rank, port, folder, sorted(asked))) for rank in range(2)]
     for process in processes:
         process.start()
     deadline = time.monotonic() + 240
@@ -233,13 +235,13 @@ def two_processes(tmp_path_factory):
     return folder
 
 
-@every_row
+@some_rows("processes")
 def test_two_processes_agree(config, two_processes):
     errors = [file.read_text() for file in two_processes.glob("*.error")]
     assert all((two_processes / f"{config}.{rank}").exists() for rank in range(2)), "\n".join(errors)
 
 
-@pytest.mark.parametrize("config", SPLIT)
+@some_rows("processes", SPLIT)
 def test_two_processes_train_what_one_trains(config, two_processes, finished_by_descent):
     """To rounding, where losses are means over samples of what each is by itself."""
     assert_close(torch.load(two_processes / f"{config}.pt"), finished_by_descent(config))
@@ -256,7 +258,7 @@ def assert_close(weights, expected):
         torch.testing.assert_close(weights[name], weight, rtol=0, atol=1e-6, msg=partial(_at, name))
 
 
-@every_row
+@some_rows("micro_batches")
 def test_micro_batches(config, finished_by_descent):
     """Equal to the undivided batch, to rounding, where losses are means over samples; else training goes on."""
     model = fit(config, optimization={"micro_batches": 2, **plain_descent(config)}, **precision(config))
@@ -266,7 +268,7 @@ def test_micro_batches(config, finished_by_descent):
         assert_close(state(model), finished_by_descent(config))
 
 
-@every_row
+@some_rows("bf16")
 def test_lower_precision_learns_in_whole_weights(config):
     model = fit(config, precision="bf16-mixed")
     assert {p.dtype for p in model.parameters()} == {torch.float32}

@@ -31,6 +31,7 @@ def test_what_is_decoded_is_compared_with_what_the_discriminator_saw():
     assert all(value < 0.25 for each in losses for value in each.values())
 
 
+@pytest.mark.slow
 def test_a_decoder_that_learns_brings_the_images_nearer():
     game = model(optimization={"discriminator": {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.01}}})
     metrics = [train(game, n, data=IMAGES, batch_size=16, log_every_n_steps=1).callback_metrics for n in (1, 30)]

@@ -17,6 +17,7 @@ from lightning_gans.objectives.divergences import (
     SquaredHellinger,
     TotalVariation,
 )
+from tests.cases import few
 from tests.games import gan, points, train
 
 
@@ -96,7 +97,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("divergence", "p", "q"), CASES, ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize(("divergence", "p", "q"), few(CASES, [CASES[0], CASES[6]]))
 def test_the_bound_approaches_the_divergence_from_a_fixed_generator(divergence, p, q):
     torch.manual_seed(0)
     critic = nn.Sequential(nn.Linear(1, 16), nn.Softplus(), nn.Linear(16, 1))

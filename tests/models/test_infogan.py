@@ -110,6 +110,7 @@ def test_losses_follow_the_equations(q_std):
     assert torch.equal(model.critic.logits(Sample(x)), model.discriminator(x)[:, :1])
 
 
+@pytest.mark.slow
 def test_a_generator_learns_to_tell_its_codes():
     """The game without D's logit: G and Q alone drive the bound to what there is to tell, log K."""
     adam = {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.01}}

@@ -172,6 +172,7 @@ def test_relative_realness_is_symmetric_and_of_differences():
     torch.testing.assert_close(objective.discriminator(real + 7, fake + 7), objective.discriminator(real, fake))
 
 
+@pytest.mark.slow  # test_family stops a run between phases
 @pytest.mark.parametrize("config", ["srgan"])
 def test_a_run_stopped_in_either_phase_goes_on_bit_for_bit(config, tmp_path):
     """Inside the phase of content, at the border, and inside the game."""

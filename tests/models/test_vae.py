@@ -63,6 +63,7 @@ def posterior_of(model, x):
     return Independent(Normal(mean, (log_variance / 2).exp()), 1)
 
 
+@pytest.mark.slow
 def test_training_finds_the_likelihood_of_a_linear_model():
     """The best linear autoencoder reaches the evidence of the data's own distribution; its ELBO stays below it."""
     _, evidence = linear_model()

@@ -22,6 +22,7 @@ def test_the_generator_is_updated_in_every_fifth_step(steps, stands):
     assert same(state(model.generator), before) == stands
 
 
+@pytest.mark.slow
 def test_a_linear_critic_estimates_the_distance_between_means():
     """With f(x) = w.x and |w_i| <= c the best critic's value is c * |E x - E G(z)|_1: a closed form to learn."""
 

@@ -34,6 +34,7 @@ def test_drift_is_the_mean_square_of_real_logits():
     torch.testing.assert_close(losses[1] - losses[0], drift, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_critic_learns_the_distance_between_shifted_points():
     """W1 between a distribution and its shift by v is |v|; the optimal critic is linear with slope 1 along v."""
 

@@ -90,6 +90,7 @@ def test_enlarged_digits_are_averaged_back(digits):
         DigitsFeatures(20)
 
 
+@pytest.mark.slow
 def test_mnist_accuracy_is_the_stated_one(mnist):
     extractor = MNISTFeatures()
     accuracy = trainer.accuracy(extractor.classifier, mnist.test_images, mnist.test_labels)

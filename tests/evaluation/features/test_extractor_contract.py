@@ -185,6 +185,7 @@ def test_fingerprint_of_a_module_ignores_addresses():
     assert ModuleFeatures(Named(), name="m").fingerprint == ModuleFeatures(Named(), name="m").fingerprint
 
 
+@pytest.mark.slow
 def test_fingerprint_is_the_same_in_another_process():
     code = "from lightning_gans.evaluation.features import DigitsFeatures; print(DigitsFeatures().fingerprint)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -53,6 +53,7 @@ def test_images_that_differ_by_less_than_a_level_are_not_compared(shallow):
         shallow.maps(torch.zeros(1, 3, 8, 8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", [192, 768])
 def test_other_layers_equal_torch_fidelity(weights, images, reference, layer):
     extractor = InceptionFeatures(weights, layer=layer, logits=False)

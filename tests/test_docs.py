@@ -31,7 +31,7 @@ from tests.data.files import save, write_mnist
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-FIRST_READ = {"README.md", "docs/tutorial.md"}
+FIRST_READ = {"README.md"}
 """Pages whose commands are run by the test command; each kind of command of the others has tests of its own.
 
 Models' pages: ``tests/models``. ``cli.md``: ``tests/cli``. ``metrics.md``, ``features.md``: ``tests/evaluation``.

@@ -5,11 +5,14 @@ import time
 import pytest
 import torch
 
+from tests.cases import few
 from tests.cli.conftest import QUIET, TINY, fork
 
 
 @pytest.mark.filterwarnings("ignore:resumed after step")  # mid-epoch: by the nature of an interrupt
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), few([(signal.SIGINT, 130), (signal.SIGTERM, 143)], [(signal.SIGTERM, 143)])
+)
 def test_signals_save_the_last_state_and_the_run_goes_on(command, tmp_path, number, code):
     endless = [
         "--trainer.max_steps",

@@ -21,7 +21,7 @@ NETWORKS = {
     "encoder": "MLPEncoder",
 }
 TRANSLATORS = {"Pix2Pix": {"generator": "UNet", "discriminator": "PatchDiscriminator"}}
-SOME = ("WGANGP", "AAE", "Pix2Pix")  # of two, three optimizers, and pairs; each is a parse of its own
+SOME = ("AAE",)  # of three optimizers; each is a parse of its own
 
 
 def required(name):

@@ -69,7 +69,7 @@ class Row:
 SMALL_EMOJI = ("--data.image_size", "16")
 NARROW = ("--model.generator.max_channels", "4", "--model.discriminator.max_channels", "4")
 WORDS = ("--data.text_encoder", "tests.texts.BagOfWords")
-PARTS = ("micro_batches", "processes", "bf16")  # these checks take longest together
+PARTS = ("micro_batches", "processes", "bf16", "points")  # these checks take longest together
 BATCH_NORM: dict[str, Any] = {"splits": ()}  # a sample's image, or logit, depends on the others
 
 TABLE = (
@@ -120,7 +120,6 @@ TABLE = (
             ({"gp_weight": -1.0}, r"gp_weight=-1\.0: must be 0 or more"),
             ({"noise_scale": 0.0}, r"noise_scale=0\.0: must be positive"),
         ),
-        always=("compiled",),  # its penalty is not
     ),
     Row(
         "r3gan",
@@ -166,7 +165,7 @@ TABLE = (
         two(of.pacgan_discriminator, of.pacgan_generator),
         splits=("processes",),  # who shares a pack depends on the micro-batch
         bad=(({"pack": 0}, "pack=0: is the number of samples"),),
-        always=("ring", "processes"),  # packs of points
+        always=("ring", "processes", "points"),  # packs of points
     ),
     Row(
         "unrolled",
@@ -209,7 +208,7 @@ TABLE = (
             ({"q_std": 0.0}, r"q_std=0\.0: must be positive"),
             ({"continuous_weight": -0.1}, "weights="),
         ),
-        always=("printed",),  # a list of numbers, and null
+        always=("printed", "points"),  # a list of numbers, and null
     ),
     Row(
         "bigan",
@@ -260,7 +259,7 @@ TABLE = (
         (Turn("autoencoder", ("encoder", "generator"), of.vae_autoencoder),),
         arguments={"beta": 0.7, "decoder_variance": 0.15},
         given=("label",),
-        always=("ring",),  # no discriminator, for which the points' config has settings
+        always=("ring", "points"),  # no discriminator, for which the points' config has settings
     ),
     Row(
         "vaegan",

@@ -102,6 +102,7 @@ def test_chosen_download_offline_is_one_clear_line(tmp_path, monkeypatch):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_chosen_download_is_kept_where_torch_fidelity_looks(tmp_path, monkeypatch, weights, images, reference):
     served = tmp_path / "served" / weights.name
     served.parent.mkdir()

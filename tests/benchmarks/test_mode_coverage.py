@@ -78,6 +78,7 @@ def test_unrolled_s_protocol():
     assert rates(model) == [(1e-3, (0.5, 0.999)), (1e-4, (0.5, 0.999))]
 
 
+@pytest.mark.slow
 def test_what_trains_best_on_points_comes_to_rest_with_its_last_step():
     model = game("gan", "grid", "points")
     (penalty,) = model.critic.regularizers

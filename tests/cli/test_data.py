@@ -67,6 +67,7 @@ def test_override_config(command, data, tmp_path, name):
 OWN = [*TINY[:6], "--data", "ImageFolder", "--data.root", "photos", "--data.image_size", "16", "--data.batch_size", "5"]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:no metrics")
 def test_own_images_take_a_folder_and_a_size(command, data, tmp_path):
     assert command("fit", *OWN, *SHORT).code == 0

@@ -44,7 +44,7 @@ def test_fit_resume_sample_evaluate(command, tmp_path, recipe):
     ("recipe", "left_out"),
     [
         ("vae", "VAE has no discriminator, optimization.discriminator, optimization.generator"),
-        ("aae", "AAE has no optimization.generator"),
+        pytest.param("aae", "AAE has no optimization.generator", marks=pytest.mark.slow),
         pytest.param("vaegan", None, marks=pytest.mark.slow),  # in tests/models/test_family.py, but for its latents
     ],
 )

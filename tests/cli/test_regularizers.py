@@ -46,10 +46,10 @@ def test_override_configs_add_up(command, tmp_path):
         (["gan", "data/ring", "augment/diffaugment"], "augment='DiffAugment': changes images"),
         (["dcgan", "regularizers/r1"], "batch_norm: false"),
         (["veegan", "optimization/top_k"], "top_k='TopK'"),
-        (["vaegan", "optimization/top_k"], "top_k='TopK'"),
-        (["infogan", "optimization/top_k"], "InfoGAN is none"),
+        pytest.param(["vaegan", "optimization/top_k"], "top_k='TopK'", marks=pytest.mark.slow),
+        pytest.param(["infogan", "optimization/top_k"], "InfoGAN is none", marks=pytest.mark.slow),
         (["acgan", "optimization/top_k"], "ACGAN is none"),
-        (["r3gan", "optimization/top_k"], "top_k='TopK'"),
+        pytest.param(["r3gan", "optimization/top_k"], "top_k='TopK'", marks=pytest.mark.slow),
         (["vae", "regularizers/r1"], "model.regularizers: VAE has no such setting"),
     ],
 )

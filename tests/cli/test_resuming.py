@@ -146,6 +146,7 @@ def test_nothing_left_to_do(ten, command, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_nothing_left_to_do_by_epochs(command):
     epoch = [*SHORT, "--trainer.max_steps", -1, "--trainer.max_epochs", 1]
     assert command("fit", *epoch).code == 0

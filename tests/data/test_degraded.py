@@ -53,7 +53,7 @@ def test_shrinking_is_that_of_pillow_within_a_level(scale):
             assert np.abs(found.permute(1, 2, 0).numpy() - expected).max() <= 1
 
 
-@pytest.mark.parametrize("degradations", [(), ALL], ids=["bicubic", "degraded"])
+@pytest.mark.parametrize("degradations", [pytest.param((), marks=pytest.mark.slow), ALL], ids=["bicubic", "degraded"])
 def test_items_are_a_function_of_seed_and_row(degradations):
     def batches(epoch, seed=0, **kwargs):
         data = DegradedEmoji(image_size=32, degradations=degradations, flip=True, batch_size=40, seed=seed, **kwargs)

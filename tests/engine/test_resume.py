@@ -272,7 +272,7 @@ def plainly(request, tmp_path_factory):
     return request.param, folder
 
 
-@pytest.mark.parametrize("stop", [5, 10])
+@pytest.mark.parametrize("stop", few([5, 10], [5]))
 def test_a_plain_loader_is_exact_between_epochs(stop, plainly, tmp_path):
     workers, folder = plainly
     fit(STEPS, tmp_path / "parts", data=own_loader(workers), ckpt_path=folder / f"{stop}.ckpt")

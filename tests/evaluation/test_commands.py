@@ -128,6 +128,7 @@ def test_train_features_of_unpaired_data_takes_the_training_images():
     assert (features(test.images.images).logits.argmax(1) == test.images.labels).double().mean() > 0.2  # chance is 0.1
 
 
+@pytest.mark.slow
 def test_intervals_shrink_with_the_number_of_samples():
     real = DatasetSource(Digits().reference_dataset)
     widths = []

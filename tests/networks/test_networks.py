@@ -32,6 +32,7 @@ def test_dcgan_fits_any_square_size(side, channels):
     assert discriminator.features(images).shape[0] == 3
 
 
+@pytest.mark.slow
 def test_every_side_from_8_to_128():
     for side in range(8, 129):
         images = DCGANGenerator(5, (1, side, side), 1)(torch.zeros(2, 5))

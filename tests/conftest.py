@@ -6,6 +6,10 @@ import pytest
 
 # What takes seconds to import is imported within fixtures: the process that hands out the tests needs none of it.
 
+# Small networks gain nothing from a second thread, and lose tenfold when something else wants the cores too; and a
+# process with such threads cannot be forked. Here, since torch reads it once, when it is imported.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 
 FIRST = (
     "models/test_family.py",
@@ -29,14 +33,6 @@ def pytest_collection_modifyitems(items):
         return next((turn for turn, place in enumerate(places) if item.path.is_relative_to(place)), len(places))
 
     items.sort(key=turn)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread():
-    """Small networks gain nothing from a second thread, and lose tenfold when something else wants the cores too."""
-    import torch
-
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

@@ -40,7 +40,7 @@ class ScheduledChanges(Callback):
         for change in self.changes:
             if not isinstance(pl_module, Game):
                 raise ConfigError("changes", type(pl_module).__name__, "is no game of this package")
-            pl_module.require_changeable(change.setting, change.value)
+            pl_module.settings.require(change.setting, change.value)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Make those that are due."""
@@ -48,16 +48,16 @@ class ScheduledChanges(Callback):
             assert isinstance(pl_module, Game)
             if change.step > pl_module.step:
                 break
-            pl_module.change(change.setting, change.value)
+            pl_module.settings.change(change.setting, change.value)
             self._made += 1
 
     def add(self, game: Game, setting: str, value: float | bool) -> Change:
         """Change a setting of a game, whose training stands between two steps, and keep that.
 
         Raises:
-            ConfigError: As ``Game.change``.
+            ConfigError: As ``game.settings.change``.
         """
-        game.change(setting, value)
+        game.settings.change(setting, value)
         self.changes.insert(self._made, change := Change(game.step, setting, value))
         self._made += 1
         return change

@@ -23,58 +23,68 @@ class Change(NamedTuple):
     value: float | bool
 
 
-def changeable_settings(game: object, roster: Roster) -> dict[str, float | bool]:
-    """What can be changed between two steps of a game that is being trained, with the present values.
+class Settings:
+    """What can be changed between two steps of a game that is being trained.
 
     ``<player>.lr``, ``<player>.updates``, ``<player>.interval``, ``<player>.plays`` (false: it stands still), the
     weight of a regularizer as ``<regularizer>.weight``, and arguments of the model that its losses read anew in each
     step, such as ``gp_weight`` and ``clip_value``. What a schedule or a ramp sets is not among them.
     """
-    found: dict[str, float | bool] = {}
-    for number, player in enumerate(roster.players):
-        if player.shares is None and _why_scheduled(player) is None:
-            found[f"{player.name}.lr"] = roster.rate(number)
-        if not _shared(roster, player):
-            found |= {f"{player.name}.{name}": getattr(player, name) for name in _COUNTS}
-        found[f"{player.name}.plays"] = player.plays
-    for critic, _ in roster.critics:
-        for each in critic.regularizers:
-            if isinstance(each.weight, float | int):
-                found[f"{each.name}.weight"] = float(each.weight)
-    return found | _numbers_of(game)
 
+    def __init__(self, game: object, roster: Roster) -> None:
+        self._game, self._roster = game, roster
 
-def require_changeable(game: object, roster: Roster, setting: str, value: Any) -> None:
-    """Refuse what is none of ``changeable_settings``, or a value that it cannot have.
+    def present(self) -> dict[str, float | bool]:
+        """All of them, with their values."""
+        roster, found = self._roster, dict[str, float | bool]()
+        for number, player in enumerate(roster.players):
+            if player.shares is None and _why_scheduled(player) is None:
+                found[f"{player.name}.lr"] = roster.rate(number)
+            if not _shared(roster, player):
+                found |= {f"{player.name}.{name}": getattr(player, name) for name in _COUNTS}
+            found[f"{player.name}.plays"] = player.plays
+        for critic, _ in roster.critics:
+            for each in critic.regularizers:
+                if isinstance(each.weight, float | int):
+                    found[f"{each.name}.weight"] = float(each.weight)
+        return found | _numbers_of(self._game)
 
-    Raises:
-        ConfigError: There is no such setting, a schedule sets it, or the value is out of its range.
-    """
-    settings = changeable_settings(game, roster)
-    if setting in settings:
-        _require_fitting(setting, value, settings[setting])
-        return
-    owner, _, name = setting.rpartition(".")
-    player = next((each for each in roster.players if each.name == owner), None)
-    scheduled = _why_scheduled(player) if player is not None and name == "lr" else None
-    raise ConfigError(setting, value, scheduled or f"cannot be changed on the way; what can: {', '.join(settings)}")
+    def require(self, setting: str, value: Any) -> None:
+        """Refuse what is none of them, or a value that it cannot have.
 
+        Raises:
+            ConfigError: There is no such setting, a schedule sets it, or the value is out of its range.
+        """
+        settings = self.present()
+        if setting in settings:
+            _require_fitting(setting, value, settings[setting])
+            return
+        owner, _, name = setting.rpartition(".")
+        player = next((each for each in self._roster.players if each.name == owner), None)
+        scheduled = _why_scheduled(player) if player is not None and name == "lr" else None
+        raise ConfigError(setting, value, scheduled or f"cannot be changed on the way; what can: {', '.join(settings)}")
 
-def apply_change(game: object, roster: Roster, setting: str, value: Any) -> None:
-    """Change one of ``changeable_settings`` from the next step on."""
-    owner, _, name = setting.rpartition(".")
-    if not owner:
-        setattr(game, name, float(value))
-    elif owner not in roster.names:
-        for critic, _ in roster.critics:  # copies: another game may have the same regularizer
-            critic.regularizers = tuple(
-                _weighted(each, value) if each.name == owner else each for each in critic.regularizers
-            )
-    elif name == "lr":
-        roster.set_rate(roster.names.index(owner), value)
-    else:
-        index = roster.names.index(owner)
-        roster.players[index] = replace(roster.players[index], **{name: value})
+    def change(self, setting: str, value: float | bool) -> None:
+        """Change one of them from the next step on; ``callbacks.ScheduledChanges`` does so at a step.
+
+        Raises:
+            ConfigError: As ``require``.
+        """
+        self.require(setting, value)
+        roster = self._roster
+        owner, _, name = setting.rpartition(".")
+        if not owner:
+            setattr(self._game, name, float(value))
+        elif owner not in roster.names:
+            for critic, _ in roster.critics:  # copies: another game may have the same regularizer
+                critic.regularizers = tuple(
+                    _weighted(each, value) if each.name == owner else each for each in critic.regularizers
+                )
+        elif name == "lr":
+            roster.set_rate(roster.names.index(owner), value)
+        else:
+            index, field = roster.names.index(owner), dict[str, Any]({name: value})
+            roster.players[index] = replace(roster.players[index], **field)
 
 
 def _weighted(regularizer: Regularizer, weight: float) -> Regularizer:

@@ -215,6 +215,15 @@ class GradientMonitor:
             warn(f"{player}: its gradient is exactly zero, so it learns nothing; is its loss saturated or detached?")
 
 
+def non_finite_weights(game: nn.Module) -> DivergedError | None:
+    """What to say of the first part of a game whose weights or buffers are not numbers; None where all are."""
+    for name, module in game.named_children():
+        tensors = (*module.parameters(), *(b for b in module.buffers() if b.is_floating_point()))
+        if not all(bool(torch.isfinite(each).all()) for each in tensors):
+            return DivergedError(name, "non-finite weights", "not saved; go back to the last checkpoint")
+    return None
+
+
 def warn_about_loaders(trainer: Trainer) -> None:
     """Tell when the data of a resumed run start over: it is exact where the loader can go on, or between epochs."""
     loop = trainer.fit_loop

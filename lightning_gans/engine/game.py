@@ -1,23 +1,23 @@
 """The engine: who is updated when, with which gradients, noise and bookkeeping; nothing that differs between papers."""
 
 import inspect
-import io
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, ClassVar, Self
 
 import torch
 from lightning.pytorch import Callback, LightningModule
-from lightning.pytorch.core.optimizer import LightningOptimizer, do_nothing_closure
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lightning_gans.batch import Batch, split_batch
-from lightning_gans.engine import changes, checks, saving
+from lightning_gans.engine import checks, saving
+from lightning_gans.engine.changes import Settings
 from lightning_gans.engine.checks import DivergedError, GradientMonitor
 from lightning_gans.engine.compilation import compilation_refused, compile_networks
 from lightning_gans.engine.ema import EMA
-from lightning_gans.engine.logging import LossBuffer, log_metrics
+from lightning_gans.engine.logging import LossBuffer, counted_once, log_metrics
 from lightning_gans.engine.migration import KEY, migrated
 from lightning_gans.engine.optimization import BaseOptimization, optimization_of
 from lightning_gans.engine.phase import Phase, Timeline
@@ -153,26 +153,10 @@ class Game(LightningModule):
 
     # What may change in the course of training.
 
-    def changeable_settings(self) -> dict[str, float | bool]:
-        """What ``change`` takes, with the present values; of a game that is being trained."""
-        return changes.changeable_settings(self, self._roster)
-
-    def change(self, setting: str, value: float | bool) -> None:
-        """Change a setting, such as ``generator.lr``, from the next step on; see ``callbacks.ScheduledChanges``.
-
-        Raises:
-            ConfigError: There is no such setting, a schedule sets it, or the value is out of its range.
-        """
-        self.require_changeable(setting, value)
-        changes.apply_change(self, self._roster, setting, value)
-
-    def require_changeable(self, setting: str, value: float | bool) -> None:
-        """Refuse what ``change`` would, and change nothing.
-
-        Raises:
-            ConfigError: As ``change``.
-        """
-        changes.require_changeable(self, self._roster, setting, value)
+    @property
+    def settings(self) -> Settings:
+        """What may be changed between two steps, such as ``generator.lr``, while the game is being trained."""
+        return Settings(self, self._roster)
 
     # The step, in the order in which it happens.
 
@@ -192,19 +176,13 @@ class Game(LightningModule):
             checks.require_values_in_range(prepared, *limits, self.trainer.strategy, advising=self._first)
         optimizers: Any = self.optimizers()
         optimizers = optimizers if isinstance(optimizers, list) else [optimizers]
-        # Lightning counts the steps of every optimizer by these hooks: muted, and called once for all updates.
-        count_before, count_after = optimizers[0]._on_before_step, optimizers[0]._on_after_step
-        for optimizer in optimizers:
-            optimizer._on_before_step = optimizer._on_after_step = do_nothing_closure
         phase, self._batch_size = self.phase, prepared.size * self.trainer.world_size
         explained = checks.shapes_explained(self, prepared) if self._first else nullcontext()
-        with compilation_refused(self.optimization.compile), explained:
+        with compilation_refused(self.optimization.compile), explained, counted_once(optimizers):
             for index, player in enumerate(self._roster.players):
                 if player.phase in (None, phase and phase.name) and player.is_due(self.step):
                     for update in range(player.updates):
                         self._update(index, update, optimizers[self._roster.slots[index]], prepared)
-        count_before()
-        count_after()
         self.step += 1
         self.images_shown += self._batch_size
         self._first, self._epoch = False, self.trainer.current_epoch
@@ -329,11 +307,7 @@ class Game(LightningModule):
     def _divergence(self) -> DivergedError | None:
         if (error := self._buffer.check_finite(self.trainer.strategy, self.step)) is not None:
             return error
-        for name, module in self.named_children():
-            tensors = (*module.parameters(), *(b for b in module.buffers() if b.is_floating_point()))
-            if not all(bool(torch.isfinite(each).all()) for each in tensors):
-                return DivergedError(name, "non-finite weights", "not saved; go back to the last checkpoint")
-        return None
+        return checks.non_finite_weights(self)
 
     # What Lightning asks for, in the order in which it does.
 
@@ -444,14 +418,5 @@ class Game(LightningModule):
         Raises:
             ConfigError: It was not written by this package, is damaged, or objects that it needs were not given.
         """
-        content = saving.load_checkpoint(checkpoint_path)
-        if KEY not in content:  # Lightning reads the file once more
-            torch.save(migrated(content), checkpoint_path := io.BytesIO())
-            checkpoint_path.seek(0)
-        lost = {path.partition(".")[0] for path in content[KEY]["objects"]}
-        if missing := sorted(lost - set(kwargs)):
-            given = ", ".join(f"{name}=..." for name in missing)
-            hint = f"built in Python: pass what it was built from again ({given})"
-            raise ConfigError("checkpoint_path", str(checkpoint_path), hint)
-        kind = saving.resolve_class(content["hyper_parameters"].get("_class_path"), cls)
-        return super(Game, kind).load_from_checkpoint(checkpoint_path, *args, **kwargs)
+        kind, file = saving.loadable(checkpoint_path, cls, kwargs)
+        return super(Game, kind).load_from_checkpoint(file, *args, **kwargs)

@@ -1,6 +1,7 @@
 """What a checkpoint remembers of a game, and what a resumed run takes from it."""
 
 import inspect
+import io
 import warnings
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -17,7 +18,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_gans.engine.constructors import imported
-from lightning_gans.engine.migration import KEY
+from lightning_gans.engine.migration import KEY, migrated
 from lightning_gans.engine.optimization import BaseOptimization
 from lightning_gans.engine.phase import Phase
 from lightning_gans.engine.roster import Roster
@@ -93,6 +94,28 @@ def described(value: Any, path: str = "") -> tuple[Any, list[str]]:
         plain = [part for part, _ in found]
         return (None, lost) if lost else (value if plain == list(value) else plain, [])
     return (value, []) if value is None or type(value) in (bool, int, float, str) else (None, [path])
+
+
+def loadable(path: Any, base: Class, given: Mapping[str, Any]) -> tuple[Class, Any]:
+    """The class of a checkpoint, and the file as Lightning reads it once more: what version 0.1 wrote in today's words.
+
+    Args:
+        path: Of the file.
+        base: What the class must be, or be a subclass of.
+        given: Arguments of the class that the user gives again.
+
+    Raises:
+        ConfigError: It was not written by this package, is damaged, or objects that it needs are not given.
+    """
+    content, file = load_checkpoint(path), path
+    if KEY not in content:
+        torch.save(migrated(content), file := io.BytesIO())
+        file.seek(0)
+    lost = {each.partition(".")[0] for each in content[KEY]["objects"]}
+    if missing := sorted(lost - set(given)):
+        names = ", ".join(f"{name}=..." for name in missing)
+        raise ConfigError("checkpoint_path", str(path), f"built in Python: pass what it was built from again ({names})")
+    return resolve_class(content["hyper_parameters"].get("_class_path"), base), file
 
 
 def load_checkpoint(path: str | Path) -> Any:

@@ -236,7 +236,7 @@ class RemoteControl(Callback):
             self._say("state", state=state, step=self.game.step, error=None, heard=self._heard)
 
     def _scene(self) -> dict[str, Any]:
-        settings = self.game.changeable_settings()
+        settings = self.game.settings.present()
         players = list(dict.fromkeys(name.partition(".")[0] for name in settings if name.endswith(".plays")))
         return {"kind": self.frames.kind, "players": players, "settings": settings} | self.frames.scene()
 

@@ -60,7 +60,7 @@ def test_a_rate_is_corrected_for_who_shares_its_optimizer_as_when_it_is_built():
     train(rebuilt, 8)
     for name, weight in rebuilt.generator.named_parameters():
         assert torch.allclose(weight, changed.generator.get_parameter(name), atol=1e-6)
-    assert changed.changeable_settings()["generator.lr"] == pytest.approx(3e-3)
+    assert changed.settings.present()["generator.lr"] == pytest.approx(3e-3)
     with pytest.raises(ConfigError, match="cannot be changed"):  # the correction was for so many
         hook.add(changed, "cost.interval", 2)
 

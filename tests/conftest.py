@@ -10,7 +10,6 @@ import pytest
 # process with such threads cannot be forked. Here, since torch reads it once, when it is imported.
 os.environ["OMP_NUM_THREADS"] = "1"
 
-
 FIRST = (
     "models/test_family.py",
     "test_docs.py",

@@ -217,7 +217,8 @@ def warn_changed_settings(content: Mapping[str, Any], config: Mapping[str, Any])
 
 
 def _newest_first(folder: Path, pattern: str) -> list[Path]:
-    return sorted(folder.glob(pattern), key=lambda file: file.stat().st_mtime, reverse=True)
+    files = [file for file in folder.glob(pattern) if file.is_file()]  # links may lead nowhere
+    return sorted(files, key=lambda file: file.stat().st_mtime, reverse=True)
 
 
 def _is_sound(path: Path) -> bool:
@@ -228,7 +229,8 @@ def _is_sound(path: Path) -> bool:
 
 
 def _is_ours(content: Any) -> bool:
-    return isinstance(content, dict) and bool({KEY, "game"} & content.keys())  # "game": version 0.1
+    known = isinstance(content, dict) and bool({KEY, "game"} & content.keys())  # "game": version 0.1
+    return known and isinstance(content.get("hyper_parameters"), Mapping)
 
 
 def _settings(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -154,9 +154,9 @@ def resolve_class(path: str | None, base: Class) -> Class:
         return base
     try:
         kind: Class = imported(path)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError("checkpoint", path, f"its class cannot be imported here ({error})") from error
-    if not issubclass(kind, base):
+    if not (isinstance(kind, type) and issubclass(kind, base)):
         raise ConfigError("checkpoint", path, f"holds another model than {base.__name__}; load it by its own class")
     return kind
 

@@ -193,8 +193,10 @@ def _pixels(file: bytes, channels: int) -> Tensor:
             raise ConfigError("image", f"{image.width} x {image.height}", f"has more than {MOST_PIXELS} pixels")
         pixels: Tensor = pil_to_tensor(image.convert("L" if channels == 1 else "RGB"))
         return pixels
-    except (OSError, SyntaxError) as error:
-        raise ConfigError("image", f"{len(file)} bytes", f"is no PNG file ({error})") from error
+    except ConfigError:
+        raise
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # as Pillow has it for its chunks
+        raise ConfigError("image", f"{len(file)} bytes", "is no PNG file, or a damaged one") from error
 
 
 def _png(picture: Image.Image) -> bytes:

@@ -30,6 +30,8 @@ class Exercise:
     """To be watched: words of ``fit``, by title."""
     parts: tuple[str, ...] = ()
     """What is shown of them at first, beside the points."""
+    stop: int = 0
+    """A step to play to at first."""
     demonstration: str = ""
     """A function of ``demonstrations``, where there is more to compute than to watch."""
 
@@ -41,9 +43,19 @@ class Exercise:
         """
         if not self.games:
             raise ConfigError("exercise", self.number, "is computed, not played; its page shows it")
-        first, *others = self.games.values()
-        second = others[beside - 2] if 2 <= beside <= len(self.games) else ()
-        return Preset(f"exercise {self.number}", self.title, first, self.parts, self.question, second)
+        (title, first), *others = self.games.items()
+        other, second = others[beside - 2] if 2 <= beside <= len(self.games) else ("", ())
+        return Preset(
+            f"exercise {self.number}",
+            self.title,
+            first,
+            self.parts,
+            f"{self.question} {self.look}",
+            second,
+            titles=(title, other),
+            stop=self.stop,
+            page=f"/exercises#exercise-{self.number}",
+        )
 
     @property
     def commands(self) -> list[str]:

@@ -36,11 +36,12 @@ class PointFrames:
     """Scene and frames of a game on points.
 
     The scene: ``window`` [x, y, half of its side], ``real`` points, ``modes`` [[x, y], ...] or None, ``latent_dim``,
-    ``num_classes``, ``floor``: the kl, js and w1 of other real points, as many as are generated; None where the data
-    have too few. A frame has those of ``PARTS`` that are asked for and that there are: ``fake``
-    points; ``surface``, bytes (40 x 40, the lowest row first) between ``surface_range`` [low, high], with D's
-    ``boundary``; ``grid`` points in rows of ``grid_side``; ``pull`` (x, y, dx, dy) and ``transport`` (x, y, x', y');
-    ``measures`` kl, js, w1 and what else the data measure, twice a second.
+    ``num_classes``, ``probability``: whether D's values are logits of one, ``floor``: the kl, js and w1 of other real
+    points, as many as are generated; None where the data have too few. A frame has those of ``PARTS`` that are asked
+    for and that there are: ``fake`` points; ``surface``, bytes (40 x 40, the lowest row first) between
+    ``surface_range`` [low, high], with D's ``boundary``; ``grid`` points in rows of ``grid_side``; ``pull`` (x, y, dx,
+    dy), of which the longest is ``pull_length`` before it is scaled, and ``transport`` (x, y, x', y'); ``measures``
+    kl, js, w1 and what else the data measure, twice a second.
 
     Points are base64 of little-endian int16 pairs, 32767 for twice the half side from the center.
     """
@@ -65,6 +66,8 @@ class PointFrames:
         self._inputs = model.generator_inputs(condition.map(lambda part: part.to(model.device)), 0, _MEASURED, 0)
         self._grid = _grid_of_latents(model)
         self._scores_points = self._has_surface()
+        objective = model.critic.objective if isinstance(model, GAN) else None
+        self._probability = objective is not None and objective.cross_entropy
         self._measured = -math.inf
 
     def scene(self) -> dict[str, Any]:
@@ -77,6 +80,7 @@ class PointFrames:
             "latent_dim": self.model.latent_dim,
             "num_classes": self.model.num_classes,
             "floor": self._floor,
+            "probability": self._probability,
         }
 
     def frame(self, parts: Collection[str]) -> dict[str, Any]:
@@ -151,7 +155,7 @@ class PointFrames:
             scale = length.quantile(0.9).clamp(min=1e-12)
             arrows = field.generator_direction / length.clamp(min=1e-12) * (length / scale).clamp(max=1)
             arrows = arrows * self.window.half / 8 + torch.tensor(self.window.center)
-            found["pull"] = self.coded(torch.cat((few.cpu(), arrows), 1))
+            found |= {"pull": self.coded(torch.cat((few.cpu(), arrows), 1)), "pull_length": number(float(length.max()))}
         return found
 
     def _measures(self, fake: Tensor) -> dict[str, float | None]:

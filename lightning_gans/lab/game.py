@@ -226,6 +226,9 @@ class PlayedGame:
             self.scene = message["scene"]
         elif kind == "frame":
             self._wanted, self.step = False, message["step"]
+            settings = message.pop("settings")
+            if self.scene is not None:
+                self.scene["settings"] = settings
             self.timeline.add(message)
         elif kind == "changed":
             self.changes.append({name: message[name] for name in ("step", "setting", "value")})

@@ -18,7 +18,7 @@ SHOWN = {
     "modes": "Centers of modes",
 }
 """What can be shown in the plane, by name."""
-CHARTS = {"losses": "Losses", "divergences": "KL and JS", "w1": "W1", "modes": "Modes found"}
+CHARTS = {"losses": "Losses", "kl": "KL", "js": "JS", "w1": "W1", "modes": "Modes found"}
 """The curves below it."""
 
 
@@ -34,6 +34,7 @@ class GameView(Element, component=STATIC / "plane.js"):
     def __init__(self, label: str, on_points: Callable[[list[list[float]]], None], on_done: Callable[[], Any]) -> None:
         super().__init__()
         self.props.update(label=label, parts=[], charts=[], source="", drawing=False, most=200, window=[0, 0, 2])
+        self.props.update(refused=False)
         self.on("points", lambda event: on_points(event.args))
         self.on("done", on_done)
 
@@ -44,6 +45,10 @@ class GameView(Element, component=STATIC / "plane.js"):
     def show(self, parts: Sequence[str], charts: Sequence[str]) -> None:
         """Say what is shown in the plane, and which curves."""
         self.props.update(parts=[*parts], charts=[*charts])
+
+    def refuse(self, refused: bool) -> None:
+        """Whether no game will come: nobody need wait for it."""
+        self.props.update(refused=refused)
 
     def draw_points(self, drawing: bool) -> None:
         """Whether the mouse draws points."""

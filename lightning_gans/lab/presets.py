@@ -29,6 +29,12 @@ class Preset:
     """Words of a game beside it, if there is one."""
     checkpoint: Path | None = None
     """To begin with what was trained before."""
+    titles: tuple[str, ...] = ()
+    """Of its games, where there are two."""
+    stop: int = 0
+    """A step to play to; 0 for the last one."""
+    page: str = ""
+    """Address of the page that asks for it."""
 
     def __post_init__(self) -> None:
         for name in ("words", "parts", "second"):

@@ -14,7 +14,7 @@ from lightning_gans.lab.words import Words
 DRAWN = "data/points"
 MOST_POINTS = 200
 _OF_VIEW = {"real", "modes"}  # drawn from the scene: the game need not make them
-_MEASURED = {"divergences", "w1", "modes"}
+_MEASURED = {"kl", "js", "w1", "modes"}
 
 
 class Seat:
@@ -31,13 +31,13 @@ class Seat:
     def __init__(self, lab: Lab, name: str, words: Words, seed: int, on_drawn: Callable[[], None]) -> None:
         self.place, self.name, self.words, self.seed = GamePlace(lab), name, words, seed
         self._on_drawn = on_drawn
-        self._points: list[list[float]] = []
         self.checkpoint: Path | None = None
         self.parts: list[str] = [*SHOWN]
         self.charts: list[str] = [*CHARTS]
         with ui.element("div").classes("lab-seat"):
-            self.view = GameView(name, self._drew, self.begin)
+            self.title = ui.label(name).classes("lab-game-title").props('role="heading" aria-level="2"')
             self.error = ui.label().classes("lab-error").props('role="alert"')
+            self.view = GameView(name, self._drew, self.begin)
 
     @property
     def opened(self) -> OpenGame | None:
@@ -52,7 +52,7 @@ class Seat:
     @property
     def drawing(self) -> bool:
         """Whether its points are to be drawn yet."""
-        return DRAWN in self.words.configs and len(self._points) < 2
+        return DRAWN in self.words.configs and not self.words.value("data.points")
 
     async def begin(self) -> None:
         """Set the game up anew, standing still at its beginning; not without points that are to be drawn."""
@@ -66,7 +66,7 @@ class Seat:
         try:
             opened = await self.place.open(words.words, parts=made, checkpoint=self.checkpoint)
         except ConfigError as error:
-            self.error.text = str(error)
+            self.refuse(str(error))
             return
         if opened is None:
             return
@@ -82,9 +82,14 @@ class Seat:
             made = [part for part in parts if part not in _OF_VIEW]
             self.game.show([*made, "measures"] if _MEASURED.intersection(charts) else made)
 
+    def refuse(self, line: str) -> None:
+        """Say why there is no game; with an empty line, nothing."""
+        self.error.text = line
+        self.view.refuse(bool(line))
+
     def close(self) -> None:
         """End the game."""
-        self.error.text = ""
+        self.refuse("")
         self.place.close()
         self.view.watch(None)
 
@@ -94,6 +99,5 @@ class Seat:
         self.view.draw_points(True)
 
     def _drew(self, points: list[list[float]]) -> None:
-        self._points = points[:MOST_POINTS]
-        self.words = self.words.with_value("data.points", self._points or None)
+        self.words = self.words.with_value("data.points", points[:MOST_POINTS] or None)
         self._on_drawn()

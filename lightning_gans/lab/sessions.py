@@ -81,15 +81,29 @@ class Lab:
             hint = "so many games train already; close another page, or start the lab with a larger number"
             raise ConfigError("--trainings", self.options.trainings, hint)
         self._opening += 1
-        try:  # in a thread: the process from which games are forked may be busy with its imports still
-            opened = OpenGame(await asyncio.to_thread(PlayedGame, words, **settings))
-        finally:
+        # In a thread: the process from which games are forked may be busy with its imports still.
+        making = asyncio.ensure_future(asyncio.to_thread(PlayedGame, words, **settings))
+        try:
+            opened = OpenGame(await asyncio.shield(making))
+        except asyncio.CancelledError:  # the page is gone; the thread is not
+            making.add_done_callback(self._abandon)
+            raise
+        except BaseException:
             self._opening -= 1
+            raise
+        self._opening -= 1
         self.games[opened.key] = opened
         return opened
 
+    def _abandon(self, making: "asyncio.Future[PlayedGame]") -> None:
+        """End a game that nobody waits for any more."""
+        self._opening -= 1
+        if making.exception() is None:
+            making.result().close()
+
     def _full(self) -> bool:
-        return len(self.games) + self._opening >= self.options.trainings
+        playing = sum(each.game.state != "failed" for each in self.games.values())
+        return playing + self._opening >= self.options.trainings
 
     def close(self, opened: OpenGame) -> None:
         """End a game and its process."""
@@ -104,9 +118,19 @@ class Lab:
 
     def checkpoints(self) -> dict[str, Path]:
         """Those below the folders that were named, by their path from there; the newest first."""
-        found = [(folder, file) for folder in self.options.checkpoint_folders for file in folder.rglob("*.ckpt")]
-        found.sort(key=lambda each: -each[1].stat().st_mtime)
-        return {f"{folder.name}/{file.relative_to(folder).as_posix()}": file for folder, file in found}
+        homes = [folder.resolve() for folder in self.options.checkpoint_folders]
+        files = [(home, file) for home in homes for file in home.rglob("*.ckpt") if _within(file, home)]
+        files.sort(key=lambda each: -each[1].stat().st_mtime)
+        found: dict[str, Path] = {}
+        for home, file in files:
+            name = f"{home.name}/{file.relative_to(home).as_posix()}"
+            found[str(file) if name in found else name] = file  # two folders may have the same name
+        return found
+
+
+def _within(file: Path, folder: Path) -> bool:
+    """Whether it is a file, and lies in the folder itself: links may lead out of it, or nowhere."""
+    return file.is_file() and file.resolve().is_relative_to(folder)
 
 
 class GamePlace:

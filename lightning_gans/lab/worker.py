@@ -250,7 +250,8 @@ class RemoteControl(Callback):
         losses, self._losses = readable_losses(self._losses), {}
         shown = {"step": step, "player": self.game.updating, "losses": losses, "steps_per_second": round(speed, 1)}
         self._wanted = self._changed = False
-        self._say("frame", **shown, **self.frames.frame(self.parts))
+        settings = self.game.settings.present()  # scheduled changes change them too
+        self._say("frame", **shown, **self.frames.frame(self.parts), settings=settings)
         self._frame_cost = time.monotonic() - now
 
     def _saved(self) -> str:

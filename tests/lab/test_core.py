@@ -256,3 +256,12 @@ def test_a_game_that_has_shown_nothing_cannot_be_taken_along(make):
 
 def coded(points, half=1.0):
     return base64.b64encode((np.array(points) / (2 * half) * 32767).round().astype("<i2").tobytes()).decode()
+
+
+@pytest.mark.parametrize(("players", "config"), [(20, ""), (1, "#" * 1_000_000)])
+def test_curves_and_config_count_too(players, config):
+    scene = {"kind": "points", "window": [0.0, 0.0, 1.0], "real": coded([[0.5, 0.5]]), "modes": None}
+    points = coded([[0.0, 0.0]] * 600)
+    curves = [{f"player {n}": [[step, 1 / 3]] for n in range(players)} for step in range(800)]
+    frames = [{"step": step, "fake": points, "losses": losses} for step, losses in enumerate(curves)]
+    assert len(replay.replay(scene, frames, config).encode()) <= replay.MOST_BYTES

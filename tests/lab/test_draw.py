@@ -3,7 +3,9 @@
 import asyncio
 import io
 import os
+import struct
 import threading
+import zlib
 from multiprocessing import Pipe
 
 import pytest
@@ -193,3 +195,61 @@ def test_the_file_of_a_translator_gives_it_back_in_half_precision(tmp_path):
     again = drawing.load_translator(tmp_path / "a.safetensors").generator.state_dict()
     for name, value in model.generator.state_dict().items():
         assert torch.equal(again[name], value.half().float() if value.ndim > 1 else value)
+
+
+@pytest.mark.parametrize("size", [(513, 512), (512, 513)])
+def test_the_bound_of_pixels_is_512_squared(outlines, size):
+    with pytest.raises(ConfigError, match="more than 262144"):
+        drawing.translate(outlines, png(size))
+
+
+def test_another_format_is_refused_even_if_pillow_reads_it(outlines):
+    Image.new("RGB", (64, 64)).save(file := io.BytesIO(), "BMP")
+    with pytest.raises(ConfigError, match="is no PNG"):
+        drawing.translate(outlines, file.getvalue())
+
+
+def chunk(kind, content):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def header(width, height):
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        header(50_000, 50_000) + chunk(b"IDAT", zlib.compress(b"")),
+        header(64, 64) + chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2_000_000))),
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", b""),
+        header(64, 64) + chunk(b"acTL", b""),
+    ],
+    ids=["huge", "text", "header", "animation"],
+)
+def test_a_file_that_would_burst_is_refused(outlines, file):
+    with pytest.raises(ConfigError, match="image="):
+        drawing.translate(outlines, file)
+
+
+def test_a_checkpoint_runs_nothing(tmp_path):
+    class Runs:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "ran"),)
+
+    torch.save({"state_dict": Runs(), "lightning_gans": {}}, tmp_path / "last.ckpt")
+    mine, other = Pipe()
+    drawing.hold(other, str(tmp_path / "last.ckpt"))
+    assert isinstance(mine.recv(), ConfigError)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_the_process_ends_with_its_last_page(monkeypatch):
+    monkeypatch.setattr(checkpoints, "_WORKER", "tests.lab.echo")
+    monkeypatch.setattr(checkpoints, "start_server", lambda: None)
+    models, killed = HeldModels(), []
+    model = models.take(OUTLINES)
+    asyncio.run(model.request("draw", image="a"))
+    monkeypatch.setattr(type(model._process), "kill", lambda process: killed.append(process.pid))
+    models.give_back(model)
+    assert killed == [model._process.pid]

@@ -13,7 +13,9 @@ from lightning.pytorch import Callback
 from torch.distributions import Binomial, MultivariateNormal
 from torch.nn import functional as F
 
+from lightning_gans.data import Line2D
 from lightning_gans.errors import ConfigError
+from lightning_gans.evaluation.metrics.functional.transport import optimal_transport
 from lightning_gans.figures.points import PlotWindow
 from lightning_gans.lab import quiz
 from lightning_gans.lab.demonstrations import DEMONSTRATIONS
@@ -179,6 +181,13 @@ def test_7_jsd_stands_at_log_2_while_w1_is_the_distance():
     assert jsd == pytest.approx([math.log(2), math.log(2), 0], abs=1e-12)
     assert (w1, half, none) == pytest.approx((1, 0.5, 0))
     assert quotes(7, log_2, w1, half)
+
+
+def test_7_the_game_of_a_critic_arrives_at_the_line(play):
+    real, _ = Line2D().draw(200, torch.Generator().manual_seed(0))
+    seen = At(0, 249, call=lambda model: float(optimal_transport(real, samples(model)[:200]).distance))
+    play(7, 0, seen, steps=250)
+    assert seen.seen[1] < 0.5 * seen.seen[0]
 
 
 def test_9_one_divergence_covers_both_modes_and_the_other_seeks_one():

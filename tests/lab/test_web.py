@@ -2,9 +2,11 @@
 
 import asyncio
 import itertools
+import os
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -262,3 +264,89 @@ def test_what_is_no_command_is_refused(line):
 def test_an_unknown_preset_is_one_line():
     with pytest.raises(ConfigError, match="choose one of ring"):
         presets.preset("rings")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0:8080", "evil-localhost", "evil.localhost:8080", "localhost.evil.example"])
+def test_names_like_this_machines_are_refused(host):
+    assert client().get("/plane", headers={"host": host}).status_code == 403
+
+
+@pytest.mark.parametrize("headers", [{"host": "["}, {"host": "127.0.0.1:8080", "origin": "http://["}])
+def test_what_is_no_address_is_refused(headers):
+    assert client().get("/plane", headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize(("into", "status"), [("document", 200), ("iframe", 403), ("image", 403)])
+def test_another_page_may_lead_here_and_no_more(into, status):
+    headers = {"sec-fetch-site": "cross-site", "sec-fetch-dest": into}
+    answer = client().get("/plane", headers=headers)
+    assert answer.status_code == status
+    assert status == 403 or answer.headers["content-security-policy"] == "frame-ancestors 'self'"
+
+
+def test_the_cookie_stays_with_the_labs_pages_and_the_way_leads_nowhere_else():
+    answer = client(TOKEN, "http://lab.example:8080").get(f"http://lab.example:8080//evil.example/?token={TOKEN}")
+    assert "samesite=lax" in answer.headers["set-cookie"].lower()
+    assert answer.headers["location"] == "/evil.example/"
+
+
+def test_other_cookies_of_the_host_do_not_hide_the_token():
+    kept = {"cookie": f'other={{"a":1,"b":2}}; a b=c; lightning_gans_lab={TOKEN}'}
+    assert client(TOKEN, "http://lab.example:8080").get("/plane", headers=kept).status_code == 200
+
+
+def test_games_that_are_being_opened_count_and_failed_ones_do_not(lab):
+    async def visit():
+        found = await asyncio.gather(*(lab.open(["--config", "gan"]) for _ in range(3)), return_exceptions=True)
+        assert [isinstance(each, ConfigError) for each in found] == [False, False, True]
+        assert all(len(key) >= 20 for key in lab.games)
+        found[0].game.state = "failed"
+        await lab.open(["--config", "gan"])
+
+    asyncio.run(visit())
+
+
+def test_a_game_whose_opening_is_cancelled_ends(lab, monkeypatch):
+    made = []
+
+    class Slow(Still):
+        def __init__(self, words, **settings):
+            time.sleep(0.05)
+            super().__init__(words, **settings)
+            made.append(self)
+
+    monkeypatch.setattr(game, "PlayedGame", Slow)
+
+    async def visit():
+        opening = asyncio.ensure_future(lab.open(["--config", "gan"]))
+        await asyncio.sleep(0.02)
+        opening.cancel()  # as NiceGUI does with what a page that is gone had begun
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        assert lab._opening == 1  # its process is there yet
+        await asyncio.sleep(0.1)
+        assert [each.closed for each in made] == [True]
+        assert (lab.games, lab._opening) == ({}, 0)
+
+    asyncio.run(visit())
+
+
+def test_the_newest_checkpoint_is_first_and_what_is_no_file_of_the_folder_is_not_offered(tmp_path):
+    for folder, name, age in (("runs", "new", 0), ("runs", "old", 1), ("other/runs", "old", 2), (".", "outside", 3)):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / f"{name}.ckpt").write_text("")
+        os.utime(tmp_path / folder / f"{name}.ckpt", (100 - age, 100 - age))
+    (tmp_path / "runs/folder.ckpt").mkdir()
+    (tmp_path / "runs/last.ckpt").symlink_to(tmp_path / "removed.ckpt")
+    (tmp_path / "runs/link.ckpt").symlink_to(tmp_path / "outside.ckpt")
+    folders = [str(tmp_path / "runs"), str(tmp_path / "other/runs")]
+    offered = sessions.Lab(LabOptions(checkpoints=folders)).checkpoints()
+    assert [*offered] == ["runs/new.ckpt", "runs/old.ckpt", str(tmp_path / "other/runs/old.ckpt")]
+
+
+def test_a_command_is_quoted_as_a_shell_does():
+    line = "lightning_gans fit --config gan \\\n  --data.name 'two words' --model.x \"[1, 'é']\""
+    words = Words.of_command(line)
+    assert words.words == ("--config", "gan", "--data.name", "two words", "--model.x", "[1, 'é']")
+    assert Words.of_command(words.command) == words
+    assert words.with_value("data.name", "it's\nnew").words[-1] == "it's\nnew"

@@ -69,10 +69,12 @@ def _show_games(exercise: Exercise) -> None:
 def _show_demonstration(exercise: Exercise) -> None:
     async def compute() -> None:
         button.disable()
+        button.text = "Computing: some seconds"
         try:
             numbers, picture = await demonstrated(exercise.demonstration)
         finally:
             button.enable()
+            button.text = "Compute it"
         place.clear()
         with place:
             image = ui.element("img").props(f'src="data:image/png;base64,{base64.b64encode(picture).decode()}"')
@@ -81,7 +83,7 @@ def _show_demonstration(exercise: Exercise) -> None:
                 for what, value in numbers.items():
                     with ui.element("div"):
                         ui.element("dt").props(f'innerHTML="{what}"')
-                        ui.element("dd").props(f'innerHTML="{value:.3g}"')
+                        ui.element("dd").props(f'innerHTML="{value:.4g}"')
 
     button = ui.button("Compute it", icon="calculate", on_click=compute).props("outline")
     place = ui.element("div").classes("lab-demonstration").props("aria-live=polite")

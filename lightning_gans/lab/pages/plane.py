@@ -55,6 +55,8 @@ class PlanePage:
         self.chosen = 0  # the seat whose settings are shown
         self.looked_at: int | None = None  # the step that is shown; None for now
         self._live_of: object = None
+        self._live: dict[str, Any] = {}  # fields by setting
+        self._live_values: dict[str, float | bool] = {}
         with ui.element("div").classes("lab-plane-page"):
             with ui.element("div").classes("lab-stage"):
                 self._build_transport()
@@ -108,7 +110,11 @@ class PlanePage:
             self.speed = ui.select(_SPEEDS, value=0, label="Speed", on_change=self._set_pace)
             self.speed.props("outlined dense options-dense").classes("lab-speed")
             ui.button("Start anew", icon="replay", on_click=self.begin).props("outline")
+            self.stop = ui.number("Stop at step", min=1, step=1, format="%d").props("outlined dense clearable")
+            self.stop.classes("lab-seed")
             self.second = ui.switch("Second game", on_change=self._turn_second)
+            self.done = ui.label("All steps are done: raise Steps in all, and start anew").props('role="status"')
+            self.done.classes("lab-quiet")
 
     def _build_timeline(self) -> None:
         with ui.element("div").classes("lab-timeline"):
@@ -120,7 +126,16 @@ class PlanePage:
             self.back.disable()
 
     def _turn(self) -> None:
-        self._each("pause" if self.playing else "play")
+        if self.playing:
+            self._each("pause")
+            return
+        self._show_now()
+        stop = int(self.stop.value or 0)
+        before = [game for game in self.games if game.step < stop]  # two games come to stand at the same step
+        for game in before:
+            game.advance(stop - game.step)
+        if not before:
+            self._each("play")
 
     def _each(self, what: str) -> None:
         self._show_now()
@@ -147,7 +162,8 @@ class PlanePage:
         self.seat_row.default_slot.children[-1].delete()
 
     def _show_choice(self, chosen: int) -> None:
-        self.choice.set_visibility(len(self.seats) > 1)
+        for each in (self.choice, *(seat.title for seat in self.seats)):
+            each.set_visibility(len(self.seats) > 1)
         self.choice.value = chosen
         self._choose()
 
@@ -203,6 +219,7 @@ class PlanePage:
             self.start = ui.select(names, value=self.preset.name, label="Game", on_change=self._take_preset)
             self.start.props("outlined dense")
             self.note = ui.label(self.preset.note)
+            self.page = ui.link("Back to the exercise", self.preset.page or "/exercises")
             with ui.row().classes("items-center"):
                 number = ui.number("Seed", value=self.seed, min=0, step=1, on_change=self._take_seed)
                 number.props("outlined dense").classes("lab-seed")
@@ -211,7 +228,6 @@ class PlanePage:
         if self.start.value != self.preset.name:
             began = self.start.value == self.began.name
             self.preset = self.began if began else named(self.lab, self.start.value)
-        self.note.text = self.preset.note
         for name in SHOWN:
             self.switches[name].value = name in (*_ALWAYS, *self.preset.parts)
         self._take_seats()
@@ -224,6 +240,11 @@ class PlanePage:
             self._drop_seat()
         for words in given:
             self._add_seat(Words(words))
+        for seat, title in zip(self.seats, self.preset.titles, strict=False):
+            seat.title.text = f"{seat.name}: {title}"
+        self.stop.value = self.preset.stop or None
+        self.note.text = self.preset.note
+        self.page.set_visibility(bool(self.preset.page))
         self.second.value = len(self.seats) > 1
         self._show_choice(0)
 
@@ -262,6 +283,8 @@ class PlanePage:
     def _choose(self) -> None:
         self.chosen = min(self.choice.value or 0, len(self.seats) - 1)
         self.form.show(self.seats[self.chosen].words)
+        whose = f": {self.seats[self.chosen].name.lower()}" if len(self.seats) > 1 else ""
+        self.live_title.text, self.export_title.text = f"Change while it plays{whose}", f"Take it along{whose}"
 
     def _take_words(self, words: Words) -> None:
         seat = self.seats[self.chosen]
@@ -275,22 +298,32 @@ class PlanePage:
 
     def _build_live(self) -> None:
         with ui.element("section").classes("lab-panel"):
-            ui.label("Change while it plays").classes("lab-heading").props('role="heading" aria-level="2"')
+            self.live_title = ui.label().classes("lab-heading").props('role="heading" aria-level="2"')
             self.live = ui.element("div").classes("lab-live")
             self.changes = ui.label().classes("lab-quiet")
 
     def _show_live(self, game: PlayedGame) -> None:
-        settings = (game.scene or {})["settings"]
+        self._live_values = dict((game.scene or {})["settings"])
         self.live.clear()
         with self.live:
-            for setting, value in settings.items():
-                self._live_field(game, setting, value)
+            self._live = {name: self._live_field(game, name, value) for name, value in self._live_values.items()}
 
-    @staticmethod
-    def _live_field(game: PlayedGame, setting: str, value: float | bool) -> None:
+    def _follow_live(self, game: PlayedGame) -> None:
+        """Show what has changed by itself, and leave alone what is being typed."""
+        for setting, value in (game.scene or {})["settings"].items():
+            if self._live_values.get(setting) != value:
+                self._live_values[setting] = value
+                self._live[setting].value = value
+
+    def _live_field(self, game: PlayedGame, setting: str, value: float | bool) -> Any:
         if isinstance(value, bool):
-            ui.checkbox(setting, value=value, on_change=lambda event: game.change(setting, event.value)).props("dense")
-            return
+
+            def turn(event: Any) -> None:
+                if event.value != self._live_values[setting]:  # or it was changed by the game itself
+                    self._live_values[setting] = event.value
+                    game.change(setting, event.value)
+
+            return ui.checkbox(setting, value=value, on_change=turn).props("dense")
         field = ui.number(setting, value=value).props("outlined dense step=any")
 
         def change() -> None:
@@ -298,12 +331,13 @@ class PlanePage:
                 game.change(setting, field.value)
 
         field.on("change", change)
+        return field
 
     # Taking it along.
 
     def _build_exports(self) -> None:
         with ui.element("section").classes("lab-panel"):
-            ui.label("Take it along").classes("lab-heading").props('role="heading" aria-level="2"')
+            self.export_title = ui.label().classes("lab-heading").props('role="heading" aria-level="2"')
             with ui.row().classes("lab-exports"):
                 export_buttons(lambda: self.seats[self.chosen].game)
 
@@ -319,6 +353,9 @@ class PlanePage:
         if game is not None and game.scene is not None and self._live_of != (game, id(game.scene)):
             self._live_of = game, id(game.scene)
             self._show_live(game)
+        elif game is not None and game.scene is not None:
+            self._follow_live(game)
+        self.done.set_visibility(bool(self.games) and all(each.state == "finished" for each in self.games))
         for seat in self.seats:
             if seat.opened is not None and seat.opened.said:
                 ui.notify(" ".join(seat.opened.said), type="warning")

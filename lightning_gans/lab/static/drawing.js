@@ -18,6 +18,13 @@ export const THEMES = {
   },
 };
 
+/** The color of a curve: a player's own wherever it stands, others' by their order. */
+export function colorOf(theme, palette, name, index) {
+  const own = palette === "players" ? ["generator", "discriminator"].indexOf(name) : -1;
+  const colors = theme[palette];
+  return colors[own >= 0 ? own : (index + (palette === "players" ? 2 : 0)) % colors.length];
+}
+
 /** The bytes of a base64 text. */
 export function bytes(text) {
   const raw = atob(text || "");
@@ -165,8 +172,8 @@ function drawSquares(view, places, color) {
     view.pen.fillStyle = view.colors.text;
     view.pen.font = "12px system-ui, sans-serif";
     view.pen.textAlign = "left";
-    view.pen.textBaseline = "bottom";
-    view.pen.fillText(`${outside} of ${places.length / 2} generated points lie outside; shown at the edge`, 8, view.side - 8);
+    view.pen.textBaseline = "top";
+    view.pen.fillText(`${outside} of ${places.length / 2} generated points lie outside; shown at the edge`, 8, 8);
   }
 }
 

@@ -1,19 +1,20 @@
 // One game in the plane: what it looks like now, its numbers and its curves. It asks for the next frame when it has drawn
 // the last, so that a slow browser is sent fewer.
-import { THEMES, draw, drawChart, short, valueAt } from "/static/drawing.js";
+import { THEMES, colorOf, draw, drawChart, short, valueAt } from "/static/drawing.js";
 
 const MOST = 1500; // points of a curve; then every second one goes
 const CHARTS = {
   losses: { title: "Losses", of: (name) => name.startsWith("loss/"), palette: "players" },
-  divergences: { title: "KL and JS, in nats", of: (name) => ["kl", "js"].includes(name), palette: "measures" },
+  kl: { title: "KL, in nats", of: (name) => name === "kl", palette: "measures" },
+  js: { title: "JS, in nats: log 2 = 0.693 at most", of: (name) => name === "js", palette: "measures" },
   w1: { title: "W1, in units of the plane", of: (name) => name === "w1", palette: "measures" },
   modes: { title: "Modes found", of: (name) => name === "modes", palette: "measures" },
 };
-const ORDER = ["js", "kl", "loss/discriminator", "loss/generator"]; // those that others have too keep their colors
+const ORDER = ["js", "kl", "loss/discriminator", "loss/generator"];
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 export default {
-  props: { label: String, source: String, parts: Array, charts: Array, drawing: Boolean, most: Number, window: Array },
+  props: { label: String, source: String, parts: Array, charts: Array, drawing: Boolean, refused: Boolean, most: Number, window: Array },
   emits: ["points", "done"],
   template: `
     <section class="lab-game" :aria-label="label">
@@ -78,7 +79,7 @@ export default {
   computed: {
     waiting() {
       if (this.error) return this.error;
-      return this.state === "loading" && !this.drawing ? "The game is being set up" : "";
+      return this.state === "loading" && !this.drawing && !this.refused ? "The game is being set up" : "";
     },
     shown() {
       return (this.charts || []).map((key) => {
@@ -95,7 +96,9 @@ export default {
       if (!this.cursor || !this.numbers) return "";
       const [x, y] = this.cursor;
       const value = this.scene && this.parts.includes("surface") ? valueAt(this.scene, this.past || this.frame, x, y) : null;
-      return `(${x.toFixed(2)}, ${y.toFixed(2)})${value === null ? "" : ` D: ${short(value)}`}`;
+      if (value === null) return `(${x.toFixed(2)}, ${y.toFixed(2)})`;
+      const percent = this.scene.probability ? `, real by ${Math.round(100 / (1 + Math.exp(-value)))}%` : "";
+      return `(${x.toFixed(2)}, ${y.toFixed(2)}) D: ${this.scene.probability ? "logit " : ""}${short(value)}${percent}`;
     },
   },
   methods: {
@@ -157,6 +160,8 @@ export default {
         ["Next to learn", frame.player || "-"],
         ["Steps a second", this.past ? "-" : short(frame.steps_per_second)],
         ...["kl", "js", "w1"].map((name) => [name.toUpperCase(), this.withFloor(name, measures[name])]),
+        ["D's values", frame.surface_range ? frame.surface_range.map(short).join(" to ") : "-"],
+        ["Pull, longest", short(frame.pull_length)],
         ["Modes", measures.modes === undefined ? "-" : `${measures.modes}${this.scene?.modes ? ` of ${this.scene.modes.length}` : ""}`],
       ];
     },
@@ -182,11 +187,11 @@ export default {
     },
     paintChart(key) {
       const { of, palette } = CHARTS[key];
-      const colors = THEMES[this.theme][palette];
+      const theme = THEMES[this.theme];
       const names = Object.keys(this.curves).filter(of).sort((a, b) => ORDER.indexOf(b) - ORDER.indexOf(a));
       const series = names.map((name, i) => ({
         name: name.replace("loss/", ""),
-        color: colors[i % colors.length],
+        color: colorOf(theme, palette, name.replace("loss/", ""), i),
         points: this.curves[name],
         floor: this.scene?.floor?.[name],
       }));

@@ -116,7 +116,7 @@ def until(page, condition, seconds=120):
 
 def has_begun(page, games=1):
     """Whether each game has shown its beginning."""
-    return page.locator(".lab-game").count() == games and page.locator(".lab-numbers dd").count() == 7 * games
+    return page.locator(".lab-game").count() == games and page.locator(".lab-numbers dd").count() == 9 * games
 
 
 def step_of(page, game=0):
@@ -173,6 +173,7 @@ def test_every_control_of_the_plane_is_pressed(visit):
         box = field.locator("input")
         box.fill("1")
         box.blur()
+    page.get_by_label("Stop at step").fill("")
     page.get_by_label("Hidden layers, as 64, 64").first.fill("8, 8")
     for label in ("Activation", "Optimizer", "Distribution", "Data", "Recipe", "Speed", "Game"):
         page.get_by_label(label, exact=True).first.click()
@@ -184,7 +185,7 @@ def test_every_control_of_the_plane_is_pressed(visit):
     press(page, "Light or dark")
     page.locator("body.body--dark").wait_for()
     press(page, "Play")
-    until(page, lambda: step_of(page) > 3)
+    until(page, lambda: has_begun(page) and step_of(page) > 3)
     for name, ending in (("Config", "yaml"), ("Film", "gif"), ("Replay", "html")):
         with page.expect_download() as download:
             press(page, name)
@@ -212,6 +213,22 @@ def test_a_change_on_the_way_is_recorded_and_seen_by_its_own_page_alone(visit, t
     page.get_by_text("generator.lr=-1").first.wait_for()  # refused in a line
     code = "new WebSocket(location.origin.replace('http', 'ws') + '/frames/guess').onclose = done"
     page.evaluate(f"new Promise(done => {{ {code} }}).then(() => 1)")  # another page's game: closed without an answer
+
+
+def test_exercises_play_to_their_steps_and_what_changes_by_itself_is_shown(visit):
+    page = visit("/plane?exercise=4")  # its points come with its words
+    until(page, lambda: has_begun(page, 2))
+    assert page.get_by_text("Second game: The same with R1").is_visible()
+    page.goto(page.url.replace("exercise=4", "exercise=2"))
+    until(page, lambda: has_begun(page))
+    press(page, "Play")
+    until(page, lambda: step_of(page) == 300 and page.get_by_role("button", name="Play", exact=True).is_visible())
+    press(page, "Step")
+    boxes = {name: page.get_by_role("checkbox", name=f"{name}.plays") for name in ("generator", "discriminator")}
+    sync_api.expect(boxes["generator"]).to_have_attribute("aria-checked", "true")
+    sync_api.expect(boxes["discriminator"]).to_have_attribute("aria-checked", "false")
+    until(page, lambda: step_of(page) == 301)
+    assert page.get_by_role("link", name="Back to the exercise").get_attribute("href") == "/exercises#exercise-2"
 
 
 def test_points_drawn_with_the_mouse_are_played_on(visit):

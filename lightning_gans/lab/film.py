@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from lightning_gans.errors import ConfigError
+from lightning_gans.lab.timeline import spread
 
 _SIDE, _FINE = 400, 2  # pixels of a picture, and how much finer it is drawn
 _BAR = 24  # pixels for the step
@@ -36,18 +37,6 @@ def film(scene: dict[str, Any], frames: Sequence[dict[str, Any]], seconds: float
     first, *rest = [one.quantize(96, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE) for one in pictures]
     first.save(file, "GIF", save_all=True, append_images=rest, duration=durations, loop=0, optimize=True)
     return file.getvalue()
-
-
-def spread(frames: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
-    """So many frames at equal distances, the first and the last among them; all where there are fewer.
-
-    Example:
-        >>> [frame["step"] for frame in spread([{"step": step} for step in range(10)], 4)]
-        [0, 3, 6, 9]
-    """
-    if len(frames) <= count:
-        return list(frames)
-    return [frames[round(k * (len(frames) - 1) / (count - 1))] for k in range(count)]
 
 
 def picture(scene: dict[str, Any], frame: dict[str, Any]) -> Image.Image:

@@ -7,8 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.lab.film import spread
-from lightning_gans.lab.timeline import size_of
+from lightning_gans.lab.timeline import size_of, spread
 
 MOST_BYTES = 2_000_000
 """Of a file; of a longer run fewer frames are kept."""

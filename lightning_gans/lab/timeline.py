@@ -1,6 +1,7 @@
 """What a game looked like on its way, within a stated memory, and the states that it can go back to."""
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +74,15 @@ def size_of(content: Any) -> int:
     if isinstance(content, list):
         return sum(map(size_of, content))
     return len(content) if isinstance(content, str) else _OF_NUMBER
+
+
+def spread(frames: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """So many frames at equal distances, the first and the last among them; all where there are fewer.
+
+    Example:
+        >>> [frame["step"] for frame in spread([{"step": step} for step in range(10)], 4)]
+        [0, 3, 6, 9]
+    """
+    if len(frames) <= count:
+        return list(frames)
+    return [frames[round(k * (len(frames) - 1) / (count - 1))] for k in range(count)]

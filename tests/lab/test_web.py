@@ -135,7 +135,7 @@ def test_the_web_process_does_without_torch():
         "import sys, importlib, lightning_gans.lab.app\n"
         "from lightning_gans.lab.layout import TITLES\n"
         "for page in TITLES: importlib.import_module(f'lightning_gans.lab.pages.{page}')\n"
-        "sys.exit(' '.join({'torch', 'lightning', 'matplotlib', 'sklearn'} & {*sys.modules}) or 0)"
+        "sys.exit(' '.join({'torch', 'lightning', 'matplotlib', 'sklearn', 'numpy'} & {*sys.modules}) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -60,8 +60,8 @@ class PlanePage:
         with ui.element("div").classes("lab-plane-page"):
             with ui.element("div").classes("lab-stage"):
                 self._build_transport()
+                self._build_timeline()  # above what it changes, so that both are seen
                 self.seat_row = ui.element("div").classes("lab-seats")
-                self._build_timeline()
             with ui.element("aside").classes("lab-settings").props('aria-label="What is shown"'):
                 self._build_choice()
                 self._build_switches()
@@ -111,7 +111,7 @@ class PlanePage:
             self.speed.props("outlined dense options-dense").classes("lab-speed")
             ui.button("Start anew", icon="replay", on_click=self.begin).props("outline")
             self.stop = ui.number("Stop at step", min=1, step=1, format="%d").props("outlined dense clearable")
-            self.stop.classes("lab-seed")
+            self.stop.classes("lab-stop")
             self.second = ui.switch("Second game", on_change=self._turn_second)
             self.done = ui.label("All steps are done: raise Steps in all, and start anew").props('role="status"')
             self.done.classes("lab-quiet")

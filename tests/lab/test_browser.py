@@ -231,6 +231,19 @@ def test_exercises_play_to_their_steps_and_what_changes_by_itself_is_shown(visit
     assert page.get_by_role("link", name="Back to the exercise").get_attribute("href") == "/exercises#exercise-2"
 
 
+def test_the_quiz_keeps_a_pair_until_the_next_one_is_asked_for(visit):
+    page = visit("/quiz")
+    left, following = (page.get_by_role("button", name=name) for name in ("The left one is real", "Next pair"))
+    sync_api.expect(following).to_be_disabled()
+    left.click()
+    page.get_by_text("one was real").wait_for()
+    assert page.locator(".lab-real").count() == 1
+    left.click()  # answered already
+    following.click()
+    sync_api.expect(page.locator(".lab-real")).to_have_count(0)
+    assert page.get_by_text("of 1 right").is_visible()
+
+
 def test_points_drawn_with_the_mouse_are_played_on(visit):
     page = visit("/plane?preset=ring")
     page.get_by_label("Data", exact=True).click()

@@ -5,6 +5,7 @@ import importlib
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -89,6 +90,8 @@ NOT_RUN = {
     "--weights FILE": "needs Inception's weights, which are not in the package; tests/evaluation runs it on made ones",
     "--strategy": "starts processes of its own; tests/engine/test_processes.py does",
     "srun": "needs a cluster",
+    "checkpoint last.ckpt": "stands for that of a model with truncation; tests/evaluation/test_truncation.py has them",
+    "all-mpnet-base-v2": "needs a download",
     "lightning_gans lab": "serves until Ctrl-C; tests/lab opens its pages",
 }
 """Commands that are not run here, by a pattern in them, with the reason."""
@@ -258,7 +261,7 @@ def assert_trains_with_a_regularizer(kind):
 def folder(tmp_path_factory):
     """Where all commands of the docs run: with images, MNIST's files (noise), a class of the user's, and a cache."""
     folder = tmp_path_factory.mktemp("docs")
-    for index in range(64):
+    for index in range(96):
         save(folder / f"photos/{index % 2}/{index}.png", (40, 32), seed=index)
     for index in range(24):
         save(folder / f"paintings/{index}.png", (40, 32), seed=index)
@@ -269,6 +272,11 @@ def folder(tmp_path_factory):
     for index in range(24):
         save(folder / f"captioned/{index}.png", (32, 32), seed=index)
         (folder / f"captioned/{index}.txt").write_text(f"picture {index}\n")
+    for index in range(40):  # two classes
+        for part in ("train", "test", "automobile"):
+            save(folder / f"{part}/{index % 2}/{index}.png", (32, 32), seed=index)
+    save(folder / "face.png", (32, 32))
+    (folder / "game.yaml").write_text((ROOT / "configs/gan.yaml").read_text())
     (folder / "sentences.txt").write_text("a red circle\na blue square\n")
     pixels = np.random.default_rng(0).integers(0, 256, (64, 8, 8), dtype=np.uint8)
     np.save(folder / "samples.npy", pixels)
@@ -311,6 +319,8 @@ def shortened(words):
             extra = {flag: value for flag, value in extra.items() if not flag.startswith("--metrics.")}
         if "--ckpt_path" not in given:
             extra |= {flag: value for recipes, small in SMALL if recipes & set(given) for flag, value in small.items()}
+        if any(flag.endswith(".hidden_dims") for flag in given):  # of networks without channels
+            extra = {flag: value for flag, value in extra.items() if not flag.endswith(".base_channels")}
         if "protocols/stacked_mnist" in given:
             extra["--metrics.every_n_steps"] = "0"  # features of 10,000 real images
     fewer = {
@@ -329,17 +339,13 @@ def recipe_of(kind):
     return next(name for name, c in configs.items() if c["model"]["class_path"].lower().endswith(f".{kind}"))
 
 
-MEASURED = {"wgan", "dcgan", "pix2pix", "srgan"}
-"""Recipes whose runs have a best checkpoint; of the others pages take the last, which saves seconds."""
-
-
 def plain(run, kind):
     """The folder of a short run of a recipe as it comes, which pages call ``runs/<kind>/...``."""
     path = Path("runs", kind, "plain")
     if not path.exists():
-        measured = [] if kind in MEASURED else ["--metrics.every_n_steps", "0"]
-        fit = shortened(["fit", "--config", recipe_of(kind)])
-        assert run([*fit, *measured, "--trainer.default_root_dir", str(path)]).code == 0
+        fit = shortened(["fit", "--config", recipe_of(kind), "--metrics.every_n_steps", "0"])
+        assert run([*fit, "--trainer.default_root_dir", str(path)]).code == 0
+        shutil.copy(path / "checkpoints/last.ckpt", path / "checkpoints/best.ckpt")  # which needs no metrics so
     os.utime(path / "checkpoints/last.ckpt")  # "last" is the newest
     return str(path)
 
@@ -375,7 +381,12 @@ def test_command_runs(command, page, run):
         if re.search(part, command):
             pytest.skip(reason)
     filled = re.sub(r"runs/(\w+)/\.\.\.", lambda match: plain(run, match[1]), command)
-    words = shlex.split(re.sub(r"^\w+=\S+ ", "", re.sub(r"\bDIR\b", "photos", filled)))[1:]
+    if "CHECKPOINT" in filled:  # one of the page's model
+        kind = yaml.safe_load((ROOT / f"configs/{Path(page).stem}.yaml").read_text())["model"]["class_path"]
+        filled = filled.replace("CHECKPOINT", f"{plain(run, kind.rpartition('.')[2].lower())}/checkpoints/last.ckpt")
+    for word, meant in {"DIR": "photos", "IMAGES": "train", "--mask FILE": "--mask face.png"}.items():
+        filled = re.sub(rf"(?<!\w){word}\b", meant, filled)
+    words = shlex.split(re.sub(r"^\w+=\S+ ", "", filled))[1:]
     if "last" in words:
         plain(run, words[words.index("--config") + 1])  # whose class has its name
     done = run(shortened(words))

@@ -17,7 +17,7 @@ from lightning_gans.engine.changes import Settings
 from lightning_gans.engine.checks import DivergedError, GradientMonitor
 from lightning_gans.engine.compilation import compilation_refused, compile_networks
 from lightning_gans.engine.ema import EMA
-from lightning_gans.engine.logging import LossBuffer, counted_once, log_metrics
+from lightning_gans.engine.logging import LossBuffer, log_metrics
 from lightning_gans.engine.migration import KEY, migrated
 from lightning_gans.engine.optimization import BaseOptimization, optimization_of
 from lightning_gans.engine.phase import Phase, Timeline
@@ -26,7 +26,7 @@ from lightning_gans.engine.priors import Distribution
 from lightning_gans.engine.processes import all_reduce_mean, no_sync, zero_missing_gradients
 from lightning_gans.engine.progress import replace_default_bar
 from lightning_gans.engine.rng import StepRNG
-from lightning_gans.engine.roster import Roster
+from lightning_gans.engine.roster import Roster, counted_once
 from lightning_gans.errors import ConfigError
 from lightning_gans.schedule import Clock, Ramp
 

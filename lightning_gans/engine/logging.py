@@ -3,29 +3,16 @@
 import math
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 
 import torch
 from lightning.pytorch import Trainer
-from lightning.pytorch.core.optimizer import LightningOptimizer, do_nothing_closure
 from lightning.pytorch.strategies import Strategy
 from torch import Tensor
 
 from lightning_gans.engine.checks import NonFiniteLossError
 
 _REMEMBERED_LOSSES = 10_000  # when logging is never due, the oldest are forgotten
-
-
-@contextmanager
-def counted_once(optimizers: Sequence[LightningOptimizer]) -> Iterator[None]:
-    """Let Lightning count all steps of all optimizers as one: it counts those of each by its hooks."""
-    before, after = optimizers[0]._on_before_step, optimizers[0]._on_after_step
-    for optimizer in optimizers:
-        optimizer._on_before_step = optimizer._on_after_step = do_nothing_closure
-    yield
-    before()
-    after()
 
 
 class LossBuffer:

@@ -1,8 +1,10 @@
 """The players of a run with what belongs to each: parameters, optimizer, schedule, critics."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from lightning.pytorch.core.optimizer import LightningOptimizer, do_nothing_closure
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -140,6 +142,17 @@ class Roster:
                 raise ConfigError(f"{player.name}.phase", player.phase, f"is none of the phases {list(phases)}")
             if player.shares is not None and player.shares not in owners:
                 raise ConfigError(f"{player.name}.shares", player.shares, "names no player with an optimizer")
+
+
+@contextmanager
+def counted_once(optimizers: Sequence[LightningOptimizer]) -> Iterator[None]:
+    """Let Lightning count all steps of all optimizers as one: it counts those of each by its hooks."""
+    before, after = optimizers[0]._on_before_step, optimizers[0]._on_after_step
+    for optimizer in optimizers:
+        optimizer._on_before_step = optimizer._on_after_step = do_nothing_closure
+    yield
+    before()
+    after()
 
 
 def _within(averaged: Mapping[str, nn.Module], player: Player) -> list[str]:

@@ -33,8 +33,8 @@ class GameView(Element, component=STATIC / "plane.js"):
 
     def __init__(self, label: str, on_points: Callable[[list[list[float]]], None], on_done: Callable[[], Any]) -> None:
         super().__init__()
-        self.props.update(label=label, parts=[], charts=[], source="", drawing=False, most=200, window=[0, 0, 2])
-        self.props.update(refused=False)
+        self.props.update(label=label, parts=[], charts=[], source="", window=[0, 0, 2])
+        self.props.update(drawing=False, most=200, refused=False)
         self.on("points", lambda event: on_points(event.args))
         self.on("done", on_done)
 

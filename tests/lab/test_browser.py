@@ -228,6 +228,7 @@ def test_exercises_play_to_their_steps_and_what_changes_by_itself_is_shown(visit
     sync_api.expect(boxes["generator"]).to_have_attribute("aria-checked", "true")
     sync_api.expect(boxes["discriminator"]).to_have_attribute("aria-checked", "false")
     until(page, lambda: step_of(page) == 301)
+    assert "plays 1" not in page.locator(".lab-settings").inner_text()  # nobody has changed it by hand
     assert page.get_by_role("link", name="Back to the exercise").get_attribute("href") == "/exercises#exercise-2"
 
 

@@ -56,7 +56,8 @@ class PlanePage:
         self.looked_at: int | None = None  # the step that is shown; None for now
         self._live_of: object = None
         self._live: dict[str, Any] = {}  # fields by setting
-        self._live_values: dict[str, float | bool] = {}
+        self._live_values: dict[str, float | bool] = {}  # as the game had them when they were looked at last
+        self._following = False  # whether it is the page that sets a field, and not a visitor
         with ui.element("div").classes("lab-plane-page"):
             with ui.element("div").classes("lab-stage"):
                 self._build_transport()
@@ -309,18 +310,19 @@ class PlanePage:
             self._live = {name: self._live_field(game, name, value) for name, value in self._live_values.items()}
 
     def _follow_live(self, game: PlayedGame) -> None:
-        """Show what has changed by itself, and leave alone what is being typed."""
-        for setting, value in (game.scene or {})["settings"].items():
-            if self._live_values.get(setting) != value:
-                self._live_values[setting] = value
-                self._live[setting].value = value
+        """Show what has changed by itself, and leave alone what is being typed, or waits for the end of a step."""
+        present = dict((game.scene or {})["settings"])
+        changed = {name: value for name, value in present.items() if self._live_values[name] != value}
+        self._live_values, self._following = present, True
+        for name, value in changed.items():
+            self._live[name].value = value
+        self._following = False
 
     def _live_field(self, game: PlayedGame, setting: str, value: float | bool) -> Any:
         if isinstance(value, bool):
 
             def turn(event: Any) -> None:
-                if event.value != self._live_values[setting]:  # or it was changed by the game itself
-                    self._live_values[setting] = event.value
+                if not self._following:
                     game.change(setting, event.value)
 
             return ui.checkbox(setting, value=value, on_change=turn).props("dense")

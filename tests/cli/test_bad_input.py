@@ -51,11 +51,13 @@ def last(tmp_path_factory):
     return folder / "checkpoints/last.ckpt"
 
 
-@pytest.fixture(params=["foreign", "bytes", "truncated", "flipped", "empty"])
+@pytest.fixture(params=["foreign", "nameless", "bytes", "truncated", "flipped", "empty"])
 def damaged(request, last, tmp_path):
     path = tmp_path / f"{request.param}.ckpt"
-    if request.param == "foreign":
-        torch.save({"state_dict": {"w": torch.zeros(2)}}, path)
+    (tmp_path / "link.ckpt").symlink_to(tmp_path / "removed.ckpt")  # another is looked for beside it
+    if request.param in ("foreign", "nameless"):
+        named = {"lightning_gans": {}, "hyper_parameters": 5} if request.param == "nameless" else {}
+        torch.save({"state_dict": {"w": torch.zeros(2)}, **named}, path)
     else:
         whole, content = last.read_bytes(), torch.load(last, weights_only=True)
         weight = next(iter(content["state_dict"].values())).numpy().tobytes()
@@ -72,6 +74,14 @@ def damaged(request, last, tmp_path):
 @pytest.mark.parametrize("arguments", [("fit", *TINY, *QUIET, "--ckpt_path"), ("sample",)], ids=lambda a: a[0])
 def test_damaged_or_foreign_checkpoint(command, damaged, arguments):
     refused(command(*arguments, damaged), damaged.name, "take")
+
+
+@pytest.mark.parametrize("named", ["os.system", "", "os.path.nothing"])
+def test_a_checkpoint_of_what_is_no_class(command, last, tmp_path, named):
+    content = torch.load(last, weights_only=True)
+    content["hyper_parameters"]["_class_path"] = named
+    torch.save(content, tmp_path / "odd.ckpt")
+    refused(command("sample", tmp_path / "odd.ckpt"), f"checkpoint='{named}': ")
 
 
 @pytest.mark.parametrize("command_line", ["fit", "sample"])

@@ -26,6 +26,7 @@ two samples are from each other."""
 
 _POINTS, _MEASURED, _TRANSPORTED, _PULLED = 500, 1000, 200, 120
 _PACKABLE = 840  # points, which divide into packs of up to 8
+_LEAST_HALF = 1.0  # of the window's side: generated points come from farther than a small cloud of real ones is wide
 _SIDE = 40  # of the surface's lattice
 _GRID, _LINE = 21, 201  # latents along an axis of two or more, and of one
 _GRID_END = 0.98  # of the distribution's mass along each axis, all between its ends
@@ -57,7 +58,8 @@ class PointFrames:
         half = Batch(twice.images[::2], twice.condition.map(lambda part: part[::2]))
         self._batch = half if enough else data.spread_batch(dataset, _MEASURED)
         self.real = _plane(self._batch.images)
-        self.window = PlotWindow.of(self.real)
+        window = PlotWindow.of(self.real)
+        self.window = PlotWindow(window.center, max(window.half, _LEAST_HALF))
         self._floor = self._distances(_plane(twice.images[1::2])) if enough else None
         self._modes = data.mode_centers(trainer)
         self._metrics = data.data_metrics(trainer)

@@ -129,6 +129,14 @@ def test_transport_leads_to_real_points_each_once_and_as_cheaply_as_can_be(plane
     assert plane.frame["measures"]["w1"] == pytest.approx(float(best), abs=1e-3)
 
 
+def test_a_small_cloud_is_shown_with_the_way_to_it(tmp_path):
+    words = ["--config", "gan", "--config", "data/points", "--data.points", "[[3,0]]", "--data.std", "0.05"]
+    scene = shown(words, PointFrames, ["fake"], tmp_path).scene
+    x, y, half = scene["window"]
+    assert half == 1
+    assert np.allclose([x, y], [3, 0], atol=0.1)
+
+
 def test_the_floor_is_what_real_points_have(plane):
     floor, measures = plane.scene["floor"], plane.frame["measures"]
     assert floor.keys() == {"kl", "js", "w1"}

@@ -68,6 +68,7 @@ def test_the_average_and_copies_stay_uncompiled(backend):
     assert same(state(copied), state(model.generator))
 
 
+@pytest.mark.slow  # compiled equals uncompiled, which resumes
 def test_compiled_runs_resume(backend, tmp_path):
     whole, first, second = (sequential(optimization=COMPILED) for _ in range(3))
     train(whole, 32)

@@ -264,7 +264,7 @@ def own_loader(workers=0):
     return DataLoader(Jittered(images), batch_size=8, shuffle=True, drop_last=True, num_workers=workers)
 
 
-@pytest.fixture(scope="module", params=[0, 2])
+@pytest.fixture(scope="module", params=few([0, 2], [0]))
 def plainly(request, tmp_path_factory):
     """The number of workers of a plain loader, and a run with it as in ``straight``."""
     folder = tmp_path_factory.mktemp("plainly")

@@ -180,7 +180,7 @@ TABLE = (
     ),
     Row("cgan", two(of.gan_discriminator, of.gan_generator), given=("label",), always=PARTS, **BATCH_NORM),
     Row("cogan", two(of.gan_discriminator, of.gan_generator), given=("label",), **BATCH_NORM),
-    Row("acgan", two(of.acgan_discriminator, of.acgan_generator), given=("label",), always=PARTS),
+    Row("acgan", two(of.acgan_discriminator, of.acgan_generator), given=("label",), always=("bf16",)),
     Row("projection", two(of.hinge_discriminator, of.wasserstein_generator), given=("label",), **BATCH_NORM),
     Row(
         "sagan",
@@ -281,7 +281,7 @@ TABLE = (
         points=False,
         splits=(),  # dropout
         bad=(({"l1_weight": -1.0}, r"l1_weight=-1\.0: must be 0 or more"),),
-        always=("printed", *PARTS),
+        always=("printed", "bf16"),
     ),
     Row(
         "cyclegan",

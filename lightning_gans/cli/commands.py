@@ -119,7 +119,7 @@ class TranslatingOptions:
         direction: AtoB, or BtoA of a model that has learned both, as CycleGAN.
         stochastic: With dropout and batch norm of the image itself, as pix2pix's authors had it, instead of eval mode.
         seed: Selects that noise; an image gets the same alone and in a folder.
-        tile: Side of what is enlarged at once, in pixels of the image; 0 for the whole image.
+        tile: Side of what is enlarged at once, in pixels of the image, by default 128; 0 for the whole image.
         overlap: Pixels around a tile that the model is shown beside it; by default as many as matter to it.
         interpolation: From the weights of the phase of content, 0, to those of the game, 1, as ESRGAN keeps both.
         mask: What is to be completed: center, the middle half of both sides; alpha, what is transparent; or what is
@@ -134,7 +134,7 @@ class TranslatingOptions:
     direction: str = "AtoB"
     stochastic: bool = False
     seed: int = 0
-    tile: int = 128
+    tile: int | None = None
     overlap: int | None = None
     interpolation: float | None = None
     mask: str | None = None
@@ -144,7 +144,7 @@ class TranslatingOptions:
     def __post_init__(self) -> None:
         if self.direction not in ("AtoB", "BtoA"):
             raise ConfigError("--direction", self.direction, "choose AtoB or BtoA")
-        if self.tile < 0:
+        if self.tile is not None and self.tile < 0:
             raise ConfigError("--tile", self.tile, "is a side in pixels, or 0 for the whole image")
         if self.overlap is not None and self.overlap < 0:
             raise ConfigError("--overlap", self.overlap, "must be 0 or more")

@@ -69,8 +69,10 @@ def _work(model: Game, options: TranslatingOptions) -> Work:
         _interpolate(model, options.interpolation)
     if options.stochastic and not isinstance(model, Translator):
         raise ConfigError("--stochastic", True, f"{name} has no such mode")
-    if options.overlap is not None and not (isinstance(model, Translator) and model.overlap is not None):
-        raise ConfigError("--overlap", options.overlap, f"{name} makes no tiles; leave it out")
+    if not (isinstance(model, Translator) and model.overlap is not None):
+        for flag, value in (("--tile", options.tile), ("--overlap", options.overlap)):
+            if value:  # none, or 0, is what is done
+                raise ConfigError(flag, value, f"{name} makes no tiles; leave it out")
     channels = _source_channels(model, options)
     if isinstance(model, Translator):
         model.stochastic |= options.stochastic

@@ -76,14 +76,16 @@ class ESRGAN(SuperResolution):
         For a model that is not trained further: what was reached is overwritten.
 
         Raises:
-            ConfigError: alpha is no share, or there was no phase of content.
+            ConfigError: alpha is no share, there was no phase of content, or no game after it yet.
         """
         if not 0 <= alpha <= 1:
             raise ConfigError("interpolation", alpha, "must be a share, 0 for the phase of content, 1 for the game")
         if not self._content_share:
             raise ConfigError("interpolation", alpha, "content_share is 0: there are no weights of a first phase")
+        kept = self.content_generator.state_dict()
+        if all(value.equal(kept[name]) for name, value in self.generator.state_dict().items()):
+            raise ConfigError("interpolation", alpha, "the game has not begun; there is one set of weights")
         for network in (self.generator, *(self.ema.averages.values() if self.ema is not None else ())):
-            kept = self.content_generator.state_dict()
             for name, value in network.state_dict().items():
                 if value.is_floating_point():
                     value.lerp_(kept[name], 1 - alpha)

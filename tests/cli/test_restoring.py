@@ -220,6 +220,7 @@ def test_what_is_transparent_in_a_mask_is_known(command, tmp_path, complete):
         ("enlarge", ["--stochastic"], ["--stochastic=True", "--tile 0"]),
         ("enlarge", ["--interpolation", "0.5"], ["--interpolation=0.5", "Translator keeps no weights"]),
         ("complete", ["--mask", "center", "--overlap", "4"], ["--overlap=4", "Inpainter makes no tiles"]),
+        ("complete", ["--mask", "center", "--tile", "64"], ["--tile=64", "Inpainter makes no tiles"]),
     ],
     ids=str,
 )

@@ -157,6 +157,13 @@ def test_esrgan_without_a_first_phase_has_nothing_to_go_back_to():
         small_esrgan().interpolate(2)
 
 
+def test_esrgan_before_its_game_has_one_set_of_weights():
+    model = small_esrgan(content_share=1.0)
+    train(model, 3, data=pairs(), batch_size=8)
+    with pytest.raises(ConfigError, match=r"interpolation=0\.5: the game has not begun"):
+        model.interpolate(0.5)
+
+
 def test_what_contents_are_compared_in_stands_in_the_provenance():
     provenance = TranslatedSource(small_esrgan(features=CIFAR10Maps((2,))), TensorDataset(*pairs())).provenance()
     assert provenance["features"]["name"] == "CIFAR10Maps"

@@ -78,7 +78,7 @@ SMALL = (
     ),
     ({"cyclegan"}, {"--model.generator.num_blocks": "1", "--model.source_generator.num_blocks": "1"}),
     ({"srgan", "esrgan"}, {"--model.generator.base_channels": "4", "--model.generator.num_blocks": "1"}),
-    ({"srgan", "esrgan"}, {"--model.discriminator.base_channels": "4"}),
+    ({"srgan", "esrgan"}, {"--model.discriminator.base_channels": "4", "--model.content_share": "0.5"}),  # either phase
     ({"sagan", "biggan"}, {"--model.generator.base_channels": "2", "--model.discriminator.base_channels": "2"}),
     ({"DegradedImages", "MaskedImages", "Photographs"}, {"--data.image_size": "32"}),
     ({"gan_cls", "stackgan"}, {"--data.text_encoder": "tests.texts.BagOfWords", "--data.batch_size": "8"}),

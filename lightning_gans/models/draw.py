@@ -33,7 +33,7 @@ class DRAW(LatentModel):
         kwargs: As of ``LatentModel``.
 
     Raises:
-        ConfigError: The network cannot draw, or the prior is not standard normal.
+        ConfigError: The network cannot draw, the prior is not standard normal, or it is to be compiled.
     """
 
     # The gradient's norm is bounded, as recurrent networks need it.
@@ -55,6 +55,9 @@ class DRAW(LatentModel):
         if not isinstance(self.prior, Normal) or self.prior.bound is not None:
             hint = "DRAW measures how far its codes are from a standard normal prior; leave it out"
             raise ConfigError("prior", type(self.prior).__name__, hint)
+        if self.optimization.compile:
+            hint = "the network is trained by what it draws step by step, which is not compiled; leave it out"
+            raise ConfigError("optimization.compile", True, hint)
 
     def players(self) -> list[Player]:
         """One: the autoencoder."""

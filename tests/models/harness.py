@@ -252,6 +252,12 @@ TABLE = (
             *("--model.generator.hidden", "16", "--model.generator.steps", "3", "--model.latent_dim", "12"),
             *("--model.optimization.autoencoder_clip", "1000000"),
         ),
+        bad=(
+            (
+                {"optimization": {"compile": True}},
+                r"optimization\.compile=True: the network is trained by what it draws",
+            ),
+        ),
         points=False,
     ),
     Row(

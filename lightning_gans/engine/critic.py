@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from lightning_gans.augment import Augment
 from lightning_gans.batch import Sample, Scored
@@ -42,6 +43,8 @@ class _Update:
     exact: bool
     unused: set[str]
     scored: dict[bool, Scored] = field(default_factory=dict)  # the first real and the first generated sample
+    scoring: bool = False
+    passed_by: bool = False  # the network was called while nothing was scored
 
 
 class Critic(nn.Module):
@@ -86,6 +89,7 @@ class Critic(nn.Module):
         self.stateful = nn.ModuleList(each for each in self.augment if isinstance(each, nn.Module))  # to be saved
         self.history = History(history) if history else None
         self._update: _Update | None = None
+        self._watch: RemovableHandle | None = None
         for regularizer in self.regularizers:
             regularizer.validate(objective, network)
         for each in self.augment:
@@ -124,7 +128,11 @@ class Critic(nn.Module):
             weight = next(self.network.parameters(), None)
             if weight is not None and weight.dtype in (torch.bfloat16, torch.float16):  # penalties come in float32
                 seen = seen.map(lambda x: x.type(weight.dtype))
+            if update is not None:
+                update.scoring = True
             output: Any = self.network(*seen.tensors())
+            if update is not None:
+                update.scoring = False
         parts = output if isinstance(output, tuple) else self._split(output) if self.output_sizes else (output,)
         logits, *rest = (part if part.dtype == torch.float64 else part.float() for part in parts)
         scored = Scored(sample, logits, tuple(rest), seen)
@@ -207,6 +215,8 @@ class Critic(nn.Module):
         exact = trains and any(each.differentiates_logits for each in self._due(clock))
         unused = {name for name, there in configured.items() if there}
         self._update = _Update(clock, rand, log, trains, exact, unused)
+        if self.augment and self.network._compiled_call_impl is None:  # what is compiled would keep the hook
+            self._watch = self.network.register_forward_pre_hook(self._note_call)
 
     def settle(self, player: str) -> Tensor | None:
         """After a player's loss: what its regularizers add, a scalar, or None where nothing is due.
@@ -226,6 +236,8 @@ class Critic(nn.Module):
             added = self.regularization(real, fake) if self.regularizers else None
         elif update.trains and self.regularizers:
             update.unused.add("regularizers")
+        if update.passed_by:
+            update.unused.add("augment")
         if update.unused:
             left_out = min(update.unused)
             setting = "regularizers" if left_out == "objective" else left_out
@@ -237,6 +249,14 @@ class Critic(nn.Module):
     def end(self) -> None:
         """After an update: nothing is remembered of it."""
         self._update = None
+        if self._watch is not None:
+            self._watch.remove()
+            self._watch = None
+
+    def _note_call(self, *_: Any) -> None:
+        """Before each call of the network: a loss may score some samples, and pass by the augmentation with others."""
+        if self._update is not None and not self._update.scoring:
+            self._update.passed_by = True
 
     def _due(self, clock: Clock) -> list[Regularizer]:
         due = [each for each in self.regularizers if (clock.updates + 1) % each.interval == 0]

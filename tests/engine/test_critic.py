@@ -134,6 +134,15 @@ class DirectGenerator(GAN):
         return (self.discriminator(self.generator(self.latent(batch))) - 1).square().mean() / 2
 
 
+class HalfDirect(GAN):
+    """The real images through the critic, the generated ones past it."""
+
+    def discriminator_loss(self, batch):
+        fake = self.generator(self.latent(batch))
+        real = self.critic.logits(Sample(batch.image))
+        return ((real - 1).square().mean() + self.discriminator(fake).square().mean()) / 2
+
+
 class RememberingByHand(ByHand, Remembering):
     pass
 
@@ -151,6 +160,7 @@ class RememberingByHand(ByHand, Remembering):
             {"augment": [DiffAugment()]},
             "augment='DiffAugment': the discriminator's loss calls the network itself",
         ),
+        (HalfDirect, {"augment": [DiffAugment()]}, "augment='DiffAugment': the discriminator's loss calls the network"),
         (Direct, {"augment": [InstanceNoise()]}, "augment='InstanceNoise': the discriminator's loss calls the network"),
         (
             DirectGenerator,
@@ -173,7 +183,7 @@ def test_a_loss_that_passes_by_what_is_configured_is_refused_in_its_first_update
     assert model.step == 0
 
 
-@pytest.mark.parametrize("cls", [Direct, DirectGenerator])
+@pytest.mark.parametrize("cls", [Direct, DirectGenerator, HalfDirect])
 def test_where_nothing_is_configured_any_loss_will_do(cls):
     model = on_images(cls)
     train(model, 3, data=IMAGES, batch_size=16)

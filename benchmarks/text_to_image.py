@@ -6,9 +6,10 @@
 
 ``measure``: figures of what held-out captions become, through the evaluator that a run is measured with; the first row
 is of the held-out images themselves, the ceiling; figures that end in ``shuffled`` compare with other captions' images,
-which is chance. Of a StackGAN a row for either stage; a class-conditional model is given the labels of the captions,
-where there are some. ``embed``: seconds for 10,000 distinct captions, one thread; the second encoder
-is the shipped matcher of emoji. ``read``: what a linear classifier reads from embeddings of captions of ``Scenes``.
+which is chance; of emoji the dominant hue is also one of six. Of a StackGAN a row for either stage; a class-conditional
+model is given the labels of the captions, where there are some. ``embed``: seconds for 10,000 distinct captions, one
+thread; the second encoder is the shipped matcher of emoji. ``read``: what a linear classifier reads from embeddings of
+captions of ``Scenes``.
 """
 
 import argparse
@@ -31,8 +32,8 @@ from lightning_gans.data.captions import CaptionedData
 from lightning_gans.data.scenes import parse
 from lightning_gans.engine import Game, TextModel
 from lightning_gans.evaluation.evaluator import Evaluator
-from lightning_gans.evaluation.metrics import SlicedWasserstein
-from lightning_gans.evaluation.sources import DatasetSource, TranslatedSource
+from lightning_gans.evaluation.metrics import DominantHue, SlicedWasserstein
+from lightning_gans.evaluation.sources import DatasetSource, ImageSource, TranslatedSource
 from lightning_gans.text import JointEmbedding, SentenceEncoder, TextEncoder
 
 DATA: dict[str, Callable[[TextEncoder], CaptionedData]] = {
@@ -89,6 +90,16 @@ def measure(options: argparse.Namespace) -> None:
             shown = [each for each in values if each.startswith(("fid", "swd")) or not each.endswith(extractor.name)]
             print(f"{type(data).__name__}\n\n| | " + " | ".join(shown) + " |\n" + "|---" * (len(shown) + 1) + "|")
         print(f"| {name} | " + " | ".join(f"{values.get(each, math.nan):.4g}" for each in shown) + " |", flush=True)
+        if isinstance(data, CaptionedEmoji):
+            print(f"  of six hues: {of_six_hues(fake, DatasetSource(data.test_dataset))}", flush=True)
+
+
+def of_six_hues(fake: ImageSource, real: DatasetSource) -> str:
+    """How often the main color is right, of red, yellow, green, cyan, blue and magenta; own and shuffled."""
+    metric = DominantHue(num_bins=6)
+    shown, wanted = (source.images(0, len(real)).float() / 255 for source in (fake, real))
+    metric.update(shown, wanted)
+    return ", ".join(f"{name} {value:.3f}" for name, value in metric.compute().items())
 
 
 def embed(options: argparse.Namespace) -> None:

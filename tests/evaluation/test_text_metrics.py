@@ -134,6 +134,11 @@ def test_the_dominant_hue_is_that_of_most_colored_pixels():
     found = metric.compute()
     assert float(found["dominant_hue"]) == pytest.approx(1 / 3)  # a gray target has none to be met
     assert float(found["dominant_hue_shuffled"]) == pytest.approx(2 / 3)  # green and red as half a batch away
+    orange = torch.tensor((1.0, 0.4, 0)).view(1, 3, 1, 1).expand(1, 3, 4, 4)  # 24 degrees
+    for num_bins, right in ((12, 0), (6, 1)):  # of 30 degrees and of 60, with red in the middle of the first
+        metric = DominantHue(num_bins=num_bins)
+        metric.update(orange, red)
+        assert float(metric.compute()["dominant_hue"]) == right
 
 
 class Painter:

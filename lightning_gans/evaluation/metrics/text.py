@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.evaluation.metrics.functional.hue import dominant_hue
+from lightning_gans.evaluation.metrics.functional.hue import NUM_BINS, dominant_hue
 from lightning_gans.evaluation.metrics.restoration import Means, require_like
 from lightning_gans.images import to_uint8
 
@@ -136,14 +136,22 @@ class DominantHue(Means):
     """How often images have the main color of their targets: ``dominant_hue``, of targets that have one.
 
     ``dominant_hue_shuffled`` holds images against the targets of others: what their colors alone reach.
+
+    Args:
+        num_bins: Hues that are told apart; the fewer, the higher both figures.
+        kwargs: Arguments of ``torchmetrics.Metric``.
     """
 
     higher_is_better_by_name: ClassVar[dict[str, bool | None]] = {"dominant_hue": True, "dominant_hue_shuffled": None}
 
+    def __init__(self, num_bins: int = NUM_BINS, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.num_bins = num_bins
+
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Add a batch of images and what they should be, floats in [0, 1], (N, 3, H, W)."""
         require_like(preds, target)
-        shown, wanted = dominant_hue(preds), dominant_hue(target)
+        shown, wanted = (dominant_hue(images, self.num_bins) for images in (preds, target))
         for name, pair in (("dominant_hue", (shown, wanted)), ("dominant_hue_shuffled", shuffled(shown, wanted))):
             found, truth = pair
             self._add(name, (found == truth)[truth >= 0])

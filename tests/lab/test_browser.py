@@ -37,7 +37,14 @@ def server(tmp_path_factory):
     command = [sys.executable, "-m", "lightning_gans.cli", "lab", "--port", str(port), "--show", "false"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     with (folder / "output.txt").open("w+") as output:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # else as pytest has it
+        )
         try:
             await_line(output.name, "the lab is at", process)
             yield f"http://127.0.0.1:{port}", process

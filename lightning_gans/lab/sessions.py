@@ -98,7 +98,7 @@ class Lab:
     def _abandon(self, making: "asyncio.Future[PlayedGame]") -> None:
         """End a game that nobody waits for any more."""
         self._opening -= 1
-        if making.exception() is None:
+        if not making.cancelled() and making.exception() is None:  # Ctrl-C cancels it
             making.result().close()
 
     def _full(self) -> bool:

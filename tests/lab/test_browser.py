@@ -258,6 +258,7 @@ def drawn_on(page):
 
 def test_points_drawn_with_the_mouse_are_played_on(visit):
     page = visit("/plane?preset=ring")
+    until(page, lambda: has_begun(page))
     page.get_by_label("Data", exact=True).click()
     page.get_by_role("option", name="Drawn by hand").click()
     page.get_by_text("0 of 200").wait_for()

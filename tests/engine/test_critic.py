@@ -196,10 +196,11 @@ def test_a_failing_loss_leaves_nothing_behind():
             self.critic.score(self.fake(batch))
             raise RuntimeError("mine")
 
-    model = gan(Failing, regularizers=[R1()])
+    model = gan(Failing, regularizers=[R1()], augment=[InstanceNoise()])
     with pytest.raises(RuntimeError, match="mine"):
         train(model, 1)
     assert model.critic._update is None
+    assert not model.discriminator._forward_pre_hooks
     x = points(8)
     assert torch.equal(model.critic.logits(Sample(x)), model.discriminator(x))
 

@@ -331,6 +331,23 @@ def test_a_game_whose_opening_is_cancelled_ends(lab, monkeypatch):
     asyncio.run(visit())
 
 
+def test_a_lab_that_ends_while_a_game_is_opened_says_nothing(lab, monkeypatch):
+    monkeypatch.setattr(game, "PlayedGame", lambda words, **settings: time.sleep(0.2))
+    complaints = []
+
+    async def visit():
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        opening = asyncio.ensure_future(lab.open(["--config", "gan"]))
+        await asyncio.sleep(0.02)
+        assert not opening.done()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:  # as an event loop does at its end
+            task.cancel()
+        await asyncio.sleep(0.02)
+
+    asyncio.run(visit())
+    assert (complaints, lab._opening) == ([], 0)
+
+
 def test_the_newest_checkpoint_is_first_and_what_is_no_file_of_the_folder_is_not_offered(tmp_path):
     for folder, name, age in (("runs", "new", 0), ("runs", "old", 1), ("other/runs", "old", 2), (".", "outside", 3)):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)

@@ -185,6 +185,7 @@ def test_every_control_of_the_plane_is_pressed(visit):
     for label in ("Activation", "Optimizer", "Distribution", "Data", "Recipe", "Speed", "Game"):
         page.get_by_label(label, exact=True).first.click()
         page.get_by_role("option").nth(1).click()
+        until(page, lambda: page.get_by_role("option").count() == 0)  # or the next choice is made in this list
     until(page, lambda: has_begun(page))
     until(page, lambda: command_is_taken(page))  # once the game that was chosen last has written its own there
     press(page, "Start anew with these")

@@ -20,12 +20,14 @@ from torch import Tensor, nn
 from lightning_gans.cache import default_cache, keep
 from lightning_gans.errors import ConfigError
 from lightning_gans.images import from_uint8, to_uint8
+from lightning_gans.text.backbone import BackboneNetwork
 from lightning_gans.text.encoder import Captions, Images, TextEncoder, sha256_of
 from lightning_gans.text.words import SentenceNetwork
 
 VERSION = 1  # raised whenever layers or training change: older files are then refused, older caches not found
 _SIDE = 32  # height and width of what the image encoder sees
 _HEADER = "lightning_gans.joint_embedding"
+_BACKBONE = "text.backbone."  # entries of the state that are not learned
 
 
 class _ImageNetwork(nn.Module):
@@ -61,6 +63,11 @@ class JointEmbedding(TextEncoder):
         steps: Of training.
         pairs_per_step: Pairs among which each is to be found.
         max_pairs: Images that are learned from, spread over all.
+        backbone: A frozen encoder that reads the sentences, such as a ``SentenceEncoder``, whose embeddings two layers
+            are learned on: it knows words already, what is learned is what of them shows. None for words and their
+            order learned from the captions alone.
+        components: Of a backbone's embeddings, the principal components that are learned from. Fewer are better with
+            captions of few words, whose combinations are then not learned by heart.
 
     Attributes:
         facts: What the file that it was read from says.
@@ -80,6 +87,8 @@ class JointEmbedding(TextEncoder):
         steps: int = 800,
         pairs_per_step: int = 128,
         max_pairs: int = 16384,
+        backbone: TextEncoder | None = None,
+        components: int = 32,
     ) -> None:
         super().__init__()
         for name, value, least in (
@@ -87,31 +96,49 @@ class JointEmbedding(TextEncoder):
             ("steps", steps, 1),
             ("pairs_per_step", pairs_per_step, 2),
             ("max_pairs", max_pairs, 2),
+            ("components", components, 1),
         ):
             if value < least:
                 raise ConfigError(name, value, f"choose {least} or more")
         self.text_dim, self.steps, self.pairs_per_step, self.max_pairs = embedding_dim, steps, pairs_per_step, max_pairs
+        self.components = components
         self.facts: dict[str, Any] = {}
         with torch.random.fork_rng(devices=[]):  # the model's own weights are drawn as if there were no encoder
-            self._build()
+            self._build(backbone)
         self.register_buffer("fitted", torch.tensor(False))
         self.freeze()
         self.weights = None if weights is None else Path(weights)
         if self.weights is not None and self.weights.is_file():  # else they may come from a checkpoint
             self._load(self.weights)
 
-    def _build(self) -> None:
-        self.text = SentenceNetwork(self.text_dim, num_buckets=8192, width=64)
+    def _build(self, backbone: TextEncoder | None) -> None:
+        self.text: SentenceNetwork | BackboneNetwork
+        if backbone is None:
+            self.text = SentenceNetwork(self.text_dim, num_buckets=8192, width=64)
+        else:
+            self.text = BackboneNetwork(backbone, self.text_dim, self.components)
         self.image = _ImageNetwork(self.text_dim)
         self.scale = nn.Parameter(torch.tensor(math.log(10.0)))  # inverse temperature, its logarithm
 
+    @property
+    def backbone(self) -> TextEncoder | None:
+        """The frozen encoder that reads the sentences."""
+        return self.text.backbone if isinstance(self.text, BackboneNetwork) else None
+
     def embed(self, captions: Sequence[str]) -> Tensor:
         """See ``TextEncoder``."""
-        self._require_weights()
-        if not self.fitted:
-            raise ConfigError("text_encoder", "JointEmbedding", "is not trained yet; call fit, or give weights")
+        self._require_fitted()
         embedded: Tensor = self.text(captions)
         return embedded
+
+    def embed_all(self, captions: Sequence[str]) -> Tensor:
+        """See ``TextEncoder``; what a backbone keeps of them is read back."""
+        if not isinstance(self.text, BackboneNetwork):
+            return super().embed_all(captions)
+        self._require_fitted()
+        with torch.no_grad():
+            parts = self.text.backbone.embed_all(captions).split(512)
+            return torch.cat([self.text.project(part.to(self.device)).cpu() for part in parts])
 
     def similarity(self, images: Tensor, captions: Sequence[str]) -> Tensor:
         """Cosines (N, M) of N images (N, C, H, W) in [-1, 1] and M captions."""
@@ -121,7 +148,15 @@ class JointEmbedding(TextEncoder):
 
     def provenance(self) -> dict[str, Any]:
         """See ``TextEncoder``."""
-        return {"name": "JointEmbedding", "text_dim": self.text_dim, "sha256": sha256_of(self.state_dict().items())}
+        told = {"name": "JointEmbedding", "text_dim": self.text_dim, "sha256": sha256_of(self._learned().items())}
+        return told | self._read_by()
+
+    def _read_by(self) -> dict[str, Any]:
+        return {} if self.backbone is None else {"backbone": self.backbone.provenance()}
+
+    def _learned(self) -> dict[str, Tensor]:
+        """The state without the backbone's."""
+        return {name: value for name, value in self.state_dict().items() if not name.startswith(_BACKBONE)}
 
     def fit(self, captions: Captions, images: Images, seed: int) -> None:
         """Train, unless it is trained; or read what the same captions, images and settings gave before.
@@ -134,6 +169,8 @@ class JointEmbedding(TextEncoder):
             return
         pairs = _Pairs(captions, images, self.max_pairs)
         settings = {name: getattr(self, name) for name in self._settings} | {"seed": seed, "version": VERSION}
+        if self.backbone is not None:
+            settings |= self._read_by() | {"components": self.components}
         path = default_cache() / f"joint_embedding-{pairs.hashed(settings)[:32]}.safetensors"
         if path.is_file() and self._read_back(path):
             return
@@ -156,8 +193,11 @@ class JointEmbedding(TextEncoder):
         return bool(self.fitted)
 
     def _train(self, pairs: "_Pairs", generator: torch.Generator) -> None:
-        self._build()
-        optimizer = torch.optim.AdamW(self.parameters(), lr=6e-3, weight_decay=0.1, fused=True)
+        self._build(self.backbone)
+        if isinstance(self.text, BackboneNetwork):
+            self.text.learn_components(list(dict.fromkeys(itertools.chain(*pairs.captions))))
+        learned = [weight for weight in self.parameters() if weight.requires_grad]
+        optimizer = torch.optim.AdamW(learned, lr=6e-3, weight_decay=0.1, fused=True)
         warm = max(1, self.steps // 10)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: min((step + 1) / warm, (1 + math.cos(math.pi * step / self.steps)) / 2)
@@ -170,6 +210,8 @@ class JointEmbedding(TextEncoder):
                 torch.autograd.backward(self._loss(images, captions))
                 optimizer.step()
                 schedule.step()
+        if isinstance(self.text, BackboneNetwork):
+            self.text.forget()
         self.fitted.fill_(True)
         self.freeze()
 
@@ -185,10 +227,16 @@ class JointEmbedding(TextEncoder):
 
     def save(self, path: str | Path, facts: Mapping[str, Any], dtype: torch.dtype = torch.float32) -> None:
         """Write weights and facts, whatever JSON holds, to one safetensors file: nothing in it is executed."""
-        header = json.dumps({**facts, "text_dim": self.text_dim, "version": VERSION}, sort_keys=True)
-        state = {key: value.detach().cpu().contiguous() for key, value in self.state_dict().items()}
+        told = {**facts, "text_dim": self.text_dim, "version": VERSION, **self._read_by()}
+        header = json.dumps(told, sort_keys=True)
+        state = {key: value.detach().cpu().contiguous() for key, value in self._learned().items()}
         stored = {key: value.to(dtype) if value.is_floating_point() else value for key, value in state.items()}
         Path(path).write_bytes(save(stored, metadata={_HEADER: header}))
+
+    def _require_fitted(self) -> None:
+        self._require_weights()
+        if not self.fitted:
+            raise ConfigError("text_encoder", "JointEmbedding", "is not trained yet; call fit, or give weights")
 
     def _require_weights(self) -> None:
         """Complain of a file that was given and is missing, now that nothing else has brought its weights."""
@@ -210,8 +258,12 @@ class JointEmbedding(TextEncoder):
         for name, wanted in (("version", VERSION), ("text_dim", self.text_dim)):
             if facts.get(name) != wanted:
                 raise ConfigError("weights", str(path), f"has {name} {facts.get(name)}, not {wanted}")
+        if facts.get("backbone") != self._read_by().get("backbone"):
+            hint = f"was trained with the backbone {facts.get('backbone')}; give that one"
+            raise ConfigError("weights", str(path), hint)
         try:
-            self.load_state_dict(state)
+            own = {name: value for name, value in self.state_dict().items() if name.startswith(_BACKBONE)}
+            self.load_state_dict(own | state)
         except RuntimeError:  # names or shapes that differ, in many lines
             hint = "its weights have other shapes: it was written by another release, or with other settings"
             raise ConfigError("weights", str(path), hint) from None

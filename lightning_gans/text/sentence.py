@@ -42,16 +42,22 @@ class SentenceEncoder(TextEncoder):
 
     Args:
         model: A folder, or a name in the local cache of Hugging Face; None for all-MiniLM-L6-v2.
+        parts: Into how many parts, of as many tokens each, a sentence is divided; each is pooled by itself, and E is so
+            many times the model's. Two tell which of two things has which color, what the mean of all hardly does.
 
     Raises:
-        ConfigError: The extra is not installed; there is no such model; it embeds no sentences.
+        ConfigError: The extra is not installed; there is no such model; it embeds no sentences, or not in parts.
     """
 
-    def __init__(self, model: str | None = None) -> None:
+    def __init__(self, model: str | None = None, parts: int = 1) -> None:
         super().__init__()
-        self.model = model
+        if parts < 1:
+            raise ConfigError("text_encoder.parts", parts, "choose 1 or more")
+        self.model, self.parts = model, parts
         self.register_buffer("_place", torch.empty(0), persistent=False)  # follows the model to its device
         self._pretrained = _load(_folder(model))  # no module to torch: neither in checkpoints nor copied
+        if parts > 1 and self._pretrained.pool is _POOLS["cls"]:
+            raise ConfigError("text_encoder.parts", parts, "this model pools by its first token alone; choose 1")
         self.text_dim = self.embed(["a"]).shape[1]
 
     @property
@@ -61,11 +67,12 @@ class SentenceEncoder(TextEncoder):
 
     def embed(self, captions: Sequence[str]) -> Tensor:
         """See ``TextEncoder``."""
-        return self._pretrained(captions, self.device)
+        return self._pretrained(captions, self.device, self.parts)
 
     def embed_all(self, captions: Sequence[str]) -> Tensor:
         """See ``TextEncoder``."""
-        key = hashlib.sha256(json.dumps([self._pretrained.sha256, self._pretrained.settings, *captions]).encode())
+        made_by = [self._pretrained.sha256, self._pretrained.settings, *([self.parts] if self.parts > 1 else [])]
+        key = hashlib.sha256(json.dumps([*made_by, *captions]).encode())
         path = default_cache() / f"sentences-{key.hexdigest()[:32]}.safetensors"
         if (kept := _read_back(path, (len(captions), self.text_dim))) is not None:
             return kept
@@ -77,11 +84,12 @@ class SentenceEncoder(TextEncoder):
         return embedded
 
     def provenance(self) -> dict[str, Any]:
-        """See ``TextEncoder``; the hash is that of the file of weights."""
-        return {"name": self.model or "all-MiniLM-L6-v2", "sha256": self._pretrained.sha256}
+        """See ``TextEncoder``; the hash is that of the file of weights. And the parts, if there are several."""
+        told = {"name": self.model or "all-MiniLM-L6-v2", "sha256": self._pretrained.sha256}
+        return told | ({"parts": self.parts} if self.parts > 1 else {})
 
     def get_extra_state(self) -> dict[str, Any]:
-        """What a checkpoint has of it: name and hash."""
+        """What a checkpoint has of it: its provenance."""
         return self.provenance()
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
@@ -93,6 +101,8 @@ class SentenceEncoder(TextEncoder):
         if state["sha256"] != self._pretrained.sha256:
             hint = f"the checkpoint was trained with {state['name']} of sha256 {state['sha256'][:12]}..., give that one"
             raise ConfigError("text_encoder", f"{self.provenance()['name']} {self._pretrained.sha256[:12]}...", hint)
+        if (parts := state.get("parts", 1)) != self.parts:
+            raise ConfigError("text_encoder.parts", self.parts, f"the checkpoint was trained with {parts}, give that")
 
 
 class _Pretrained(NamedTuple):
@@ -107,18 +117,26 @@ class _Pretrained(NamedTuple):
     settings: str
     folder: Path
 
-    def __call__(self, captions: Sequence[str], device: torch.device) -> Tensor:
+    def __call__(self, captions: Sequence[str], device: torch.device, parts: int = 1) -> Tensor:
         tokens = self.tokenizer(
             list(captions), padding=True, truncation=True, max_length=self.longest, return_tensors="pt"
         )
         tokens = {name: value.to(device) for name, value in tokens.items()}
         with torch.no_grad():
             states = self.network.to(device)(**tokens).last_hidden_state  # (N, L, E)
-        pooled = self.pool(states, tokens["attention_mask"][:, :, None])
+        mask = tokens["attention_mask"][:, :, None]
+        pooled = torch.cat([self.pool(states, mask * _part(mask, number, parts)) for number in range(parts)], dim=1)
         return nn.functional.normalize(pooled, dim=1) if self.unit_length else pooled
 
     def __reduce__(self) -> tuple[Callable[[Path], "_Pretrained"], tuple[Path]]:
         return _load, (self.folder,)  # a copy is the same, another process reads it again
+
+
+def _part(mask: Tensor, number: int, parts: int) -> Tensor:
+    """Of tokens, (N, L, 1), which lie in a part of their sentence: at least one, in however many it is divided."""
+    count, place = mask.sum(1, keepdim=True), mask.cumsum(1) - 1
+    first, end = number * count // parts, (number + 1) * count // parts
+    return (place >= first) & (place < torch.maximum(end, first + 1))
 
 
 def _folder(model: str | None) -> Path:

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from lightning_gans.errors import ConfigError
-from lightning_gans.text import JointEmbedding, SentenceEncoder, encoder, sentence
+from lightning_gans.text import JointEmbedding, SentenceEncoder, TextEncoder, encoder, sentence
+from lightning_gans.text.backbone import BackboneNetwork
 from lightning_gans.text.words import MAX_WORDS, SentenceNetwork, words_of
 
 SHADES = {"black": -1.0, "dark gray": -0.4, "light gray": 0.4, "white": 1.0}
@@ -47,13 +48,41 @@ def fitted(folder):
     return joint
 
 
+class Letters(TextEncoder):
+    """How often each letter occurs: a backbone without weights."""
+
+    def __init__(self, text_dim=26):
+        super().__init__()
+        self.text_dim = text_dim
+
+    def embed(self, captions):
+        rows = [[caption.count(chr(ord("a") + letter)) for letter in range(self.text_dim)] for caption in captions]
+        return torch.tensor(rows, dtype=torch.float32)
+
+    def provenance(self):
+        return {"name": "letters", "sha256": str(self.text_dim)}
+
+
+def upon_letters(text_dim=26, **kwargs):
+    return JointEmbedding(**SETTINGS, backbone=Letters(text_dim), components=4, **kwargs)
+
+
+@pytest.fixture(scope="module")
+def on_letters(tmp_path_factory):
+    joint = upon_letters()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LIGHTNING_GANS_CACHE", str(tmp_path_factory.mktemp("letters")))
+        joint.fit(*pairs(), seed=0)
+    return joint
+
+
 @pytest.fixture(scope="module")
 def mini():
     pytest.importorskip("transformers")
     return SentenceEncoder()
 
 
-@pytest.fixture(params=["fitted", "mini"])
+@pytest.fixture(params=["fitted", "on_letters", "mini"])
 def either(request):
     return request.getfixturevalue(request.param)
 
@@ -101,9 +130,10 @@ def test_the_order_of_words_matters():
 # --------------------------------------------------------------------- JointEmbedding
 
 
-def test_pairs_lie_closest(fitted):
+@pytest.mark.parametrize("name", ["fitted", "on_letters"])
+def test_pairs_lie_closest(name, request):
     captions, images = pairs()
-    similarity = fitted.similarity(images(range(4)), [caption for caption, _ in captions[:4]])
+    similarity = request.getfixturevalue(name).similarity(images(range(4)), [caption for caption, _ in captions[:4]])
     assert similarity.argmax(1).tolist() == similarity.argmax(0).tolist() == [0, 1, 2, 3]
 
 
@@ -191,7 +221,67 @@ def test_refusals(fitted, tmp_path):
         fitted.similarity(torch.zeros(2, 4, 8, 8), ["one"])
 
 
+# ---------------------------------------------------- JointEmbedding with a backbone
+
+
+def test_components_of_a_backbone_are_uncorrelated_and_alike_in_size():
+    captions = [f"{first} {second}" for first in ODD_CAPTIONS[2:] for second in SHADES]
+    network = BackboneNetwork(Letters(), 8, components=32)
+    network.learn_components(captions)
+    components = (Letters()(captions) - network.mean) @ network.whiten
+    rank = int(torch.linalg.matrix_rank(Letters()(captions) - network.mean))
+    assert rank < 26 < 32  # fewer than are asked for: the others are 0, not rounding made large
+    expected = torch.diag((torch.arange(32) < rank).float())
+    torch.testing.assert_close(components.T.cov(), expected, rtol=0, atol=1e-4)
+
+
+def test_what_was_learned_upon_a_backbone_is_kept_without_it(on_letters, monkeypatch, tmp_path):
+    monkeypatch.setenv("LIGHTNING_GANS_CACHE", str(tmp_path))
+    upon_letters().fit(*pairs(), seed=0)
+    monkeypatch.setattr(JointEmbedding, "_train", None)  # not called
+    again = upon_letters()
+    again.fit(*pairs(), seed=0)
+    assert again.provenance() == on_letters.provenance()
+    assert again.provenance()["backbone"] == {"name": "letters", "sha256": "26"}
+    assert again.embed_all(ODD_CAPTIONS[:4]).allclose(on_letters(ODD_CAPTIONS[:4]), atol=1e-6)
+    on_letters.save(tmp_path / "upon.safetensors", {})
+    read = upon_letters(weights=tmp_path / "upon.safetensors")
+    assert read(ODD_CAPTIONS).equal(on_letters(ODD_CAPTIONS))
+    for other in (lambda path: upon_letters(25, weights=path), lambda path: JointEmbedding(8, path)):
+        with pytest.raises(ConfigError, match=r"was trained with the backbone .*'letters'.*'26'"):
+            other(tmp_path / "upon.safetensors")
+    with pytest.raises(ConfigError, match="call fit, or give weights"):
+        upon_letters().embed_all(["a caption"])
+
+
+def test_a_checkpoint_of_what_was_learned_upon_a_sentence_encoder_knows_which(mini, monkeypatch, tmp_path):
+    monkeypatch.setenv("LIGHTNING_GANS_CACHE", str(tmp_path))
+    first, again, other = (
+        JointEmbedding(**SETTINGS, backbone=SentenceEncoder(parts=parts), components=4) for parts in (2, 2, 1)
+    )
+    first.fit(*pairs(), seed=0)
+    assert copy.deepcopy(first)(["a white square"]).equal(first(["a white square"]))
+    again.load_state_dict(first.state_dict())
+    assert again(["a white square"]).equal(first(["a white square"]))
+    with pytest.raises(ConfigError, match=r"text_encoder\.parts=1: the checkpoint was trained with 2"):
+        other.load_state_dict(first.state_dict(), strict=False)
+
+
 # -------------------------------------------------------------------- SentenceEncoder
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_parts_of_a_sentence_are_pooled_by_themselves(mini, parts):
+    captions = ["a red circle above a large blue square", "猫", ""]
+    found = SentenceEncoder(parts=parts)(captions)
+    assert found.shape == (3, 384 * parts)
+    for caption, row in zip(captions, found, strict=True):
+        tokens = mini._pretrained.tokenizer([caption], return_tensors="pt")
+        states = mini._pretrained.network(**tokens).last_hidden_state[0]  # (L, 384)
+        bounds = [number * len(states) // parts for number in range(parts + 1)]
+        pieces = [states[low : max(high, low + 1)].mean(0) for low, high in itertools.pairwise(bounds)]
+        expected = torch.nn.functional.normalize(torch.cat(pieces), dim=0)
+        torch.testing.assert_close(row, expected, rtol=0, atol=1e-5)
 
 
 def test_embeds_as_sentence_transformers_does(mini):
@@ -254,6 +344,17 @@ def test_a_folder_says_how_tokens_are_pooled(small):
     sentence._load.cache_clear()
     with pytest.raises(ConfigError, match="pools by weightedmean; mean, cls, max are supported"):
         SentenceEncoder(str(small))
+
+
+def test_parts_that_cannot_be(small):
+    with pytest.raises(ConfigError, match=r"text_encoder\.parts=0: choose 1 or more"):
+        SentenceEncoder(str(small), parts=0)
+    (small / "modules.json").write_text(json.dumps([{"path": "1_Pooling", "type": "models.Pooling"}]))
+    (small / "1_Pooling").mkdir()
+    (small / "1_Pooling/config.json").write_text(json.dumps({"pooling_mode_cls_token": True}))
+    sentence._load.cache_clear()
+    with pytest.raises(ConfigError, match="pools by its first token alone; choose 1"):
+        SentenceEncoder(str(small), parts=2)
 
 
 def test_embeddings_of_a_data_set_are_computed_once_for_each_model_and_its_captions(small, monkeypatch, tmp_path):

@@ -88,7 +88,7 @@ class JointEmbedding(TextEncoder):
         pairs_per_step: int = 128,
         max_pairs: int = 16384,
         backbone: TextEncoder | None = None,
-        components: int = 32,
+        components: int = 24,
     ) -> None:
         super().__init__()
         for name, value, least in (

@@ -426,7 +426,13 @@ TABLE = (
             *("--model.generator.channel_base", "64", "--model.discriminator.channel_base", "64"),
             *("--model.augment", "[{class_path: AdaptiveAugment, init_args: {images: 1000000000}}]"),  # p stays near 0
         ),
-        arguments={"gamma": 0.7, "gamma_interval": 2, "path_length_weight": 1.5, "path_length_interval": 3},
+        arguments={
+            "gamma": 0.7,
+            "gamma_interval": 2,
+            "path_length_weight": 1.5,
+            "path_length_interval": 3,
+            "mixing": 0.9,
+        },
         points=False,
         always=PARTS,  # players that share an optimizer
         bad=(

@@ -1,5 +1,6 @@
 """What generates from latents and sentences."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -128,6 +129,9 @@ class TextModel(LatentModel):
                 )
                 raise ConfigError("model.text_encoder", type(self.text_encoder).__name__, hint)
             self.text_encoder = encoder
+        frozen = set() if self.text_encoder is None else set(self.text_encoder.modules())
+        if all(module.training or module in frozen for module in self.modules()):  # Lightning warns of any
+            warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
 
     def on_train_start(self) -> None:
         """Keep some captions."""

@@ -15,6 +15,10 @@ class BagOfWords(TextEncoder):
 
     text_dim = 8
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.freeze()
+
     def embed(self, captions: Sequence[str]) -> Tensor:
         rows = torch.zeros(len(captions), self.text_dim)
         for row, caption in zip(rows, captions, strict=True):

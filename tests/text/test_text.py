@@ -252,6 +252,9 @@ def test_what_was_learned_upon_a_backbone_is_kept_without_it(on_letters, monkeyp
             other(tmp_path / "upon.safetensors")
     with pytest.raises(ConfigError, match="call fit, or give weights"):
         upon_letters().embed_all(["a caption"])
+    for changed in (JointEmbedding(**SETTINGS, backbone=Letters(), components=5), upon_letters(25)):
+        with pytest.raises(TypeError, match="not callable"):  # what others learned is not theirs
+            changed.fit(*pairs(), seed=0)
 
 
 def test_a_checkpoint_of_what_was_learned_upon_a_sentence_encoder_knows_which(mini, monkeypatch, tmp_path):
@@ -344,6 +347,14 @@ def test_a_folder_says_how_tokens_are_pooled(small):
     sentence._load.cache_clear()
     with pytest.raises(ConfigError, match="pools by weightedmean; mean, cls, max are supported"):
         SentenceEncoder(str(small))
+
+
+def test_embeddings_in_parts_are_kept_beside_those_of_the_whole(small, monkeypatch, tmp_path):
+    monkeypatch.setenv("LIGHTNING_GANS_CACHE", str(tmp_path / "cache"))
+    for parts in (1, 2, 4, 2, 1):
+        small_encoder = SentenceEncoder(str(small), parts=parts)
+        assert small_encoder.embed_all(["a red circle"]).allclose(small_encoder(["a red circle"]), atol=1e-6)
+    assert len(list((tmp_path / "cache").iterdir())) == 3
 
 
 def test_parts_that_cannot_be(small):

@@ -32,7 +32,7 @@ from lightning_gans.networks.stack import (
 from lightning_gans.networks.stackgan import StackGANGenerator
 from lightning_gans.networks.stylegan2 import StyleDiscriminator, StyleGenerator
 from lightning_gans.networks.super_resolution import RRDBNet, SRDiscriminator, SRResNet
-from lightning_gans.networks.text import TextDiscriminator, TextGenerator
+from lightning_gans.networks.text import TextDiscriminator, TextGenerator, TextNoise
 from lightning_gans.networks.unet import UNet
 
 __all__ = [
@@ -86,6 +86,7 @@ __all__ = [
     "StyleGenerator",
     "TextDiscriminator",
     "TextGenerator",
+    "TextNoise",
     "UNet",
     "spectrally_normalized",
 ]

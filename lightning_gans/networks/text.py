@@ -11,6 +11,34 @@ from lightning_gans.networks.layers import FeatureNetwork, initialize_normal
 from lightning_gans.networks.shapes import check_positive
 
 
+class TextNoise(nn.Module):
+    """Gaussian noise on sentence embeddings (N, E) in training, so that what is learned of one holds around it.
+
+    As Ding et al. 2021, arXiv:2011.07466, have it for conditions of which most have no image: there one draw for both
+    networks, here each network draws. StackGAN's conditioning augmentation is one for G alone, whose size is learned.
+
+    Args:
+        deviation: Standard deviation of each number; 0 for none.
+
+    Raises:
+        ConfigError: It is negative.
+
+    Example:
+        >>> TextNoise(0.1).eval()(torch.ones(1, 3))
+        tensor([[1., 1., 1.]])
+    """
+
+    def __init__(self, deviation: float) -> None:
+        super().__init__()
+        if deviation < 0:
+            raise ConfigError("text_noise", deviation, "is a standard deviation: give 0 or more")
+        self.deviation = deviation
+
+    def forward(self, text: Tensor) -> Tensor:
+        """(N, E), as given after training."""
+        return text + self.deviation * torch.randn_like(text) if self.training and self.deviation else text
+
+
 class TextGenerator(nn.Module):
     """From latents and sentence embeddings to images: the embedding is projected and joins the latents.
 
@@ -23,6 +51,7 @@ class TextGenerator(nn.Module):
         image_shape: (C, H, W), square, 8 <= H <= 128.
         base_channels: Channels of the last hidden map; each smaller map has twice as many.
         text_features: Size of the projection.
+        text_noise: Standard deviation of a ``TextNoise`` on embeddings.
 
     Raises:
         ConfigError: An impossible shape or size.
@@ -40,16 +69,18 @@ class TextGenerator(nn.Module):
         image_shape: Sequence[int] | None = None,
         base_channels: int = 64,
         text_features: int = 128,
+        text_noise: float = 0.0,
     ) -> None:
         super().__init__()
         check_positive(latent_dim=latent_dim, text_features=text_features)
         self.latent_dim, self.text_dim = latent_dim, check_text_dim(text_dim)
+        self.text_noise = TextNoise(text_noise)
         self.project_text = nn.Sequential(nn.Linear(self.text_dim, text_features), nn.LeakyReLU(0.2))
         self.images = DCGANGenerator(latent_dim + text_features, image_shape, base_channels)
 
     def forward(self, z: Tensor, text: Tensor) -> Tensor:
         """Images (N, C, H, W) in [-1, 1] from latents (N, Z) and embeddings (N, E)."""
-        images: Tensor = self.images(torch.cat([z, self.project_text(text)], 1))
+        images: Tensor = self.images(torch.cat([z, self.project_text(self.text_noise(text))], 1))
         return images
 
 
@@ -68,6 +99,7 @@ class TextDiscriminator(FeatureNetwork):
         spectral_norm: Whether every layer is spectrally normalized, in place of batch norm.
         projection: Whether the inner product of the embedding, projected, and the sum of the map before they are joined
             is added to the logit (Miyato and Koyama 2018, arXiv:1802.05637, eq. 3).
+        text_noise: Standard deviation of a ``TextNoise`` on embeddings.
 
     Raises:
         ConfigError: An impossible shape or size.
@@ -87,10 +119,11 @@ class TextDiscriminator(FeatureNetwork):
         batch_norm: bool = True,
         spectral_norm: bool = False,
         projection: bool = False,
+        text_noise: float = 0.0,
     ) -> None:
         super().__init__()
         check_positive(text_features=text_features)
-        self.text_dim = check_text_dim(text_dim)
+        self.text_dim, self.text_noise = check_text_dim(text_dim), TextNoise(text_noise)
         whole = DCGANDiscriminator(image_shape, base_channels, batch_norm, spectral_norm)
         channels, side, _ = whole.smallest
         self.down, self.out = whole.down, whole.out
@@ -104,15 +137,15 @@ class TextDiscriminator(FeatureNetwork):
 
     def features(self, samples: Tensor, *rest: Tensor) -> Tensor:
         """The last hidden map, flattened: (N, D)."""
-        return self._joined(self.down(samples), *rest).flatten(1)
+        return self._joined(self.down(samples), self.text_noise(*rest)).flatten(1)
 
     def forward(self, samples: Tensor, *rest: Tensor) -> Tensor:
         """Logits (N, 1) of images (N, C, H, W) and embeddings (N, E)."""
-        maps = self.down(samples)
-        logits: Tensor = self.out(self._joined(maps, *rest)).flatten(1)
+        maps, text = self.down(samples), self.text_noise(*rest)
+        logits: Tensor = self.out(self._joined(maps, text)).flatten(1)
         if self.projection is None:
             return logits
-        inner: Tensor = (self.projection(rest[0]) * maps.sum((2, 3))).sum(1, keepdim=True)
+        inner: Tensor = (self.projection(text) * maps.sum((2, 3))).sum(1, keepdim=True)
         return logits + inner
 
     def _joined(self, maps: Tensor, text: Tensor) -> Tensor:

@@ -61,13 +61,14 @@ class JointEmbedding(TextEncoder):
         embedding_dim: Length of an embedding.
         weights: A file of ``save``: nothing is trained then.
         steps: Of training.
-        pairs_per_step: Pairs among which each is to be found.
+        pairs_per_step: Pairs among which each is to be found: 128, and 512 upon a backbone, whose layers cost little.
+            Among more there are more that differ in one word alone.
         max_pairs: Images that are learned from, spread over all.
         backbone: A frozen encoder that reads the sentences, such as a ``SentenceEncoder``, whose embeddings two layers
             are learned on: it knows words already, what is learned is what of them shows. None for words and their
             order learned from the captions alone.
-        components: Of a backbone's embeddings, the principal components that are learned from. Fewer are better with
-            captions of few words, whose combinations are then not learned by heart.
+        components: Of a backbone's embeddings, the principal components that are learned from. With too
+            many, combinations are learned by heart; with too few, what they are made of is lost.
 
     Attributes:
         facts: What the file that it was read from says.
@@ -85,12 +86,14 @@ class JointEmbedding(TextEncoder):
         weights: str | Path | None = None,
         *,
         steps: int = 800,
-        pairs_per_step: int = 128,
+        pairs_per_step: int | None = None,
         max_pairs: int = 16384,
         backbone: TextEncoder | None = None,
-        components: int = 24,
+        components: int = 32,
     ) -> None:
         super().__init__()
+        if pairs_per_step is None:
+            pairs_per_step = 128 if backbone is None else 512
         for name, value, least in (
             ("embedding_dim", embedding_dim, 1),
             ("steps", steps, 1),

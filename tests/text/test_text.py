@@ -235,6 +235,11 @@ def test_components_of_a_backbone_are_uncorrelated_and_alike_in_size():
     torch.testing.assert_close(components.T.cov(), expected, rtol=0, atol=1e-4)
 
 
+def test_pairs_upon_a_backbone_are_more_unless_they_are_given():
+    assert [JointEmbedding(backbone=each).pairs_per_step for each in (None, Letters())] == [128, 512]
+    assert upon_letters().pairs_per_step == SETTINGS["pairs_per_step"]
+
+
 def test_what_was_learned_upon_a_backbone_is_kept_without_it(on_letters, monkeypatch, tmp_path):
     monkeypatch.setenv("LIGHTNING_GANS_CACHE", str(tmp_path))
     upon_letters().fit(*pairs(), seed=0)

@@ -141,7 +141,7 @@ def read(options: argparse.Namespace) -> None:
 
 
 def new_pairs(options: argparse.Namespace) -> None:
-    """Print the shares of one encoder."""
+    """Print how often shape and color of new pairs are read from one encoder's embeddings, over four networks."""
     backbone = SentenceEncoder(parts=2)
     encoder = JointEmbedding(backbone=backbone, pairs_per_step=options.pairs_per_step, components=options.components)
     data = Scenes(text_encoder=encoder, seed=options.seed)
@@ -157,7 +157,7 @@ def new_pairs(options: argparse.Namespace) -> None:
     shares = []
     for seed in range(4):
         right = (_network(x, y, seed)(x_test).unflatten(1, (4, -1)).argmax(2) == y_test).float()
-        shares.append((right * new).sum(0).unflatten(0, (2, 2)).sum(0) / new.sum(0).unflatten(0, (2, 2)).sum(0))
+        shares.append((right * new).view(-1, 2, 2).sum((0, 1)) / new.view(-1, 2, 2).sum((0, 1)))
     mean, deviation = torch.stack(shares).mean(0).tolist(), torch.stack(shares).std(0).tolist()
     told = f"seed {options.seed}, {encoder.pairs_per_step} pairs a step, {encoder.components} components"
     shown = [f"{name} {m:.3f} ({d:.3f})" for name, m, d in zip(("shape", "color"), mean, deviation, strict=True)]
@@ -171,7 +171,7 @@ def _looks(captions: list[str]) -> torch.Tensor:
 
 
 def _network(x: torch.Tensor, y: torch.Tensor, seed: int) -> nn.Module:
-    """Trained to read numbers (N, K) from embeddings (N, E); logits (N, K x 6)."""
+    """Trained to read numbers (N, K) from embeddings (N, E); logits (N, K x 6), of which shapes use four."""
     torch.manual_seed(seed)
     layers = [nn.Linear(x.shape[1], 128), nn.LeakyReLU(0.2), nn.Linear(128, 256), nn.BatchNorm1d(256), nn.ReLU()]
     network = nn.Sequential(*layers, nn.Linear(256, y.shape[1] * len(COLORS)))

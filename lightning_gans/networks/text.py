@@ -12,13 +12,14 @@ from lightning_gans.networks.shapes import check_positive
 
 
 class TextNoise(nn.Module):
-    """Gaussian noise on sentence embeddings (N, E) in training, so that what is learned of one holds around it.
+    """Gaussian noise on sentence embeddings (N, E) in training, so that networks learn its neighborhood too.
 
     As Ding et al. 2021, arXiv:2011.07466, have it for conditions of which most have no image: there one draw for both
-    networks, here each network draws. StackGAN's conditioning augmentation is one for G alone, whose size is learned.
+    networks, here one for each call of either. StackGAN's conditioning augmentation is one for G alone, of learned
+    size.
 
     Args:
-        deviation: Standard deviation of each number; 0 for none.
+        text_noise: Standard deviation of each number; 0 for none.
 
     Raises:
         ConfigError: It is negative.
@@ -28,11 +29,11 @@ class TextNoise(nn.Module):
         tensor([[1., 1., 1.]])
     """
 
-    def __init__(self, deviation: float) -> None:
+    def __init__(self, text_noise: float) -> None:
         super().__init__()
-        if deviation < 0:
-            raise ConfigError("text_noise", deviation, "is a standard deviation: give 0 or more")
-        self.deviation = deviation
+        if text_noise < 0:
+            raise ConfigError("text_noise", text_noise, "is a standard deviation: give 0 or more")
+        self.deviation = text_noise
 
     def forward(self, text: Tensor) -> Tensor:
         """(N, E), as given after training."""

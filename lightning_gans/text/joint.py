@@ -62,13 +62,12 @@ class JointEmbedding(TextEncoder):
         weights: A file of ``save``: nothing is trained then.
         steps: Of training.
         pairs_per_step: Pairs among which each is to be found: 128, and 512 upon a backbone, whose layers cost little.
-            Among more there are more that differ in one word alone.
+            The more pairs, the more captions differ in one word only.
         max_pairs: Images that are learned from, spread over all.
         backbone: A frozen encoder that reads the sentences, such as a ``SentenceEncoder``, whose embeddings two layers
             are learned on: it knows words already, what is learned is what of them shows. None for words and their
             order learned from the captions alone.
-        components: Of a backbone's embeddings, the principal components that are learned from. With too
-            many, combinations are learned by heart; with too few, what they are made of is lost.
+        components: Of a backbone's embeddings, the principal components that are learned from.
 
     Attributes:
         facts: What the file that it was read from says.

@@ -40,9 +40,9 @@ def test_text_noise_is_added_once_and_in_training_alone():
 
 
 def test_without_text_noise_nothing_is_drawn():
-    network = TextGenerator(4, 5, (3, 32, 32), 4, 4)
+    generator, discriminator = TextGenerator(4, 5, (3, 32, 32), 4, 4), TextDiscriminator((3, 32, 32), 5, 4, 4)
     before = torch.get_rng_state()
-    network(torch.zeros(2, 4), torch.zeros(2, 5))
+    discriminator(generator(torch.zeros(2, 4), torch.zeros(2, 5)), torch.zeros(2, 5))
     assert torch.get_rng_state().equal(before)
 
 

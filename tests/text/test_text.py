@@ -236,6 +236,7 @@ def test_components_of_a_backbone_are_uncorrelated_and_alike_in_size():
 
 
 def test_pairs_upon_a_backbone_are_more_unless_they_are_given():
+    assert JointEmbedding(backbone=Letters()).components == 32
     assert [JointEmbedding(backbone=each).pairs_per_step for each in (None, Letters())] == [128, 512]
     assert upon_letters().pairs_per_step == SETTINGS["pairs_per_step"]
 

@@ -87,6 +87,7 @@ def sized(config: str, smallest: float) -> Job:
     for factor in (1, 2, 4, 8, 16):
         wide = {at: _times(factor, width) for at, width in widths.items()}
         words = [w for (role, key), width in wide.items() for w in (f"--model.{role}.{key}", str(width))]
+        words += ["--model.augment", "[]"] if "augment" in model else []  # the plain loops have none
         size = min(batch * factor, 512)
         largest = next(iter(wide.values()))
         job = Job(ROWS[config], f"{largest}, batch {size}", (*words, "--data.batch_size", str(size)), 8)

@@ -55,6 +55,11 @@ class EMA(nn.Module):
             self.num_updates[list(self._counts).index(name)] += 1
             self.estimated_for = None
 
+    def restart(self, name: str) -> None:
+        """Forget what a module was: its next update is copied as the very first one is."""
+        self._counts[name] = 0
+        self.num_updates[list(self._counts).index(name)] = 0
+
 
 def _count_on(average: nn.Module, _: object) -> None:
     """After loading: go on from where that average was."""

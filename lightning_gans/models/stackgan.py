@@ -67,7 +67,7 @@ class StackGAN(MatchingAware):
     """
 
     defaults = StackGANOptimization(
-        ema_decay=0.0,  # the second stage learns on what the first one makes, not on an average
+        ema_decay=0.0,
         micro_batches=1,
         compile=False,
         decay_begin=1.0,
@@ -133,8 +133,10 @@ class StackGAN(MatchingAware):
         ]
 
     def on_train_batch_start(self, *_: Any) -> None:
-        """Say which stage is reached."""
+        """Say which stage is reached; the average begins anew with the second, whose layers are as drawn till then."""
         self.generator.stage.fill_(1 if self.phase is not None and self.phase.name == FIRST else 2)
+        if self.ema is not None and self.step == self._timeline.span(SECOND)[0]:
+            self.ema.restart("generator")
 
     # The first stage.
 

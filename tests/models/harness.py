@@ -392,7 +392,7 @@ TABLE = (
             Turn("discriminator", ("discriminator",), of.stackgan_discriminator, phase="content"),
             Turn("generator", ("generator",), of.stackgan_generator, phase="content"),
             Turn("discriminator2", ("discriminator2",), of.stackgan_discriminator2, phase="game"),
-            Turn("generator2", ("generator",), of.stackgan_generator2, phase="game"),
+            Turn("generator2", ("generator",), of.stackgan_generator2, phase="game", forgets=True),
         ),
         settings=(*WORDS, "--data.image_size", "32", "--model.generator.text_features", "4"),
         arguments={"stage1_share": 0.4, "kl_weight": 0.7},

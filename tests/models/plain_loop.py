@@ -79,6 +79,8 @@ class Turn:
     """Of one that shares: the setting that says in which steps it is due."""
     phase: str | None = None
     """``content``, in the first share of the run, of contents or of stage 1; ``game``, after it; None for always."""
+    forgets: bool = False
+    """Whether averages begin anew with its first update."""
 
 
 def two(discriminator: Loss, generator: Loss, **settings: Any) -> tuple[Turn, Turn]:
@@ -141,6 +143,7 @@ def plain_loop(
                     turn.project(n, settings)
                 for name in set(turn.owns) & set(averages) if turn.shares is None else ():
                     decay = _decay(model.optimization, plan, step * len(batch.images), len(batch.images), step / steps)
+                    ages[name] = 0 if turn.forgets and counts[number] == 0 else ages[name]
                     _average(averages[name], networks[name], min(decay, ages[name] / (ages[name] + 9)))
                     ages[name] += 1
                 counts[number] += 1

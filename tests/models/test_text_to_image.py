@@ -9,6 +9,7 @@ from lightning_gans import GANCLS, Condition, ConfigError, StackGAN
 from lightning_gans.engine import Game, text_model
 from lightning_gans.engine.text_model import next_other
 from lightning_gans.networks import StackGANGenerator, TextDiscriminator, TextGenerator
+from tests.games import same
 from tests.models.running import fit
 from tests.texts import BagOfWords
 
@@ -105,6 +106,18 @@ def test_the_stage_that_is_reached_is_what_comes_out():
     network.stage.fill_(2)
     assert network(z, given.text).equal(network.second(small_images, z, given.text))
     assert before.shape == model.generate(given, n=2).shape == (2, 3, 32, 32)
+
+
+def test_the_average_forgets_how_the_second_stage_was_drawn():
+    for steps, own in ((2, 1), (5, 3)):  # of the second stage
+        model = fit("stackgan", steps=steps, optimization={"ema_decay": 0.9})
+        first, second = (
+            [each.state_dict() for each in (network.images, network.up)]
+            for network in (model.ema["generator"], model.generator)
+        )
+        assert model.ema.num_updates.tolist() == [own]
+        assert same(first[0], second[0]), "stage 1 stands still"
+        assert same(first[1], second[1]) == (own == 1), "the first is copied"
 
 
 def test_each_stage_has_noise_of_its_own():

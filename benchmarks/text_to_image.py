@@ -8,9 +8,10 @@
 ``measure``: figures of what held-out captions become, through the evaluator that a run is measured with; the first row
 is of the held-out images themselves, the ceiling; figures that end in ``shuffled`` compare with other captions' images,
 which is chance; of emoji the dominant hue is also one of six. Of a StackGAN a row for either stage; a class-conditional
-model is given the labels of the captions, where there are some. ``embed``: seconds for 10,000 distinct captions, one
-thread; the second encoder is the shipped matcher of emoji. ``read``: what a linear classifier reads from embeddings of
-captions of ``Scenes``, and of those alone that have a pair of color and shape which no training caption has.
+model is given the labels of the captions, where there are some; ``--truncation`` bounds latents. ``embed``: seconds for
+10,000 distinct captions, one thread; the second encoder is the shipped matcher of emoji. ``read``: what a linear
+classifier reads from embeddings of captions of ``Scenes``, and of those alone that have a pair of color and shape which
+no training caption has.
 ``new_pairs``: what a network of two hidden layers reads of the two objects' shapes and colors from embeddings learned
 upon MiniLM, where the object's pair is in no training caption: mean and standard deviation of four such networks.
 """
@@ -20,7 +21,8 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -34,7 +36,7 @@ from lightning_gans.data import CaptionedEmoji, Scenes
 from lightning_gans.data.captioned import emoji_matcher
 from lightning_gans.data.captions import CaptionedData
 from lightning_gans.data.scenes import COLORS, HELD_OUT, SHAPES, parse
-from lightning_gans.engine import Game, TextModel
+from lightning_gans.engine import TextModel
 from lightning_gans.evaluation.evaluator import Evaluator
 from lightning_gans.evaluation.metrics import DominantHue, SlicedWasserstein
 from lightning_gans.evaluation.sources import DatasetSource, ImageSource, TranslatedSource
@@ -65,17 +67,21 @@ class Real:
         return self.source.images(start, start + n)
 
 
-def rows(paths: list[str], data: CaptionedData, models: list[Game]) -> Iterator[tuple[str, object]]:
+def rows(options: argparse.Namespace, data: CaptionedData, models: list[Any]) -> Iterator[tuple[str, object]]:
     """What is measured, by name."""
     yield "real", Real(data.test_dataset)
-    for path, model in zip(paths, models, strict=True):
+    for path, model in zip(options.checkpoint, models, strict=True):
+        shown: Any = model
+        if options.truncation is not None:
+            shown = SimpleNamespace(generate=partial(model.generate, truncation=options.truncation))
         if not isinstance(model, StackGAN):
-            yield path, model
+            yield path, shown
             continue
-        network: Any = model.inference_network("generator", ema=True)
+        # Batch norm is estimated here, in the stage that is reached, for both.
+        network: Any = model.inference_network("generator", ema=True, truncation=options.truncation)
         for stage in (1, 2):
             network.stage.fill_(stage)
-            yield f"{path}, stage {stage}", model
+            yield f"{path}, stage {stage}", shown
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -87,7 +93,7 @@ def measure(options: argparse.Namespace) -> None:
     assert extractor is not None
     evaluator = Evaluator(extractor, extra_metrics=data.metrics() | {"swd": SlicedWasserstein()})
     shown: list[str] = []
-    for name, model in rows(options.checkpoint, data, models):
+    for name, model in rows(options, data, models):
         fake = TranslatedSource(model, data.test_dataset)  # type: ignore[arg-type] # it generates
         values = evaluator.evaluate(fake, DatasetSource(data.reference_dataset)).values
         if not shown:
@@ -228,6 +234,7 @@ def main() -> None:
     each = tasks.add_parser("measure")
     each.set_defaults(run=measure)
     each.add_argument("--data", choices=list(DATA), default="scenes2")
+    each.add_argument("--truncation", type=float, help="largest absolute value of a latent's entries")
     each.add_argument("checkpoint", nargs="+")
     tasks.add_parser("embed").set_defaults(run=embed)
     tasks.add_parser("read").set_defaults(run=read)

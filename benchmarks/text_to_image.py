@@ -67,34 +67,34 @@ class Real:
         return self.source.images(start, start + n)
 
 
-def rows(options: argparse.Namespace, data: CaptionedData, models: list[Any]) -> Iterator[tuple[str, object]]:
-    """What is measured, by name."""
-    yield "real", Real(data.test_dataset)
-    for path, model in zip(options.checkpoint, models, strict=True):
-        shown: Any = model
+def rows(options: argparse.Namespace) -> Iterator[tuple[str, Any, CaptionedData]]:
+    """What is measured: its name, what generates, and the data, whose captions each model's own encoder reads."""
+    for number, path in enumerate(options.checkpoint):
+        model: Any = load_model(path, "cpu")
+        data = DATA[options.data]((model.text_encoder if isinstance(model, TextModel) else None) or SentenceEncoder())
+        if number == 0:
+            yield "real", Real(data.test_dataset), data
+        shown = model
         if options.truncation is not None:
             shown = SimpleNamespace(generate=partial(model.generate, truncation=options.truncation))
         if not isinstance(model, StackGAN):
-            yield path, shown
+            yield path, shown, data
             continue
         # Batch norm is estimated here, in the stage that is reached, for both.
         network: Any = model.inference_network("generator", ema=True, truncation=options.truncation)
         for stage in (1, 2):
             network.stage.fill_(stage)
-            yield f"{path}, stage {stage}", shown
+            yield f"{path}, stage {stage}", shown, data
 
 
 def measure(options: argparse.Namespace) -> None:
     """Print the table."""
-    models = [load_model(path, "cpu") for path in options.checkpoint]
-    encoder = next((each.text_encoder for each in models if isinstance(each, TextModel)), None) or SentenceEncoder()
-    data = DATA[options.data](encoder)
-    extractor = data.features()
-    assert extractor is not None
-    evaluator = Evaluator(extractor, extra_metrics=data.metrics() | {"swd": SlicedWasserstein()})
     shown: list[str] = []
-    for name, model in rows(options, data, models):
-        fake = TranslatedSource(model, data.test_dataset)  # type: ignore[arg-type] # it generates
+    for name, model, data in rows(options):
+        extractor = data.features()
+        assert extractor is not None
+        evaluator = Evaluator(extractor, extra_metrics=data.metrics() | {"swd": SlicedWasserstein()})
+        fake = TranslatedSource(model, data.test_dataset)
         values = evaluator.evaluate(fake, DatasetSource(data.reference_dataset)).values
         if not shown:
             shown = [each for each in values if each.startswith(("fid", "swd")) or not each.endswith(extractor.name)]
